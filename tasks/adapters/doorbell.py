@@ -1,0 +1,57 @@
+"""Ringing for work: messages carry a name and nothing else, and one that still waits is not sent again."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import redis
+from kombu.exceptions import OperationalError
+
+from config import queues
+from tasks.errors import TemporarilyUnavailable
+
+# A message that has waited this long is taken for lost: the worker that dequeued it died before it began.
+_PENDING_S = 15 * 60
+
+
+class _Sender(Protocol):
+    def send_task(self, name: str, args: tuple[str, ...], *, queue: str, ignore_result: bool) -> object: ...
+
+
+class Doorbell:
+    """Sends tasks to their queues.
+
+    That a task waits is remembered beside the queue, in the same Redis: if that is wiped, the memory goes with the
+    messages, and `reconcile` may ring again at once. Raises `TemporarilyUnavailable` (``broker_unavailable``) when Redis
+    does not answer.
+    """
+
+    def __init__(self, sender: _Sender, client: redis.Redis) -> None:
+        self._sender = sender
+        self._client = client
+
+    def ring(self, task: str, name: str, *, queue: str | None = None) -> bool:
+        """Ask for the task; False if the same one is already waiting."""
+        pending = _pending_key(task, name)
+        try:
+            if not self._client.set(pending, "1", nx=True, ex=_PENDING_S):
+                return False
+            try:
+                self._sender.send_task(task, (name,), queue=queue or queues.TASK_QUEUES[task], ignore_result=True)
+            except BaseException:
+                self._client.delete(pending)
+                raise
+        except (redis.RedisError, OperationalError, OSError) as error:
+            raise TemporarilyUnavailable("broker_unavailable", "The message broker does not answer.", str(error)) from error
+        return True
+
+    def answered(self, task: str, name: str) -> None:
+        """The task has begun: from now on a new ring is news."""
+        try:
+            self._client.delete(_pending_key(task, name))
+        except (redis.RedisError, OSError) as error:
+            raise TemporarilyUnavailable("broker_unavailable", "The message broker does not answer.", str(error)) from error
+
+
+def _pending_key(task: str, name: str) -> str:
+    return f"newsreel:pending:{task}:{name}"

@@ -1,0 +1,84 @@
+"""Reading records, and changing them by compare-and-swap: the one way in which anything is published."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from tasks.adapters.object_store import NoSuchObject, ObjectStore, PreconditionFailed
+from tasks.errors import TemporarilyUnavailable
+from tasks.records import keys
+from tasks.records.base import Record
+
+R = TypeVar("R", bound=Record)
+_TRIES = 24
+
+
+@dataclass(frozen=True, kw_only=True)
+class Committed(Generic[R]):
+    """How a change ended: the record as it now stands, and whether this call wrote it."""
+
+    record: R | None
+    changed: bool
+
+
+class RecordStore(Generic[R]):
+    """The records of one kind, each under a key of the media bucket."""
+
+    def __init__(self, store: ObjectStore, bucket: str, kind: type[R], key_of: Callable[[str], str]) -> None:
+        self._store = store
+        self._bucket = bucket
+        self._kind = kind
+        self._key_of = key_of
+
+    def get(self, name: str) -> R | None:
+        """The record as it stands, or None."""
+        return self._read(name)[0]
+
+    def update(self, name: str, change: Callable[[R | None], R | None]) -> Committed[R]:
+        """Replace the record by what ``change`` makes of it, as if nobody else were writing.
+
+        ``change`` is pure, gets the current record (None if there is none) and may be called several times; the
+        record it returns unchanged, or None, means that nothing is to be written. What it raises passes through.
+        An answer lost after a successful write is recognised: the record read back is then the one we sent.
+
+        Raises:
+            TemporarilyUnavailable: the store failed, or others won every one of many races.
+        """
+        sent: bytes | None = None
+        for attempt in range(_TRIES):
+            current, body, etag = self._read(name)
+            if sent is not None and body == sent:
+                return Committed(record=current, changed=True)
+            wanted = change(current)
+            if wanted is None or wanted == current:
+                return Committed(record=current, changed=False)
+            sent = wanted.to_json()
+            try:
+                self._store.put(
+                    self._bucket,
+                    self._key_of(name),
+                    sent,
+                    content_type="application/json; charset=utf-8",
+                    cache_control=keys.CACHE_RECORD,
+                    if_match=etag,
+                    if_absent=etag is None,
+                )
+            except (PreconditionFailed, NoSuchObject):
+                # Full jitter: racers that lost together must not race together again.
+                time.sleep(random.uniform(0, min(1.0, 0.01 * 2**attempt)))  # noqa: S311
+                continue
+            return Committed(record=wanted, changed=True)
+        raise TemporarilyUnavailable(
+            "record_contended", "Too many workers wrote this record at once.", f"{self._key_of(name)}: {_TRIES} tries"
+        )
+
+    def _read(self, name: str) -> tuple[R | None, bytes | None, str | None]:
+        try:
+            stored = self._store.get(self._bucket, self._key_of(name))
+        except NoSuchObject:
+            return None, None, None
+        return self._kind.model_validate_json(stored.body), stored.body, stored.etag

@@ -1,0 +1,1 @@
+"""The public contract: object keys, the clip and article records, and their legal changes."""

@@ -1,0 +1,55 @@
+"""What both records share: frozen values, times as RFC 3339 UTC, one way of writing JSON."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer
+
+
+def _rfc3339(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+UtcTime = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str, when_used="json")]
+"""A moment; in JSON ``2020-12-03T11:00:30.000Z`` (RFC 3339, milliseconds, UTC)."""
+
+
+class Value(BaseModel):
+    """A frozen value. Unknown fields are passed over, so an older reader understands a newer record."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    def evolve(self, **changes: object) -> Self:
+        """A copy with these fields changed.
+
+        Raises:
+            pydantic.ValidationError: a field has the wrong kind of value.
+        """
+        return type(self).model_validate({**dict(self), **changes})
+
+
+class Record(Value):
+    """A JSON object that we publish in the media bucket."""
+
+    def to_json(self) -> bytes:
+        """The record as it is stored: UTF-8, indented, by the public field names."""
+        return self.model_dump_json(by_alias=True, indent=1).encode()
+
+
+class Notice(Value):
+    """Something worth a person's look that does not stop the work; ``code`` is stable, ``message`` is for people."""
+
+    code: str
+    message: str
+
+
+class Failure(Value):
+    """Why there is no result, in words for an editor; the machine's own words stand in ``detail``."""
+
+    code: str
+    message: str
+    detail: str = ""
+    retryable: bool = False
+    attempts: int = 0

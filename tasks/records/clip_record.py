@@ -1,0 +1,176 @@
+"""The clip record, ``clips/<name>/clip.json``: what a portal reads and what the workers agree on.
+
+The fields of `Work` describe one version (one upload, encoded one way). They stand at the top of the record; while a
+new upload of a published clip is in work, the published version stays there and the new one stands under ``next``.
+Durations in seconds, rates in bits per second, sizes in bytes, lengths in pixels. URLs are relative to the record.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from tasks.records.base import Failure, Notice, Record, UtcTime, Value
+
+
+class ClipState(StrEnum):
+    """Where a version is on its way."""
+
+    RECEIVED = "received"
+    PROCESSING = "processing"
+    PLAYABLE = "playable"
+    READY = "ready"
+    FAILED = "failed"
+    WITHDRAWN = "withdrawn"
+
+    @property
+    def is_final(self) -> bool:
+        """Nothing more will happen by itself."""
+        return self in (ClipState.READY, ClipState.FAILED, ClipState.WITHDRAWN)
+
+
+class VideoFacts(Value):
+    """The source's picture as it is shown: ``width`` × ``height`` with rotation and pixel shape applied."""
+
+    codec: str
+    width: int
+    height: int
+    frame_rate: float
+    scan: Literal["progressive", "interlaced_tff", "interlaced_bff"]
+    pixel_format: str = ""
+    rotation: int = 0
+
+
+class AudioFacts(Value):
+    """One audio track of the source; ``language`` is the tag that the file carries, if any."""
+
+    codec: str
+    channels: int
+    sample_rate: int = 0
+    language: str | None = None
+
+
+class SourceFacts(Value):
+    """The uploaded object, and what probing told; the probed fields are null until then."""
+
+    key: str
+    etag: str
+    size_bytes: int
+    sha256: str | None = None
+    container: str | None = None
+    duration_s: float | None = None
+    video: VideoFacts | None = None
+    audio: tuple[AudioFacts, ...] = ()
+
+
+class Rendition(Value):
+    """One encoded variant; ``codecs`` as in RFC 6381, ``bitrate_bps`` is the measured average."""
+
+    name: str
+    width: int
+    height: int
+    frame_rate: float
+    codecs: str
+    bitrate_bps: int
+
+
+class Mp4(Value):
+    """A progressive download."""
+
+    url: str
+    width: int
+    height: int
+    bitrate_bps: int
+    size_bytes: int
+    codecs: str
+
+
+class Poster(Value):
+    """The still shown before play, taken at ``time_s`` of the clip."""
+
+    url: str
+    width: int
+    height: int
+    time_s: float
+
+
+class Storyboard(Value):
+    """Sprite sheets and the WebVTT that maps times to tiles."""
+
+    vtt: str
+    images: tuple[str, ...]
+    interval_s: float
+
+
+class ArticleLink(Value):
+    """A paragraph that shows this clip."""
+
+    article: str
+    paragraph: str
+
+
+class Lease(Value):
+    """Who is at work on the clip; after ``expires_at`` the work is anybody's."""
+
+    owner: str
+    attempt: int
+    heartbeat_at: UtcTime
+    expires_at: UtcTime
+
+
+class Timings(Value):
+    """When each step was reached."""
+
+    uploaded_at: UtcTime | None = None
+    received_at: UtcTime | None = None
+    poster_at: UtcTime | None = None
+    playable_at: UtcTime | None = None
+    ready_at: UtcTime | None = None
+
+
+class Work(Value):
+    """One version of the clip: an upload, how it is encoded, how far it has come, and what came of it."""
+
+    version: str
+    state: ClipState
+    queue: str | None = None
+    progress: float = Field(default=0.0, ge=0.0, le=1.0)
+    speed: float | None = Field(default=None, description="Seconds of clip encoded per second.")
+    source: SourceFacts
+    hls: str | None = None
+    dash: str | None = None
+    mp4: tuple[Mp4, ...] = ()
+    renditions: tuple[Rendition, ...] = ()
+    poster: Poster | None = None
+    storyboard: Storyboard | None = None
+    warnings: tuple[Notice, ...] = ()
+    failure: Failure | None = None
+    timings: Timings = Timings()
+    attempts: int = 0
+    retry_at: UtcTime | None = None
+    lease: Lease | None = None
+
+    def has_live_lease(self, now: datetime) -> bool:
+        """Somebody is at work and has been heard of lately."""
+        return self.lease is not None and self.lease.expires_at > now
+
+
+class ClipRecord(Work, Record):
+    """The record of one clip."""
+
+    schema_: Literal["newsreel/clip/1"] = Field(default="newsreel/clip/1", alias="schema")
+    name: str
+    air_date: date | None = None
+    slug: str | None = None
+    take: int | None = None
+    updated_at: UtcTime
+    next: Work | None = None
+    links: tuple[ArticleLink, ...] = ()
+
+    @property
+    def work(self) -> Work:
+        """The version in work, or the last one: ``next`` where there is one, else the record's own."""
+        return self.next or self
