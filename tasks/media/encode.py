@@ -1,0 +1,148 @@
+"""The encode plan: one ffmpeg command that decodes once and makes all renditions (HLS with CMAF segments).
+
+Pure: a source and a ladder go in, an argument list comes out. Paths in it are relative to the workspace.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Final
+
+import ffmpeg
+
+from tasks.media.ladder import Ladder, PlannedRung, climb
+from tasks.media.source import Source, VideoStream
+from tasks.records.base import Value
+
+SOURCE_FILE: Final = "source"
+OUTPUT: Final = "out"
+HLS: Final = "hls"
+MEDIA_PLAYLIST: Final = "index.m3u8"
+AUDIO_NAME: Final = "audio"
+
+# Demuxers of the formats that newsrooms meet. Not in it, on purpose: hls, dash, concat, sdp, imf, image2 and all others
+# that open further files or addresses; naming the allowed ones is what keeps a playlist called .mp4 harmless.
+DEMUXERS: Final = ",".join(
+    "asf avi dv flv gxf lxf matroska,webm mov,mp4,m4a,3gp,3g2,mj2 mpeg mpegts mpegvideo mxf mxf_opatom "
+    "ogg yuv4mpegpipe h264 hevc".split()
+)
+
+
+class EncodePlan(Value):
+    """What one ffmpeg run makes: ``arguments`` for it, and what must come out."""
+
+    arguments: tuple[str, ...]
+    rungs: tuple[PlannedRung, ...]
+    has_audio: bool
+    mp4_rung: PlannedRung
+
+
+def input_options(*, max_pixels: int, streams: str = "") -> dict[str, object]:
+    """What every ffmpeg run says of an untrusted input; ``streams`` is a stream specifier such as ``v:0``."""
+    return {
+        "format_whitelist": DEMUXERS,
+        "protocol_whitelist": "file",
+        "max_pixels": max_pixels,
+        **({"skip_frame": "nokey"} if streams == "keyframes" else {}),
+    }
+
+
+def plan_encode(source: Source, ladder: Ladder, *, max_pixels: int) -> EncodePlan:
+    """One decode, a cascade of scalers, every rendition and the sound into one HLS tree under ``out/hls/``."""
+    rungs = climb(ladder, source.video)
+    clip = ffmpeg.input(SOURCE_FILE, **input_options(max_pixels=max_pixels))
+    pictures = _cascade(clip[str(source.video.index)], source.video, rungs)
+    sound = [clip[str(source.audio[0].index)]] if source.audio else []
+    gop = max(1, round(rungs[0].frame_rate * Fraction(ladder.gop_s)))
+    options: dict[str, object] = {
+        "c:v": "libx264",
+        "preset": ladder.preset,
+        "profile:v": "high",
+        "pix_fmt": "yuv420p",
+        # Closed, equally long GOPs at the same times in all rungs: players may switch at any of them.
+        "g": gop,
+        "keyint_min": gop,
+        "sc_threshold": 0,
+        "flags:v": "+cgop",
+        "fps_mode": "cfr",
+    }
+    for number, rung in enumerate(rungs):
+        options[f"crf:v:{number}"] = f"{rung.crf:g}"
+        options[f"maxrate:v:{number}"] = rung.max_bitrate_bps
+        options[f"bufsize:v:{number}"] = rung.max_bitrate_bps * 2
+    if sound:
+        options |= {
+            "c:a": "aac",
+            "b:a": ladder.audio.bitrate_bps,
+            "ar": ladder.audio.sample_rate,
+            "ac": 2,
+            # Gaps and drifts of the source's time stamps become silence or are stretched: lips stay in step.
+            "filter:a": "aresample=async=1:first_pts=0",
+        }
+    options |= {
+        "map_metadata": -1,
+        "map_chapters": -1,
+        "format": "hls",
+        "hls_time": f"{ladder.segment_s:g}",
+        "hls_playlist_type": "event",
+        "hls_segment_type": "fmp4",
+        "hls_flags": "independent_segments",
+        "hls_fmp4_init_filename": "init.mp4",
+        "hls_segment_filename": f"{OUTPUT}/{HLS}/%v/%05d.m4s",
+        "var_stream_map": _stream_map(rungs, has_audio=bool(sound)),
+    }
+    output = ffmpeg.output(*pictures, *sound, f"{OUTPUT}/{HLS}/%v/{MEDIA_PLAYLIST}", **options)
+    return EncodePlan(
+        arguments=tuple(["-nostdin", "-hide_banner", "-loglevel", "warning", "-progress", "pipe:1", *output.get_args()]),
+        rungs=rungs,
+        has_audio=bool(sound),
+        mp4_rung=next((rung for rung in rungs if min(rung.width, rung.height) <= ladder.mp4.max_height), rungs[-1]),
+    )
+
+
+def plan_mp4(rung: PlannedRung, *, has_audio: bool) -> tuple[str, ...]:
+    """Arguments of a run that copies one rung and the sound into a progressive MP4, index first; nothing is encoded."""
+    # Both inputs keep the times of the run that made them, or sound and picture would each start at zero.
+    inputs = [ffmpeg.input(f"{OUTPUT}/{HLS}/{rung.name}/{MEDIA_PLAYLIST}")["v"]]
+    if has_audio:
+        inputs.append(ffmpeg.input(f"{OUTPUT}/{HLS}/{AUDIO_NAME}/{MEDIA_PLAYLIST}")["a"])
+    output = ffmpeg.output(*inputs, f"{OUTPUT}/{mp4_path(rung)}", c="copy", movflags="+faststart", copyts=None)
+    return tuple(["-nostdin", "-hide_banner", "-loglevel", "warning", *output.get_args()])
+
+
+def mp4_path(rung: PlannedRung) -> str:
+    """Where a rung's progressive MP4 stands below the version prefix."""
+    return f"mp4/{rung.name}.mp4"
+
+
+def deinterlaced(stream: ffmpeg.nodes.FilterableStream, video: VideoStream) -> ffmpeg.nodes.FilterableStream:
+    """The picture as frames: bwdif, one frame of each pair of fields, where the source is interlaced."""
+    if not video.is_interlaced:
+        return stream
+    return stream.filter("bwdif", mode="send_frame", parity=video.scan.removeprefix("interlaced_"))
+
+
+def _cascade(
+    picture: ffmpeg.nodes.FilterableStream, video: VideoStream, rungs: tuple[PlannedRung, ...]
+) -> list[ffmpeg.nodes.FilterableStream]:
+    """Each rung is scaled from the next larger one, which costs a quarter less than all from the source."""
+    stream = deinterlaced(picture, video).filter("fps", str(rungs[0].frame_rate))
+    made = []
+    for number, rung in enumerate(rungs):
+        stream = stream.filter("scale", rung.width, rung.height, flags="lanczos").filter("setsar", 1)
+        stream = stream.filter("format", "yuv420p")
+        if number + 1 < len(rungs):
+            split = stream.split()
+            made.append(split[0])
+            stream = split[1]
+        else:
+            made.append(stream)
+    return made
+
+
+def _stream_map(rungs: tuple[PlannedRung, ...], *, has_audio: bool) -> str:
+    group = f",agroup:{AUDIO_NAME}" if has_audio else ""
+    variants = [f"v:{number}{group},name:{rung.name}" for number, rung in enumerate(rungs)]
+    if has_audio:
+        variants.append(f"a:0{group},name:{AUDIO_NAME}")
+    return " ".join(variants)

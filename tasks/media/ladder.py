@@ -1,0 +1,154 @@
+"""The ladder: the rungs that may be made, read from TOML, and which of them suit a source."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from fractions import Fraction
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from tasks.errors import ConfigurationError
+from tasks.media.source import VideoStream
+
+_EVEN = 2
+# A source this much taller than the highest rung below it gets a top rung of its own size.
+_WORTH_A_RUNG = 1.15
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Bitrate = Annotated[int, Field(ge=16_000, le=200_000_000)]
+Height = Annotated[int, Field(ge=72, le=4320, multiple_of=2)]
+
+
+class Rung(_Part):
+    """One size: ``height`` is the picture's shorter side, ``crf`` x264's quality, capped at ``max_bitrate_bps``."""
+
+    height: Height
+    crf: Annotated[float, Field(ge=10, le=40)]
+    max_bitrate_bps: Bitrate
+
+
+class AudioRung(_Part):
+    """AAC-LC, stereo."""
+
+    bitrate_bps: Bitrate
+    sample_rate: Literal[44_100, 48_000] = 48_000
+
+
+class Mp4Choice(_Part):
+    """The progressive download is the tallest rung up to ``max_height``."""
+
+    max_height: Height
+
+
+class PosterSize(_Part):
+    """The poster is the picture's own size, up to this width."""
+
+    max_width: Annotated[int, Field(ge=160, le=3840, multiple_of=2)]
+
+
+class StoryboardShape(_Part):
+    """Sheets of ``columns`` × ``rows`` tiles, one tile each ``interval_s``, longer apart beyond ``max_tiles``."""
+
+    interval_s: Annotated[float, Field(ge=0.5, le=60)]
+    max_tiles: Annotated[int, Field(ge=1, le=1000)]
+    tile_width: Annotated[int, Field(ge=64, le=480, multiple_of=2)]
+    columns: Annotated[int, Field(ge=1, le=12)]
+    rows: Annotated[int, Field(ge=1, le=12)]
+
+
+class Ladder(_Part):
+    """Everything that decides how a clip is made; ``revision`` changes whenever any of it does."""
+
+    segment_s: Annotated[float, Field(ge=1, le=12)]
+    gop_s: Annotated[float, Field(ge=0.5, le=10)]
+    preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"]
+    max_frame_rate: Annotated[float, Field(ge=10, le=120)]
+    audio: AudioRung
+    mp4: Mp4Choice
+    poster: PosterSize
+    storyboard: StoryboardShape
+    rungs: Annotated[tuple[Rung, ...], Field(min_length=1, max_length=12)]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Ladder:
+        heights = [rung.height for rung in self.rungs]
+        if len(set(heights)) != len(heights):
+            raise ValueError("each rung must have a height of its own")
+        if self.segment_s % self.gop_s:
+            raise ValueError(f"segment_s ({self.segment_s}) must be a multiple of gop_s ({self.gop_s})")
+        return self
+
+    @property
+    def revision(self) -> str:
+        """A short name of exactly these values."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+
+
+class PlannedRung(_Part):
+    """A rung as it is made from one source: pixels, frames per second."""
+
+    name: str
+    width: int
+    height: int
+    frame_rate: Fraction
+    crf: float
+    max_bitrate_bps: int
+
+
+def read_ladder(text: str, file_name: str) -> Ladder:
+    """Read a ladder's TOML.
+
+    Raises:
+        ConfigurationError: it isn't one; the message names the file, the key and what is expected there.
+    """
+    try:
+        return Ladder.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{file_name}: not TOML: {error}") from error
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in problem['loc']) or 'the ladder'}: {problem['msg']}"
+            + ("" if isinstance(problem["input"], dict) else f" (found {problem['input']!r:.60})")
+            for problem in error.errors()
+        )
+        raise ConfigurationError(f"{file_name}: {problems}") from error
+
+
+def climb(ladder: Ladder, video: VideoStream) -> tuple[PlannedRung, ...]:
+    """The rungs to make from this picture, tallest first; at least one, none larger than the source."""
+    short = min(video.width, video.height)
+    fitting = sorted((rung for rung in ladder.rungs if rung.height <= short), key=lambda rung: -rung.height)
+    above = min((rung for rung in ladder.rungs if rung.height > short), key=lambda rung: rung.height, default=None)
+    if above is not None and (not fitting or short >= fitting[0].height * _WORTH_A_RUNG):
+        fitting.insert(0, above.model_copy(update={"height": short}))
+    frame_rate = _shown_rate(video.frame_rate, ladder.max_frame_rate)
+    return tuple(_planned(rung, video, frame_rate) for rung in fitting)
+
+
+def _planned(rung: Rung, video: VideoStream, frame_rate: Fraction) -> PlannedRung:
+    scale = Fraction(rung.height, min(video.width, video.height))
+    return PlannedRung(
+        name=f"{rung.height}p",
+        width=_even(video.width * scale),
+        height=_even(video.height * scale),
+        frame_rate=frame_rate,
+        crf=rung.crf,
+        max_bitrate_bps=rung.max_bitrate_bps,
+    )
+
+
+def _even(length: Fraction) -> int:
+    # Rounded down at the edge: half a pixel of a source's odd last line must not make it an upscale.
+    return max(_EVEN, int(length) // _EVEN * _EVEN)
+
+
+def _shown_rate(rate: Fraction, most: float) -> Fraction:
+    while rate > most:
+        rate /= 2
+    return rate

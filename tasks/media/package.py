@@ -1,0 +1,111 @@
+"""Packaging: reading ffmpeg's media playlists and writing the HLS multivariant playlist (RFC 8216, section 4)."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from tasks.errors import TemporarilyUnavailable
+from tasks.media.ladder import PlannedRung
+from tasks.records.base import Value
+
+MULTIVARIANT: Final = "main.m3u8"
+AAC_LC: Final = "mp4a.40.2"
+_GROUP: Final = "sound"
+
+CONTENT_TYPES: Final[Mapping[str, str]] = {
+    "m3u8": "application/vnd.apple.mpegurl",
+    "m4s": "video/iso.segment",
+    "mp4": "video/mp4",
+    "vtt": "text/vtt; charset=utf-8",
+    "jpg": "image/jpeg",
+}
+
+
+class MediaPlaylist(Value):
+    """One rendition's list: the initialization section, then each segment's file and duration in seconds."""
+
+    init: str
+    segments: tuple[tuple[str, float], ...]
+    is_complete: bool
+
+    @property
+    def duration_s(self) -> float:
+        """All segments together."""
+        return math.fsum(duration_s for _, duration_s in self.segments)
+
+
+class Track(Value):
+    """A finished rendition: peak and average bit rate over its segments (RFC 8216, 4.3.4.2), and its codec string."""
+
+    peak_bps: int
+    average_bps: int
+    codecs: str
+
+
+def read_media_playlist(text: str) -> MediaPlaylist:
+    """Read a media playlist as ffmpeg writes it. Lines that tell nothing about segments are passed over."""
+    init, segments, duration_s = "", [], 0.0
+    for line in text.splitlines():
+        if line.startswith("#EXT-X-MAP:"):
+            found = re.search(r'URI="([^"]*)"', line)
+            init = found.group(1) if found else ""
+        elif line.startswith("#EXTINF:"):
+            duration_s = float(line.removeprefix("#EXTINF:").partition(",")[0])
+        elif line and not line.startswith("#"):
+            segments.append((line, duration_s))
+    return MediaPlaylist(init=init, segments=tuple(segments), is_complete="#EXT-X-ENDLIST" in text)
+
+
+def measure_track(playlist: MediaPlaylist, sizes_bytes: Sequence[int], codecs: str) -> Track:
+    """Bit rates of a rendition; ``sizes_bytes`` are those of the segments, in order."""
+    rates = [
+        size * 8 / duration_s
+        for size, (_, duration_s) in zip(sizes_bytes, playlist.segments, strict=True)
+        # A last segment of a frame or two says nothing about the rate that a player must sustain.
+        if duration_s >= min(1.0, playlist.duration_s)
+    ]
+    average = sum(sizes_bytes) * 8 / playlist.duration_s if playlist.duration_s else 0
+    return Track(peak_bps=math.ceil(max(rates, default=average)), average_bps=math.ceil(average), codecs=codecs)
+
+
+def avc_codecs(init: bytes) -> str:
+    """The RFC 6381 string of an H.264 track, from the ``avcC`` box of its initialization section (ISO/IEC 14496-15).
+
+    Raises:
+        TemporarilyUnavailable: there is no such box; the encoder left a damaged file (``encoder_output_damaged``).
+    """
+    start = init.find(b"avcC")
+    parameters = init[start + 5 : start + 8]
+    if start < 0 or len(parameters) < 3:
+        raise TemporarilyUnavailable("encoder_output_damaged", "The encoder made a damaged file.", "no avcC box in init.mp4")
+    return f"avc1.{parameters.hex()}"
+
+
+def multivariant_playlist(variants: Sequence[tuple[PlannedRung, Track]], sound: Track | None) -> str:
+    """The playlist that names all renditions. Players start with the first variant, so a middle one stands first."""
+    lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
+    if sound:
+        lines.append(
+            f'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="{_GROUP}",NAME="main",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2",'
+            'URI="audio/index.m3u8"'
+        )
+    start = next((number for number, (rung, _) in enumerate(variants) if min(rung.width, rung.height) <= 720), 0)
+    for rung, track in [variants[start], *variants[:start], *variants[start + 1 :]]:
+        peak = track.peak_bps + (sound.peak_bps if sound else 0)
+        average = track.average_bps + (sound.average_bps if sound else 0)
+        codecs = f"{track.codecs},{sound.codecs}" if sound else track.codecs
+        attributes = (
+            f"BANDWIDTH={peak},AVERAGE-BANDWIDTH={average},RESOLUTION={rung.width}x{rung.height},"
+            f'FRAME-RATE={float(rung.frame_rate):.3f},CODECS="{codecs}"'
+        )
+        lines.append(f"#EXT-X-STREAM-INF:{attributes}" + (f',AUDIO="{_GROUP}"' if sound else ""))
+        lines.append(f"{rung.name}/index.m3u8")
+    return "\n".join(lines) + "\n"
+
+
+def content_type(path: str) -> str:
+    """The media type a file is served as, by its extension."""
+    return CONTENT_TYPES[path.rsplit(".", 1)[-1]]

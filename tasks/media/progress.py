@@ -1,0 +1,45 @@
+"""Reading ffmpeg's ``-progress`` report: lines ``key=value``, each report closed by ``progress=continue`` or ``=end``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far ffmpeg has come: seconds written, and seconds of media encoded per second (None at the start)."""
+
+    time_s: float = 0.0
+    speed: float | None = None
+    ended: bool = False
+
+
+class ProgressReader:
+    """Gathers the lines of one run; `feed` returns a `Progress` whenever a report is complete."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, str] = {}
+        self.latest = Progress()
+
+    def feed(self, line: str) -> Progress | None:
+        """Take one line. Values that are not numbers (``N/A`` at the start) leave the former ones standing."""
+        key, _, value = line.strip().partition("=")
+        if key != "progress":
+            self._values[key] = value.strip()
+            return None
+        # out_time_us, since out_time_ms holds microseconds as well.
+        time_us = _number(self._values.get("out_time_us", ""))
+        speed = _number(self._values.get("speed", "").removesuffix("x"))
+        self.latest = Progress(
+            time_s=max(self.latest.time_s, time_us / 1e6) if time_us is not None else self.latest.time_s,
+            speed=speed if speed is not None else self.latest.speed,
+            ended=value == "end",
+        )
+        return self.latest
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

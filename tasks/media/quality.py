@@ -1,0 +1,71 @@
+"""Verification: what was made is measured against the plan before anybody may see it, and told in plain words."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tasks.errors import SourceRejected, TemporarilyUnavailable
+from tasks.media.encode import EncodePlan
+from tasks.media.ladder import PlannedRung
+from tasks.media.source import Source
+from tasks.records.base import Notice, Value
+
+# Segments begin and end on frames, sound on AAC blocks of 21 ms: a twentieth of a second is rounding, more is a fault.
+_TOLERANCE_S: Final = 0.25
+_SHORT: Final = 0.95
+
+
+class Measured(Value):
+    """A finished rendition, as ffprobe and its playlist tell: pixels, frames, seconds."""
+
+    width: int
+    height: int
+    frames: int
+    duration_s: float
+    is_complete: bool
+
+
+def verify_rendition(rung: PlannedRung, measured: Measured, encoded_s: float) -> None:
+    """Check one rendition against the plan; ``encoded_s`` is how much ffmpeg says it encoded.
+
+    Raises:
+        TemporarilyUnavailable: it is not what was planned (``encoder_output_damaged``); ffmpeg can exit 0 all the same.
+    """
+    expected_frames = measured.duration_s * float(rung.frame_rate)
+    faults = []
+    if (measured.width, measured.height) != (rung.width, rung.height):
+        faults.append(f"{measured.width}×{measured.height} instead of {rung.width}×{rung.height}")
+    if not measured.is_complete:
+        faults.append("its playlist was not closed")
+    if abs(measured.duration_s - encoded_s) > max(_TOLERANCE_S, 2 / float(rung.frame_rate)):
+        faults.append(f"{measured.duration_s:.2f} s instead of {encoded_s:.2f} s")
+    if abs(measured.frames - expected_frames) > 2:
+        faults.append(f"{measured.frames} frames in {measured.duration_s:.2f} s")
+    if faults:
+        raise TemporarilyUnavailable(
+            "encoder_output_damaged", "The encoder made a damaged file.", f"{rung.name}: {'; '.join(faults)}"
+        )
+
+
+def judge_length(source: Source, encoded_s: float) -> tuple[Notice, ...]:
+    """Compare what was decoded with what the container promised.
+
+    Raises:
+        SourceRejected: nothing was decoded (``undecodable``).
+    """
+    if encoded_s <= 0:
+        raise SourceRejected("undecodable", "No picture in this file could be decoded; it is damaged. Upload it again.")
+    promised_s = source.video.duration_s or source.duration_s
+    if promised_s and encoded_s < promised_s * _SHORT and promised_s - encoded_s > _TOLERANCE_S:
+        return (
+            Notice(
+                code="truncated",
+                message=f"Only {encoded_s:.1f} of {promised_s:.1f} seconds could be read; the upload looks cut off or damaged.",
+            ),
+        )
+    return ()
+
+
+def audio_notice(plan: EncodePlan) -> tuple[Notice, ...]:
+    """A clip without sound is published, and said to be so."""
+    return () if plan.has_audio else (Notice(code="no_audio", message="This clip has no sound."),)
