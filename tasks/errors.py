@@ -1,10 +1,10 @@
 """The error tree; its two branches answer one question: try again, or not.
 
-    NewsreelError
-    ├── SourceRejected            never retried: the upload itself is at fault, the record says why
-    ├── TemporarilyUnavailable    retried with backoff, then parked where an operator sees it
-    ├── LeaseLost                 this worker no longer owns the clip: it stops and leaves no trace
-    └── ConfigurationError        newsreel was set up wrongly: a person must act before work goes on
+NewsreelError
+├── SourceRejected            never retried: the upload itself is at fault, the record says why
+├── TemporarilyUnavailable    retried with backoff, then parked where an operator sees it
+├── LeaseLost                 this worker no longer owns the clip: it stops and leaves no trace
+└── ConfigurationError        newsreel was set up wrongly: a person must act before work goes on
 """
 
 from __future__ import annotations

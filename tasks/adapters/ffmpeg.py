@@ -60,7 +60,9 @@ class Ffmpeg:
         except process.Overran as error:
             raise TemporarilyUnavailable("encoder_overran", "Encoding this clip took too long.", str(error)) from error
         except OSError as error:
-            raise TemporarilyUnavailable("encoder_not_started", "The encoder could not be started.", str(error)) from error
+            raise TemporarilyUnavailable(
+                "encoder_not_started", "The encoder could not be started.", str(error)
+            ) from error
         if finished.exit_code != 0:
             raise _failure(finished)
         return finished

@@ -38,7 +38,9 @@ class Ffprobe:
                 "probe_overran", "This file can't be read: it keeps the reader busy without end.", str(error)
             ) from error
         if finished.exit_code < 0:
-            raise TemporarilyUnavailable("probe_killed", "Reading the file was interrupted.", f"signal {-finished.exit_code}")
+            raise TemporarilyUnavailable(
+                "probe_killed", "Reading the file was interrupted.", f"signal {-finished.exit_code}"
+            )
         try:
             answer = json.loads(finished.stdout or b"{}")
         except ValueError:
@@ -80,4 +82,6 @@ def _reject_unreadable(messages: str) -> NoReturn:
             "This file is cut off: its index is missing, so nothing in it can be played. Upload the whole file again.",
             messages,
         )
-    raise SourceRejected("unreadable", "This file is not a video that can be read. Check the file, then upload it again.", messages)
+    raise SourceRejected(
+        "unreadable", "This file is not a video that can be read. Check the file, then upload it again.", messages
+    )

@@ -280,4 +280,6 @@ def _translated(bucket: str, key: str) -> Iterator[None]:
 
 
 def _unavailable(where: str, error: Exception) -> TemporarilyUnavailable:
-    return TemporarilyUnavailable("store_unavailable", "The object store did not answer as it should.", f"{where}: {error}")
+    return TemporarilyUnavailable(
+        "store_unavailable", "The object store did not answer as it should.", f"{where}: {error}"
+    )

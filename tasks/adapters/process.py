@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import signal
@@ -26,7 +27,7 @@ class Stopped(NewsreelError):  # noqa: N818
 
 
 class Overran(NewsreelError):  # noqa: N818
-    """The run was ended because it took too long, was silent for too long or printed too much; the message says which."""
+    """The run took too long, was silent for too long or printed too much, and was ended; the message says which."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +68,7 @@ def run(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         process_group=0,
-        preexec_fn=before_exec(limits),  # noqa: PLW1509 # only system calls, see there
+        preexec_fn=before_exec(limits),  # only system calls, see there
     )
     assert process.stdout is not None  # noqa: S101 # for the type checker
     assert process.stderr is not None  # noqa: S101
@@ -138,8 +139,6 @@ class _Reader:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         process.wait()

@@ -1,4 +1,4 @@
-"""A clip's name, as newsrooms write it: ``MMDDYY_SLUG[n]``, such as ``120320_OHAI1`` (3 Dec 2020, slug OHAI, take 1)."""
+"""A clip's name as newsrooms write it, ``MMDDYY_SLUG[n]``: ``120320_OHAI1`` is 3 Dec 2020, slug OHAI, take 1."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-_CONVENTION: Final = re.compile(r"(\d{2})(\d{2})(\d{2})_([^\W\d_](?:[\w-]*[^\W\d])?)(\d{1,3})?", re.ASCII | re.IGNORECASE)
-MAX_NAME_BYTES: Final = 200
+_CONVENTION: Final = re.compile(
+    r"(\d{2})(\d{2})(\d{2})_([^\W\d_](?:[\w-]*[^\W\d])?)(\d{1,3})?", re.ASCII | re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, kw_only=True)

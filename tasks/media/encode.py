@@ -93,7 +93,7 @@ def plan_encode(source: Source, ladder: Ladder, *, max_pixels: int) -> EncodePla
     }
     output = ffmpeg.output(*pictures, *sound, f"{OUTPUT}/{HLS}/%v/{MEDIA_PLAYLIST}", **options)
     return EncodePlan(
-        arguments=tuple(["-nostdin", "-hide_banner", "-loglevel", "warning", "-progress", "pipe:1", *output.get_args()]),
+        arguments=("-nostdin", "-hide_banner", "-loglevel", "warning", "-progress", "pipe:1", *output.get_args()),
         rungs=rungs,
         has_audio=bool(sound),
         mp4_rung=next((rung for rung in rungs if min(rung.width, rung.height) <= ladder.mp4.max_height), rungs[-1]),
@@ -107,7 +107,7 @@ def plan_mp4(rung: PlannedRung, *, has_audio: bool) -> tuple[str, ...]:
     if has_audio:
         inputs.append(ffmpeg.input(f"{OUTPUT}/{HLS}/{AUDIO_NAME}/{MEDIA_PLAYLIST}")["a"])
     output = ffmpeg.output(*inputs, f"{OUTPUT}/{mp4_path(rung)}", c="copy", movflags="+faststart", copyts=None)
-    return tuple(["-nostdin", "-hide_banner", "-loglevel", "warning", *output.get_args()])
+    return ("-nostdin", "-hide_banner", "-loglevel", "warning", *output.get_args())
 
 
 def mp4_path(rung: PlannedRung) -> str:

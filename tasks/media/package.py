@@ -80,7 +80,9 @@ def avc_codecs(init: bytes) -> str:
     start = init.find(b"avcC")
     parameters = init[start + 5 : start + 8]
     if start < 0 or len(parameters) < 3:
-        raise TemporarilyUnavailable("encoder_output_damaged", "The encoder made a damaged file.", "no avcC box in init.mp4")
+        raise TemporarilyUnavailable(
+            "encoder_output_damaged", "The encoder made a damaged file.", "no avcC box in init.mp4"
+        )
     return f"avc1.{parameters.hex()}"
 
 

@@ -1,4 +1,4 @@
-"""Reading ffmpeg's ``-progress`` report: lines ``key=value``, each report closed by ``progress=continue`` or ``=end``."""
+"""Reading ffmpeg's ``-progress`` report: lines ``key=value``; ``progress=continue`` or ``=end`` closes each report."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def judge_length(source: Source, encoded_s: float) -> tuple[Notice, ...]:
         return (
             Notice(
                 code="truncated",
-                message=f"Only {encoded_s:.1f} of {promised_s:.1f} seconds could be read; the upload looks cut off or damaged.",
+                message=f"Only {encoded_s:.1f} of {promised_s:.1f} seconds could be read; the upload looks cut off.",
             ),
         )
     return ()

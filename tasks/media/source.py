@@ -25,7 +25,8 @@ _FIELD_ORDERS: Final[Mapping[str, Scan]] = {
     "bt": "interlaced_bff",
 }
 _STANDARD_RATES: Final = tuple(
-    Fraction(rate) for rate in ("12", "15", "24000/1001", "24", "25", "30000/1001", "30", "50", "60000/1001", "60", "100", "120")
+    Fraction(rate)
+    for rate in ("12", "15", "24000/1001", "24", "25", "30000/1001", "30", "50", "60000/1001", "60", "100", "120")
 )
 _FALLBACK_RATE: Final = Fraction(25)
 _MAX_RATE: Final = 240
@@ -101,7 +102,9 @@ def read_source(probe: Mapping[str, object], limits: SourceLimits) -> Source:
     duration_s = _number(form, "duration") or 0.0
     video = _video(streams)
     if video is None:
-        raise SourceRejected("no_video", "This file has no picture, only sound or data. Upload a file with video in it.")
+        raise SourceRejected(
+            "no_video", "This file has no picture, only sound or data. Upload a file with video in it."
+        )
     pixels = video.coded_width * video.coded_height
     if pixels > limits.pixels:
         raise SourceRejected(
@@ -112,7 +115,7 @@ def read_source(probe: Mapping[str, object], limits: SourceLimits) -> Source:
     if duration_s > limits.duration_s:
         raise SourceRejected(
             "too_long",
-            f"The clip claims to be {duration_s / 3600:.1f} hours long; at most {limits.duration_s / 3600:g} are taken.",
+            f"The clip claims to last {duration_s / 3600:.1f} hours; at most {limits.duration_s / 3600:g} are taken.",
         )
     return Source(container=container, duration_s=duration_s, video=video, audio=_audio(streams))
 

@@ -5,6 +5,7 @@ The VTT's cues carry media-fragment addresses (``sheet-001.jpg#xywh=…``, W3C M
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Final
 
@@ -45,10 +46,11 @@ def plan_storyboard(source: Source, ladder: Ladder, *, max_pixels: int) -> Story
     picture = picture.filter("scale", shape.tile_width, tile_height, flags="bicubic").filter("setsar", 1)
     picture = picture.filter("tile", f"{shape.columns}x{shape.rows}")
     output = picture.output(
-        f"{OUTPUT}/{FOLDER}/sheet-%03d.jpg", **{"c:v": "mjpeg", "q:v": 4, "pix_fmt": "yuvj420p", "f": "image2", "an": None}
+        f"{OUTPUT}/{FOLDER}/sheet-%03d.jpg",
+        **{"c:v": "mjpeg", "q:v": 4, "pix_fmt": "yuvj420p", "f": "image2", "an": None},
     )
     return StoryboardPlan(
-        arguments=tuple(["-nostdin", "-hide_banner", "-loglevel", "warning", *output.get_args()]),
+        arguments=("-nostdin", "-hide_banner", "-loglevel", "warning", *output.get_args()),
         interval_s=interval_s,
         tiles=max(1, math.ceil(duration_s / interval_s)),
         tile_width=shape.tile_width,
@@ -81,9 +83,11 @@ def poster_candidates(duration_s: float) -> tuple[float, ...]:
 def plan_sample(source: Source, time_s: float, *, max_pixels: int) -> tuple[str, ...]:
     """Arguments of a run that prints one small grey picture (48×27 bytes) of that time."""
     width, height = _SAMPLE
-    picture = _frame_at(source, time_s, max_pixels).filter("scale", width, height, flags="area").filter("format", "gray")
+    picture = (
+        _frame_at(source, time_s, max_pixels).filter("scale", width, height, flags="area").filter("format", "gray")
+    )
     output = picture.output("pipe:1", **{"frames:v": 1, "f": "rawvideo", "c:v": "rawvideo"})
-    return tuple(["-nostdin", "-hide_banner", "-loglevel", "error", *output.get_args()])
+    return ("-nostdin", "-hide_banner", "-loglevel", "error", *output.get_args())
 
 
 def plan_poster(source: Source, ladder: Ladder, time_s: float, *, max_pixels: int) -> tuple[tuple[str, ...], int, int]:
@@ -94,11 +98,11 @@ def plan_poster(source: Source, ladder: Ladder, time_s: float, *, max_pixels: in
     picture = picture.filter("scale", width, height, flags="lanczos").filter("setsar", 1)
     options = {"frames:v": 1, "c:v": "mjpeg", "q:v": 3, "pix_fmt": "yuvj420p", "f": "image2", "update": 1}
     output = picture.output(f"{OUTPUT}/{POSTER}", **options)
-    return tuple(["-nostdin", "-hide_banner", "-loglevel", "error", *output.get_args()]), width, height
+    return ("-nostdin", "-hide_banner", "-loglevel", "error", *output.get_args()), width, height
 
 
 def interest(grey: bytes) -> float:
-    """How much there is to see in a small grey picture: 0 for black, white or any flat field; detail and contrast count."""
+    """How much there is to see in a small grey picture: 0 for any flat field; detail and contrast count."""
     width, height = _SAMPLE
     if len(grey) != width * height:
         return 0.0
@@ -106,7 +110,7 @@ def interest(grey: bytes) -> float:
     contrast = math.sqrt(sum((value - mean) ** 2 for value in grey) / len(grey))
     rows = [grey[start : start + width] for start in range(0, len(grey), width)]
     across = sum(abs(row[x + 1] - row[x]) for row in rows for x in range(width - 1))
-    down = sum(abs(lower[x] - upper[x]) for upper, lower in zip(rows, rows[1:], strict=False) for x in range(width))
+    down = sum(abs(lower[x] - upper[x]) for upper, lower in itertools.pairwise(rows) for x in range(width))
     detail = (across + down) / len(grey)
     # A picture that is nearly black or white is a fade or a flash, however sharp its edges.
     exposure = max(0.0, 1 - abs(mean - 118) / 118)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from config.settings import Settings
@@ -18,7 +19,7 @@ from tasks.records.clip_record import ClipRecord
 
 @dataclass(frozen=True, kw_only=True)
 class Services:
-    """Settings and adapters of one process."""
+    """Settings and adapters of one process; ``is_stopping`` turns true when the worker is told to end."""
 
     settings: Settings
     store: ObjectStore
@@ -29,4 +30,4 @@ class Services:
     ffprobe: Ffprobe
     workspaces: Workspaces
     ladder: Ladder
-    owner: str
+    is_stopping: Callable[[], bool]

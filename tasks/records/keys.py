@@ -1,15 +1,18 @@
 """Object keys of both buckets: the public layout, spelt in one place.
 
 Incoming bucket: ``clips/…/<name>.<ext>`` and ``articles/…/<id>.(txt|html|json)``. Media bucket: ``clips/`` and
-``articles/`` are public; ``index/`` holds empty marker objects that only newsreel reads:
+``articles/`` are public; ``index/`` holds marker objects that only newsreel reads:
 
 - ``index/references/<folded clip name>/<article id>``: this article refers to that clip;
 - ``index/clips/<folded clip name>/<clip name>``: there is a clip of that name;
-- ``index/settled/<incoming key>/<version>``: that upload has come to its final state.
+- ``index/articles/<article id>``: which upload the article is read from (JSON, the one marker with a body);
+- ``index/waiting/<article id>``: the article waits for a clip;
+- ``index/settled/<incoming key>/<upload id>``: that upload has come to its final state.
 """
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
 from typing import Final
 
@@ -18,15 +21,30 @@ ARTICLES: Final = "articles/"
 REFERENCES: Final = "index/references/"
 CLIP_NAMES: Final = "index/clips/"
 SETTLED: Final = "index/settled/"
+WAITING: Final = "index/waiting/"
+# Control, format (right-to-left marks and their like), private, surrogate and unassigned characters.
+_UNUSABLE: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
+_MAX_NAME_BYTES: Final = 180
 
 CACHE_IMMUTABLE: Final = "public, max-age=31536000, immutable"
 CACHE_RECORD: Final = "public, max-age=1, must-revalidate"
 
 
 def stem(key: str) -> str:
-    """The file stem of an incoming key, letters composed (NFC): ``clips/a/Đê 1.MP4`` → ``Đê 1``."""
+    """The name an upload gives its clip or article, its file stem composed (NFC): ``clips/a/Đê 1.MP4`` → ``Đê 1``.
+
+    What can't stand in a key becomes ``_`` (control characters, a name of dots alone); a name over 180 bytes is cut and
+    ends in a digest of the whole.
+    """
     file_name = key.rsplit("/", 1)[-1]
-    return unicodedata.normalize("NFC", file_name.rpartition(".")[0] or file_name)
+    name = unicodedata.normalize("NFC", file_name.rpartition(".")[0] or file_name)
+    name = "".join("_" if unicodedata.category(letter) in _UNUSABLE else letter for letter in name)
+    if not name.strip(". "):
+        return "_" * max(1, len(name))
+    encoded = name.encode()
+    if len(encoded) <= _MAX_NAME_BYTES:
+        return name
+    return f"{encoded[: _MAX_NAME_BYTES - 9].decode(errors='ignore')}~{hashlib.sha256(encoded).hexdigest()[:8]}"
 
 
 def extension(key: str) -> str:
@@ -75,6 +93,16 @@ def clip_name_marker(clip_name: str) -> str:
     return clip_names_prefix(clip_name) + clip_name
 
 
-def settled_marker(incoming_key: str, version: str) -> str:
-    """Marker: this upload, encoded as this version, has come to its final state."""
-    return f"{SETTLED}{incoming_key}/{version}"
+def article_source(article_id: str) -> str:
+    """Says which key of the incoming bucket holds the article."""
+    return f"index/articles/{article_id}"
+
+
+def waiting_marker(article_id: str) -> str:
+    """Marker: the article has references whose clips are not ready."""
+    return WAITING + article_id
+
+
+def settled_marker(incoming_key: str, upload_id: str) -> str:
+    """Marker: these bytes, uploaded under that key, have come to their final state."""
+    return f"{SETTLED}{incoming_key}/{upload_id}"

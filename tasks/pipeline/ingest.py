@@ -1,0 +1,135 @@
+"""Ingest: an event said that something was uploaded; look at what is really there, and ring for the work."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from config import queues
+from tasks.adapters.clock import utc_now
+from tasks.adapters.object_store import NoSuchObject, ObjectInfo
+from tasks.errors import SourceRejected
+from tasks.media.clip import ClipName, parse_clip_name
+from tasks.media.source import MEDIA_EXTENSIONS
+from tasks.pipeline import finish
+from tasks.pipeline.services import Services
+from tasks.records import keys, lifecycle
+from tasks.records.base import Failure, Notice
+from tasks.records.clip_record import ClipRecord, ClipState, SourceFacts
+
+log: Final = structlog.get_logger()
+_BULK_AFTER: Final = timedelta(hours=24)
+
+
+def ingest(services: Services, key: str) -> None:
+    """Take note of the object under that key of the incoming bucket; one that is gone, or nobody's, is passed over."""
+    if not is_upload(key):
+        log.info("ignored", key=key, reason="not under clips/ or articles/")
+        return
+    try:
+        info = services.store.head(services.settings.incoming_bucket, key)
+    except NoSuchObject:
+        log.info("ignored", key=key, reason="gone")
+        return
+    if key.startswith(keys.ARTICLES):
+        _ingest_article(services, info)
+    else:
+        _ingest_clip(services, info)
+
+
+def is_upload(key: str) -> bool:
+    """Whether an object of the incoming bucket is meant for us: not a folder marker, not a file that systems leave."""
+    file_name = key.rsplit("/", 1)[-1]
+    hidden = file_name.startswith(".") or file_name in ("", "Thumbs.db", "desktop.ini")
+    return key.startswith((keys.CLIPS, keys.ARTICLES)) and not hidden
+
+
+def _ingest_article(services: Services, info: ObjectInfo) -> None:
+    article_id = keys.stem(info.key)
+    services.store.put(
+        services.settings.media_bucket,
+        keys.article_source(article_id),
+        json.dumps({"key": info.key}, ensure_ascii=False).encode(),
+        content_type="application/json; charset=utf-8",
+    )
+    services.doorbell.ring(queues.LINK_TASK, article_id)
+
+
+def _ingest_clip(services: Services, info: ObjectInfo) -> None:
+    clip = parse_clip_name(keys.stem(info.key))
+    rejection = _rejection(services, info)
+    arrived = _first_record(services, info, clip, rejection)
+    # The marker comes first: an article that looks for the name between the two finds no record, and waits.
+    marker = keys.clip_name_marker(arrived.name)
+    services.store.put(services.settings.media_bucket, marker, b"", content_type="application/octet-stream")
+    committed = services.clips.update(
+        arrived.name, lambda record: _received(record, arrived, displace=rejection is None)
+    )
+    record = committed.record
+    assert record is not None  # noqa: S101 # receive never removes a record
+    if committed.changed:
+        log.info("received", clip=record.name, version=record.work.version, state=record.work.state)
+    if record.work.state.is_final:
+        finish.settle(services, record.name, key=info.key, etag=info.etag, size_bytes=info.size_bytes)
+        return
+    if committed.changed:
+        finish.ring_articles(services, record.name)
+    services.doorbell.ring(queues.THUMBNAILS_TASK, record.name)
+    services.doorbell.ring(queues.TRANSCODE_TASK, record.name, queue=record.work.queue)
+
+
+def _received(record: ClipRecord | None, arrived: ClipRecord, *, displace: bool) -> ClipRecord:
+    # A file that is no clip (a sidecar with the clip's name) must not push a clip aside.
+    if not displace and record is not None and record.work.source.key != arrived.source.key:
+        return record
+    return lifecycle.receive(record, arrived)
+
+
+def _first_record(services: Services, info: ObjectInfo, clip: ClipName, rejection: SourceRejected | None) -> ClipRecord:
+    now = utc_now()
+    source = SourceFacts(key=info.key, etag=info.etag, size_bytes=info.size_bytes)
+    record = lifecycle.first_record(
+        name=clip.name,
+        source=source,
+        version=lifecycle.derive_version(source, services.ladder.revision),
+        queue=_queue(services, clip.name, info),
+        uploaded_at=info.modified_at,
+        now=now,
+        parts={"air_date": clip.air_date, "slug": clip.slug, "take": clip.take},
+        warnings=[] if clip.is_conventional else [_unconventional(clip.name)],
+    )
+    if rejection is None:
+        return record
+    failure = Failure(code=rejection.code, message=rejection.message, detail=rejection.detail)
+    return record.evolve(state=ClipState.FAILED, failure=failure, queue=None)
+
+
+def _rejection(services: Services, info: ObjectInfo) -> SourceRejected | None:
+    extension = keys.extension(info.key)
+    if extension not in MEDIA_EXTENSIONS:
+        known = ", ".join(sorted(MEDIA_EXTENSIONS))
+        told = f"“.{extension}” files are" if extension else "Files without an extension are"
+        return SourceRejected("unknown_extension", f"{told} not taken as clips. Taken are: {known}.", info.key)
+    if info.size_bytes == 0:
+        return SourceRejected("empty_upload", "This upload is empty (0 bytes). Upload the file again.", info.key)
+    if info.size_bytes > services.settings.max_source_bytes:
+        limit = f"{services.settings.max_source_bytes / 1024**3:.0f} GiB"
+        return SourceRejected("too_large", f"This upload is larger than the {limit} that are taken.", info.key)
+    return None
+
+
+def _queue(services: Services, name: str, info: ObjectInfo) -> str:
+    """A clip that an article waits for is urgent; one found a day late can let others pass."""
+    if finish.referring_articles(services, name):
+        return queues.TRANSCODE_URGENT
+    return queues.TRANSCODE_BULK if utc_now() - info.modified_at > _BULK_AFTER else queues.TRANSCODE
+
+
+def _unconventional(name: str) -> Notice:
+    return Notice(
+        code="name_unconventional",
+        message=f"The name “{name}” is not of the form MMDDYY_SLUG1, so its date, slug and take are not known.",
+    )

@@ -1,0 +1,99 @@
+"""Holding a clip while working on it: a thread renews the lease, and stops the work when it is no longer ours."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+
+from tasks.adapters.clock import utc_now
+from tasks.errors import LeaseLost, TemporarilyUnavailable
+from tasks.pipeline.services import Services
+from tasks.records import lifecycle
+from tasks.records.clip_record import ClipRecord
+
+log = structlog.get_logger()
+_TICK_S = 0.25
+
+
+def new_owner() -> str:
+    """A name for one try at one clip, never used again."""
+    return uuid.uuid4().hex
+
+
+class Lease:
+    """The lease of one try. ``stop`` is set when the work must end; `why_stopped` tells the reason."""
+
+    def __init__(self, services: Services, name: str, owner: str) -> None:
+        self.stop = threading.Event()
+        self.owner = owner
+        self.was_lost = False
+        self._services = services
+        self._name = name
+        self._progress = 0.0
+        self._speed: float | None = None
+        self._done = threading.Event()
+        self._renewed_at = time.monotonic()
+
+    def report(self, progress: float, speed: float | None) -> None:
+        """State how far the work has come (0 to 1); it is published with the next renewal."""
+        self._progress, self._speed = min(1.0, max(0.0, progress)), speed
+
+    def raise_if_stopped(self) -> None:
+        """Raise `LeaseLost` if the work must end; called between steps."""
+        if self.stop.is_set():
+            raise LeaseLost(f"{self._name}: {'taken by another' if self.was_lost else 'the worker is stopping'}")
+
+    def renew_until_done(self) -> None:
+        """The thread's work."""
+        settings = self._services.settings
+        while not self._done.wait(_TICK_S):
+            if self._services.is_stopping():
+                self.stop.set()
+                return
+            if time.monotonic() - self._renewed_at < settings.heartbeat_s:
+                continue
+            try:
+                self._services.clips.update(self._name, self._renewed)
+                self._renewed_at = time.monotonic()
+            except LeaseLost:
+                self.was_lost = True
+                self.stop.set()
+                return
+            except TemporarilyUnavailable as error:
+                log.warning("lease not renewed", clip=self._name, error=error.detail)
+                if time.monotonic() - self._renewed_at > settings.lease_s:
+                    self.was_lost = True
+                    self.stop.set()
+                    return
+
+    def end(self) -> None:
+        """No more renewals."""
+        self._done.set()
+
+    def _renewed(self, record: ClipRecord | None) -> ClipRecord:
+        return lifecycle.renew(
+            record,
+            owner=self.owner,
+            now=utc_now(),
+            lease_s=self._services.settings.lease_s,
+            progress=self._progress,
+            speed=self._speed,
+        )
+
+
+@contextmanager
+def held(services: Services, name: str, owner: str) -> Iterator[Lease]:
+    """Keep the lease that ``owner`` took, until the block ends."""
+    lease = Lease(services, name, owner)
+    thread = threading.Thread(target=lease.renew_until_done, name=f"lease-{name}", daemon=True)
+    thread.start()
+    try:
+        yield lease
+    finally:
+        lease.end()
+        thread.join()

@@ -1,0 +1,286 @@
+"""The clip record's state machine: every legal step, as a pure function from one record to the next.
+
+    received ──take──▶ processing ──publish──▶ ready
+       ▲  ▲                │ │
+       │  └──── release ───┘ └──── fail ─────▶ failed
+       └─────── postpone ────┘ (a later try)      ▲
+                take, after the last attempt ─────┘
+
+`receive` begins a new version from any state. Each step but `receive` belongs to the worker whose lease stands in the
+record; anybody else gets `LeaseLost`. A step returns its argument unchanged where there is nothing to do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from tasks.errors import LeaseLost
+from tasks.records.base import Failure, Notice
+from tasks.records.clip_record import (
+    ArticleLink,
+    ClipRecord,
+    ClipState,
+    Lease,
+    Poster,
+    SourceFacts,
+    Storyboard,
+    Timings,
+    Work,
+)
+
+_WORK_FIELDS: Final = frozenset(Work.model_fields)
+_LONGEST_DELAY: Final = timedelta(minutes=15)
+
+
+def upload_id(etag: str, size_bytes: int) -> str:
+    """A short name of what was uploaded: the same bytes, sent in the same way, have the same one."""
+    return hashlib.sha256(f"{etag}\n{size_bytes}".encode()).hexdigest()[:16]
+
+
+def derive_version(source: SourceFacts, recipe: str) -> str:
+    """A version's name: what was uploaded, and how it is encoded (``recipe``, the ladder's revision)."""
+    return hashlib.sha256(f"{source.etag}\n{source.size_bytes}\n{recipe}".encode()).hexdigest()[:16]
+
+
+def receive(
+    record: ClipRecord | None,
+    arrived: ClipRecord,
+) -> ClipRecord:
+    """Take note of an upload; ``arrived`` is the record that a first upload would get.
+
+    The same upload again changes nothing, nor does one older than what is in work under another key. A new upload of a
+    clip that is published goes under ``next``, so readers keep what they have.
+    """
+    if record is None:
+        return arrived
+    known, new = record.work, arrived.work
+    if _same_upload(known, new):
+        retried = known.state is ClipState.FAILED and _uploaded_at(new) > _uploaded_at(known)
+        if not retried:
+            return record
+    elif _same_upload(record, new) and record.state is ClipState.READY:
+        # The published bytes came back while others were in work: those are no longer wanted.
+        return record.evolve(next=None, updated_at=arrived.updated_at)
+    elif (_uploaded_at(new), new.source.key) < (_uploaded_at(known), known.source.key) and _holds_its_place(known):
+        return record
+    if record.state is ClipState.READY:
+        return record.evolve(next=_work_of(arrived), updated_at=arrived.updated_at)
+    return arrived.evolve(links=record.links)
+
+
+def take(record: ClipRecord, *, owner: str, now: datetime, lease_s: float, max_attempts: int) -> ClipRecord:
+    """Give the work to a worker, if it is to be had: not final, not leased, not waiting for its next try.
+
+    The attempt is counted here, before the start, so that a clip that kills its workers is parked after the last one.
+    """
+    work = record.work
+    if work.state.is_final or work.has_live_lease(now) or (work.retry_at is not None and work.retry_at > now):
+        return record
+    if work.attempts >= max_attempts:
+        failure = Failure(
+            code="gave_up",
+            message=f"This clip was tried {work.attempts} times and its worker never came to an end.",
+            detail=work.failure.detail if work.failure else "the worker was lost each time; see its log",
+            retryable=True,
+            attempts=work.attempts,
+        )
+        return _with_work(record, now, state=ClipState.FAILED, failure=failure, lease=None, retry_at=None)
+    attempt = work.attempts + 1
+    return _with_work(
+        record,
+        now,
+        state=ClipState.PROCESSING,
+        attempts=attempt,
+        progress=0.0,
+        speed=None,
+        retry_at=None,
+        lease=_lease(owner, attempt, now, lease_s),
+    )
+
+
+def renew(
+    record: ClipRecord | None, *, owner: str, now: datetime, lease_s: float, progress: float, speed: float | None
+) -> ClipRecord:
+    """Show that the worker is alive, and how far it has come."""
+    record, work = _owned(record, owner)
+    attempt = work.attempts
+    return _with_work(record, now, progress=progress, speed=speed, lease=_lease(owner, attempt, now, lease_s))
+
+
+def describe(
+    record: ClipRecord | None, *, owner: str, now: datetime, source: SourceFacts, warnings: Sequence[Notice]
+) -> ClipRecord:
+    """Write down what probing told."""
+    record, work = _owned(record, owner)
+    return _with_work(record, now, source=source, warnings=_merged(work.warnings, warnings))
+
+
+def publish(
+    record: ClipRecord | None, *, owner: str, now: datetime, made: dict[str, object], warnings: Sequence[Notice]
+) -> ClipRecord:
+    """Switch readers to the finished version; ``made`` holds the fields of `Work` that name what was uploaded."""
+    record, work = _owned(record, owner)
+    timings = work.timings.evolve(playable_at=work.timings.playable_at or now, ready_at=now)
+    finished = work.evolve(
+        **made,
+        state=ClipState.READY,
+        progress=1.0,
+        speed=None,
+        lease=None,
+        failure=None,
+        retry_at=None,
+        warnings=_merged(work.warnings, warnings),
+        timings=timings,
+    )
+    fields = {name: getattr(finished, name) for name in _WORK_FIELDS}
+    return record.evolve(**fields, next=None, updated_at=now)
+
+
+def fail(record: ClipRecord | None, *, owner: str | None, now: datetime, failure: Failure) -> ClipRecord:
+    """End the version in work for good; ``owner`` None is the step of ingest, before anybody took it."""
+    record, work = _owned(record, owner)
+    return _with_work(
+        record,
+        now,
+        state=ClipState.FAILED,
+        failure=failure.evolve(attempts=work.attempts),
+        lease=None,
+        retry_at=None,
+        speed=None,
+    )
+
+
+def postpone(
+    record: ClipRecord | None, *, owner: str, now: datetime, failure: Failure, delay_s: float, max_attempts: int
+) -> ClipRecord:
+    """Put the work off after a passing fault, twice as long each time; after the last attempt, park it."""
+    record, work = _owned(record, owner)
+    failure = failure.evolve(attempts=work.attempts, retryable=True)
+    if work.attempts >= max_attempts:
+        return fail(record, owner=owner, now=now, failure=failure)
+    delay = min(timedelta(seconds=delay_s * 2 ** (work.attempts - 1)), _LONGEST_DELAY)
+    return _with_work(
+        record,
+        now,
+        state=ClipState.RECEIVED,
+        failure=failure,
+        lease=None,
+        retry_at=now + delay,
+        speed=None,
+        progress=0.0,
+    )
+
+
+def release(record: ClipRecord | None, *, owner: str, now: datetime) -> ClipRecord:
+    """Give the work back untried: the worker is told to stop, which is not the clip's fault."""
+    record, work = _owned(record, owner)
+    return _with_work(
+        record, now, state=ClipState.RECEIVED, attempts=max(0, work.attempts - 1), lease=None, speed=None, progress=0.0
+    )
+
+
+def picture(
+    record: ClipRecord | None,
+    *,
+    version: str,
+    now: datetime,
+    poster: Poster | None = None,
+    storyboard: Storyboard | None = None,
+    warnings: Sequence[Notice] = (),
+) -> ClipRecord | None:
+    """Add the poster or the storyboard to the version they were made for, be it in work or published.
+
+    They come from a task of their own that holds no lease: they belong to a version, and a version's never change.
+    """
+    if record is None:
+        return None
+    for work in (record.next, record):
+        if work is not None and work.version == version:
+            break
+    else:
+        return record
+    changes: dict[str, object] = {"warnings": _merged(work.warnings, warnings)}
+    if poster:
+        changes |= {"poster": poster, "timings": work.timings.evolve(poster_at=work.timings.poster_at or now)}
+    if storyboard:
+        changes["storyboard"] = storyboard
+    if work is record:
+        return record.evolve(**changes, updated_at=now)
+    return record.evolve(next=work.evolve(**changes), updated_at=now)
+
+
+def link(record: ClipRecord | None, *, article_id: str, paragraphs: Sequence[str], now: datetime) -> ClipRecord | None:
+    """State which paragraphs of that article show the clip; none takes the article out."""
+    if record is None:
+        return None
+    others = [each for each in record.links if each.article != article_id]
+    links = others + [ArticleLink(article=article_id, paragraph=paragraph) for paragraph in paragraphs]
+    ordered = tuple(sorted(links, key=lambda each: (each.article, each.paragraph)))
+    return record if ordered == record.links else record.evolve(links=ordered, updated_at=now)
+
+
+def first_record(
+    *,
+    name: str,
+    source: SourceFacts,
+    version: str,
+    queue: str,
+    uploaded_at: datetime,
+    now: datetime,
+    parts: dict[str, object],
+    warnings: Sequence[Notice],
+) -> ClipRecord:
+    """The record of an upload that nothing is known of yet; ``parts`` are air_date, slug and take."""
+    return ClipRecord(
+        name=name,
+        version=version,
+        state=ClipState.RECEIVED,
+        queue=queue,
+        source=source,
+        warnings=tuple(warnings),
+        timings=Timings(uploaded_at=uploaded_at, received_at=now),
+        updated_at=now,
+        **parts,
+    )
+
+
+def _owned(record: ClipRecord | None, owner: str | None) -> tuple[ClipRecord, Work]:
+    holder = record.work.lease.owner if record is not None and record.work.lease is not None else None
+    if record is None or holder != owner:
+        raise LeaseLost(f"{record.name if record else 'the clip'} is no longer ours: held by {holder or 'nobody'}")
+    return record, record.work
+
+
+def _with_work(record: ClipRecord, now: datetime, **changes: object) -> ClipRecord:
+    if record.next is not None:
+        return record.evolve(next=record.next.evolve(**changes), updated_at=now)
+    return record.evolve(**changes, updated_at=now)
+
+
+def _work_of(record: ClipRecord) -> Work:
+    return Work.model_validate({name: getattr(record, name) for name in _WORK_FIELDS})
+
+
+def _lease(owner: str, attempt: int, now: datetime, lease_s: float) -> Lease:
+    return Lease(owner=owner, attempt=attempt, heartbeat_at=now, expires_at=now + timedelta(seconds=lease_s))
+
+
+def _same_upload(one: Work, other: Work) -> bool:
+    return (one.source.etag, one.source.size_bytes) == (other.source.etag, other.source.size_bytes)
+
+
+def _holds_its_place(work: Work) -> bool:
+    # A rejected file (a sidecar, a wrong export) must not keep an older but good one out.
+    return work.state is not ClipState.FAILED
+
+
+def _uploaded_at(work: Work) -> float:
+    return work.timings.uploaded_at.timestamp() if work.timings.uploaded_at else 0.0
+
+
+def _merged(known: Sequence[Notice], new: Sequence[Notice]) -> tuple[Notice, ...]:
+    codes = {each.code for each in new}
+    return (*(each for each in known if each.code not in codes), *new)

@@ -1,0 +1,78 @@
+"""The Celery application: ``celery --app workers.app worker|beat|flower``.
+
+Each process of a worker's pool builds its own services after the fork, since clients and their connections must not be
+shared across it.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+from typing import Any, Final
+
+import structlog
+from celery import Celery, signals
+
+from config import queues
+from config.celery import celery_options
+from config.logs import configure_logs
+from config.settings import load_settings
+from tasks.adapters.conditional_writes import verify_conditional_writes
+from tasks.adapters.versions import verify_ffmpeg
+from tasks.errors import NewsreelError
+from tasks.pipeline.services import Services
+from workers.services import build_services
+
+log: Final = structlog.get_logger()
+
+
+class NewsreelApp(Celery):
+    """A Celery app that knows its settings, and gives each process its `Services`."""
+
+    def __init__(self) -> None:
+        super().__init__("newsreel")
+        self.settings = load_settings()
+        self.conf.update(celery_options(self.settings))
+        # Made before the pool forks, so that the parent can tell its children to give their work back.
+        self.stopping = multiprocessing.get_context("fork").Event()
+        self._services: Services | None = None
+
+    @property
+    def services(self) -> Services:
+        """The adapters of this process, built when they are first asked for."""
+        if self._services is None:
+            self._services = build_services(self.settings, app=self, is_stopping=self.stopping.is_set)
+        return self._services
+
+
+app = NewsreelApp()
+
+
+@signals.setup_logging.connect
+def _configure_logs(**_: Any) -> None:
+    configure_logs(app.settings.log_format, app.settings.log_level)
+
+
+@signals.worker_init.connect
+def _check_before_start(**_: Any) -> None:
+    """Refuse to start where the work could not be trusted."""
+    try:
+        services = build_services(app.settings, app=app)
+        verify_ffmpeg(app.settings.ffmpeg)
+        verify_conditional_writes(services.store, app.settings.media_bucket)
+    except NewsreelError as error:
+        log.critical("refusing to start", reason=str(error))
+        sys.exit(1)
+
+
+@signals.worker_ready.connect
+def _reconcile_at_start(sender: Any, **_: Any) -> None:
+    """What was left unfinished need not wait for the scheduler's first round."""
+    if any(queue.name == queues.RECONCILE for queue in sender.task_consumer.queues):
+        app.send_task(queues.RECONCILE_TASK, queue=queues.RECONCILE, ignore_result=True)
+
+
+@signals.worker_shutting_down.connect
+def _stop_work(**_: Any) -> None:
+    """Running work gives its lease back and ends its ffmpeg; the pool then ends without waiting for it."""
+    app.stopping.set()
