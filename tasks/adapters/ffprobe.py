@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Final, NoReturn
@@ -49,6 +50,24 @@ class Ffprobe:
             _reject_unreadable(finished.stderr_tail)
         return answer
 
+    def key_frame_gap_s(self, folder: Path, name: str, stream: int) -> float | None:
+        """The longest time, in seconds, between two key frames within the first half minute; None if there are not two.
+
+        Raises:
+            TemporarilyUnavailable: ffprobe could not run.
+        """
+        arguments = ["-v", "error", "-format_whitelist", DEMUXERS, "-protocol_whitelist", "file"]
+        arguments += ["-select_streams", str(stream), "-read_intervals", "%+30"]
+        arguments += ["-show_entries", "packet=pts_time,flags", "-of", "csv=p=0", name]
+        try:
+            lines = self._run(folder, arguments).stdout.decode("ascii", "replace").splitlines()
+        except process.Overran:
+            return None
+        fields = [line.split(",") for line in lines]
+        times = [_seconds(field[0]) for field in fields if len(field) > 1 and field[1].startswith("K")]
+        known = sorted(time_s for time_s in times if time_s is not None)
+        return max((later - earlier for earlier, later in itertools.pairwise(known)), default=None)
+
     def packets(self, folder: Path, name: str) -> tuple[int, int, int]:
         """Width, height and number of pictures of a file that we made ourselves, counted without decoding.
 
@@ -73,6 +92,13 @@ class Ffprobe:
             )
         except OSError as error:
             raise TemporarilyUnavailable("probe_not_started", "The file could not be examined.", str(error)) from error
+
+
+def _seconds(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _reject_unreadable(messages: str) -> NoReturn:

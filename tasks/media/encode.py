@@ -37,13 +37,13 @@ class EncodePlan(Value):
     mp4_rung: PlannedRung
 
 
-def input_options(*, max_pixels: int, streams: str = "") -> dict[str, object]:
-    """What every ffmpeg run says of an untrusted input; ``streams`` is a stream specifier such as ``v:0``."""
+def input_options(*, max_pixels: int, key_frames_only: bool = False) -> dict[str, object]:
+    """What every ffmpeg run says of an untrusted input."""
     return {
         "format_whitelist": DEMUXERS,
         "protocol_whitelist": "file",
         "max_pixels": max_pixels,
-        **({"skip_frame": "nokey"} if streams == "keyframes" else {}),
+        **({"skip_frame": "nokey"} if key_frames_only else {}),
     }
 
 

@@ -21,6 +21,7 @@ POSTER: Final = "poster.jpg"
 VTT: Final = f"{FOLDER}/storyboard.vtt"
 _CANDIDATES: Final = 8
 _SAMPLE: Final = (48, 27)
+_DECODED_WHOLE_S: Final = 180.0
 
 
 class StoryboardPlan(Value):
@@ -34,16 +35,26 @@ class StoryboardPlan(Value):
     shape: StoryboardShape
 
 
-def plan_storyboard(source: Source, ladder: Ladder, *, max_pixels: int) -> StoryboardPlan:
-    """One run over the key frames only, which costs a fiftieth of decoding all."""
+def plan_storyboard(
+    source: Source, ladder: Ladder, *, key_frame_gap_s: float | None, max_pixels: int
+) -> StoryboardPlan:
+    """One run over the key frames only, which costs a fiftieth of decoding all, where they are close enough.
+
+    ``key_frame_gap_s`` is the longest time between two key frames near the start (None: unknown). A short clip with too few
+    is decoded whole; of a long one the nearest key frames have to do.
+    """
     shape = ladder.storyboard
     duration_s = max(source.duration_s, shape.interval_s)
     interval_s = max(shape.interval_s, math.ceil(duration_s / shape.max_tiles * 2) / 2)
     tile_height = max(2, round(shape.tile_width * source.video.height / source.video.width / 2) * 2)
-    picture = ffmpeg.input(SOURCE_FILE, **input_options(max_pixels=max_pixels, streams="keyframes"))
-    picture = deinterlaced(picture[str(source.video.index)], source.video)
+    dense = key_frame_gap_s is not None and key_frame_gap_s <= interval_s
+    key_frames_only = dense or duration_s > _DECODED_WHOLE_S
+    picture = ffmpeg.input(SOURCE_FILE, **input_options(max_pixels=max_pixels, key_frames_only=key_frames_only))
+    # Fields need no separating here: a picture this small is made of both.
+    picture = picture[str(source.video.index)].filter("scale", shape.tile_width, tile_height, flags="bicubic")
+    # The last frame is held, or the fps filter would leave out the last tile.
+    picture = picture.filter("setsar", 1).filter("tpad", stop_mode="clone", stop_duration=f"{interval_s:g}")
     picture = picture.filter("fps", f"1/{interval_s:g}", start_time=0, round="near")
-    picture = picture.filter("scale", shape.tile_width, tile_height, flags="bicubic").filter("setsar", 1)
     picture = picture.filter("tile", f"{shape.columns}x{shape.rows}")
     output = picture.output(
         f"{OUTPUT}/{FOLDER}/sheet-%03d.jpg",

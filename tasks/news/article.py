@@ -43,7 +43,7 @@ Kind = Literal["body", "caption", "heading"]
 # A line without sentence end is a caption up to here; beyond it is a paragraph whose full stop was forgotten.
 _LONGEST_CAPTION: Final = 200
 _LONGEST_TITLE: Final = 300
-_ENUMERATED: Final = re.compile(r"(?:[IVX]{1,5}|\d{1,2}|[A-Za-z])[.)/] ?\w")
+_ENUMERATED: Final = re.compile(r"(?:[IVX]{1,5}|\d{1,2}|[A-Za-z])[.)/] \w")
 _LIST_ITEM: Final = re.compile(r"[-–—•·●▪*+>] ?\w")
 _PHOTO_CREDIT: Final = re.compile(r"(?:^|[.,;(\[–-] ?)ảnh(?: minh họa| minh hoạ| tư liệu)? ?: ?.{1,40}$", re.IGNORECASE)
 _QUOTED: Final = re.compile(r'(?:^|: ?)["“«‘].*["”»’]$')

@@ -16,6 +16,7 @@ import re
 from typing import Final
 
 from tasks.news.text import normalise, one_line
+from tasks.records import keys
 
 LABELS: Final = ("video clip", "video-clip", "videos", "video", "clips", "clip")
 COLONS: Final = ":："
@@ -29,7 +30,7 @@ MEDIA_EXTENSIONS: Final = frozenset((
 # fmt: on
 
 _MAX_LINE_CHARACTERS: Final = 2_000
-# An uploaded file's name has at most 255 bytes on the usual file systems, and index keys must stay under S3's 1,024.
+# What is longer is no file name on the usual file systems, but a sentence that mentions one.
 _MAX_NAME_BYTES: Final = 255
 # A dash has a space beside it: "video-clip.mp4" is a file name.
 _LABEL: Final = re.compile(
@@ -47,7 +48,7 @@ _NO_BARE_NAME: Final = re.compile(r"[^\w.()+&@#~-]")
 def parse_reference_line(line: str) -> tuple[str, ...]:
     """The names of the clips that the line refers to, in its order; none if it is any other line.
 
-    A name is a file stem in NFC, in the case in which it is written, without its media extension.
+    A name is what `keys.stem` makes of the file's name: NFC, in the case in which it is written, no media extension.
     """
     _, rest = _split_label(line)
     if not rest:
@@ -88,14 +89,14 @@ def _names_of(part: str) -> tuple[str, ...]:
 
 
 def _stem(name: str) -> str:
-    """The name without its media extension; empty if it can't be a clip's name."""
+    """The clip's name that an upload of this name would get; empty if it can't be one."""
     if "/" in name or "\\" in name or len(name.encode()) > _MAX_NAME_BYTES:
         return ""
     if _has_extension(name):
-        stem = name.rpartition(".")[0].rstrip()
+        stem = keys.stem(name)
         return stem if any(map(str.isalnum, stem)) else ""
     is_file = _LOOKS_LIKE_A_FILE.search(name) and not (_NO_BARE_NAME.search(name) or name.startswith("."))
-    return name if is_file and any(map(str.isalnum, name)) else ""
+    return keys.stem(f"{name}.mp4") if is_file and any(map(str.isalnum, name)) else ""
 
 
 def _has_extension(word: str) -> bool:

@@ -111,7 +111,7 @@ def _rejection(services: Services, info: ObjectInfo) -> SourceRejected | None:
     extension = keys.extension(info.key)
     if extension not in MEDIA_EXTENSIONS:
         known = ", ".join(sorted(MEDIA_EXTENSIONS))
-        told = f"“.{extension}” files are" if extension else "Files without an extension are"
+        told = f"Files ending in “.{extension}” are" if extension else "Files without an extension are"
         return SourceRejected("unknown_extension", f"{told} not taken as clips. Taken are: {known}.", info.key)
     if info.size_bytes == 0:
         return SourceRejected("empty_upload", "This upload is empty (0 bytes). Upload the file again.", info.key)

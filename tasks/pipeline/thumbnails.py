@@ -88,7 +88,10 @@ def _poster(services: Services, folder: Path, source: Source, name: str, version
 
 
 def _storyboard(services: Services, folder: Path, source: Source, name: str, version: str) -> Storyboard:
-    plan = storyboard.plan_storyboard(source, services.ladder, max_pixels=services.settings.max_pixels)
+    gap_s = services.ffprobe.key_frame_gap_s(folder, encode.SOURCE_FILE, source.video.index)
+    plan = storyboard.plan_storyboard(
+        source, services.ladder, key_frame_gap_s=gap_s, max_pixels=services.settings.max_pixels
+    )
     services.ffmpeg.run(folder, plan.arguments, timeout_s=600 + source.duration_s)
     root = folder / encode.OUTPUT
     sheets = sorted((root / storyboard.FOLDER).glob("sheet-*.jpg"))

@@ -1,0 +1,65 @@
+"""Servers shared by the tests of one run, and buckets of their own for each test module."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tasks.adapters.object_store import ObjectStore
+from tests import servers
+
+REGION = "us-east-1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Buckets:
+    """The two buckets of a test module."""
+
+    incoming: str
+    media: str
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[servers.S3Server]:
+    """A SeaweedFS; its keys are in the environment, where boto3 looks for them, and no other account's are."""
+    with servers.seaweedfs() as server, pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+            patch.delenv(name, raising=False)
+        patch.setenv("AWS_CONFIG_FILE", "/dev/null")
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        patch.setenv("AWS_ACCESS_KEY_ID", server.access_key)
+        patch.setenv("AWS_SECRET_ACCESS_KEY", server.secret_key)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A Valkey of this test run."""
+    with servers.valkey() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def _shared_store(s3_server: servers.S3Server) -> Iterator[ObjectStore]:
+    store = ObjectStore.connect(endpoint_url=s3_server.endpoint_url, region=REGION)
+    yield store
+    store._client.close()
+
+
+@pytest.fixture(scope="module")
+def buckets(_shared_store: ObjectStore) -> Buckets:
+    """Two new, empty buckets for the test module."""
+    mark = secrets.token_hex(4)
+    made = Buckets(incoming=f"incoming-{mark}", media=f"media-{mark}")
+    _shared_store.ensure_bucket(made.incoming)
+    _shared_store.ensure_bucket(made.media)
+    return made
+
+
+@pytest.fixture(scope="module")
+def store(_shared_store: ObjectStore, buckets: Buckets) -> ObjectStore:
+    """The object store, in which the test module's `buckets` are."""
+    return _shared_store

@@ -1,0 +1,52 @@
+"""The pipeline's services on real servers, without Celery: a step is called, what it rings for is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from config.settings import Settings
+from tasks.pipeline.services import Services
+from tests import servers
+from tests.conftest import Buckets
+from workers.services import build_services
+
+
+@pytest.fixture(scope="module")
+def services(
+    s3_server: servers.S3Server, redis_url: str, buckets: Buckets, tmp_path_factory: pytest.TempPathFactory
+) -> Services:
+    """Services of a test module, in its own buckets."""
+    return build_services(
+        Settings(
+            broker_url=redis_url,
+            s3_endpoint_url=s3_server.endpoint_url,
+            incoming_bucket=buckets.incoming,
+            media_bucket=buckets.media,
+            workspace_dir=tmp_path_factory.mktemp("workspace"),
+            lease_s=5,
+        )
+    )
+
+
+@pytest.fixture(autouse=True)
+def _empty_queues(redis_url: str) -> Iterator[None]:
+    """Each test begins with empty queues."""
+    client = redis.Redis.from_url(redis_url)
+    client.flushdb()
+    yield
+    client.close()
+
+
+@pytest.fixture
+def put(services: Services, tmp_path: Path):  # type: ignore[no-untyped-def]
+    """Upload a file or bytes to the incoming bucket under a key."""
+
+    def upload(key: str, content: Path | bytes) -> str:
+        body = content.read_bytes() if isinstance(content, Path) else content
+        return services.store.put(services.settings.incoming_bucket, key, body, content_type="application/octet-stream")
+
+    return upload

@@ -1,0 +1,215 @@
+"""The state machine of a clip's record."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from tasks.errors import LeaseLost
+from tasks.records import lifecycle
+from tasks.records.base import Failure
+from tasks.records.clip_record import ClipRecord, ClipState, Poster, SourceFacts
+
+NOON = datetime(2020, 12, 3, 12, tzinfo=UTC)
+LEASE_S = 60.0
+
+
+def upload(etag: str, *, minute: int = 0, key: str = "clips/a.mp4") -> ClipRecord:
+    source = SourceFacts(key=key, etag=etag, size_bytes=10)
+    return lifecycle.first_record(
+        name="a",
+        source=source,
+        version=lifecycle.derive_version(source, "ladder"),
+        queue="transcode",
+        uploaded_at=NOON + timedelta(minutes=minute),
+        now=NOON + timedelta(minutes=minute),
+        parts={},
+        warnings=[],
+    )
+
+
+def take(record: ClipRecord, owner: str = "w1", *, minute: float = 0) -> ClipRecord:
+    now = NOON + timedelta(minutes=minute)
+    return lifecycle.take(record, owner=owner, now=now, lease_s=LEASE_S, max_attempts=3)
+
+
+def publish(record: ClipRecord, owner: str = "w1") -> ClipRecord:
+    return lifecycle.publish(record, owner=owner, now=NOON, made={"hls": f"{record.work.version}/hls"}, warnings=[])
+
+
+FAILURE = Failure(code="encoder_killed", message="The encoder was ended.")
+
+
+def test_a_first_upload_is_taken_and_published() -> None:
+    record = publish(take(upload("e1")))
+    assert (record.state, record.hls, record.lease, record.next) == (
+        ClipState.READY,
+        f"{record.version}/hls",
+        None,
+        None,
+    )
+
+
+def test_a_leased_clip_is_not_to_be_had_until_its_lease_ends() -> None:
+    record = take(upload("e1"))
+    assert take(record, "w2", minute=0.5) is record
+    assert take(record, "w2", minute=2).work.lease.owner == "w2"  # type: ignore[union-attr]
+
+
+def test_a_worker_that_lost_its_lease_can_change_nothing() -> None:
+    record = take(take(upload("e1")), "w2", minute=2)
+    with pytest.raises(LeaseLost):
+        publish(record, "w1")
+    with pytest.raises(LeaseLost):
+        lifecycle.renew(record, owner="w1", now=NOON, lease_s=LEASE_S, progress=0.5, speed=None)
+    with pytest.raises(LeaseLost):
+        publish(lifecycle.receive(record, upload("e2", minute=3)), "w2")
+
+
+def test_a_clip_that_kills_its_workers_is_parked_after_three() -> None:
+    record = upload("e1")
+    for attempt in range(3):
+        record = take(record, f"w{attempt}", minute=attempt * 2)
+        assert record.attempts == attempt + 1
+    record = take(record, "w3", minute=8)
+    assert record.state is ClipState.FAILED
+    assert record.failure is not None
+    assert (record.failure.code, record.failure.retryable, record.failure.attempts) == ("gave_up", True, 3)
+
+
+def test_a_passing_fault_is_tried_again_later_and_parked_in_the_end() -> None:
+    record, minute = upload("e1"), 0.0
+    for attempt in range(1, 4):
+        record = take(record, minute=minute)
+        assert record.attempts == attempt
+        record = lifecycle.postpone(
+            record, owner="w1", now=NOON + timedelta(minutes=minute), failure=FAILURE, delay_s=30, max_attempts=3
+        )
+        assert take(record, minute=minute) is record, "not before its time"
+        minute += 10
+    assert record.state is ClipState.FAILED
+    assert record.failure is not None
+    assert record.failure.retryable
+
+
+def test_work_given_back_is_not_counted_as_a_try() -> None:
+    record = lifecycle.release(take(upload("e1")), owner="w1", now=NOON)
+    assert (record.state, record.attempts, record.lease) == (ClipState.RECEIVED, 0, None)
+
+
+def test_an_older_upload_under_another_name_does_not_displace_a_newer_one() -> None:
+    newer = upload("e2", minute=5, key="clips/a.mov")
+    assert lifecycle.receive(newer, upload("e1")) is newer
+    assert lifecycle.receive(upload("e1"), newer).source.etag == "e2"
+
+
+def test_a_failed_clip_uploaded_again_is_tried_again() -> None:
+    failed = lifecycle.fail(take(upload("e1")), owner="w1", now=NOON, failure=FAILURE)
+    assert lifecycle.receive(failed, upload("e1")) is failed
+    assert lifecycle.receive(failed, upload("e1", minute=1)).state is ClipState.RECEIVED
+
+
+def test_a_failed_new_version_leaves_the_published_one() -> None:
+    first = publish(take(upload("e1")))
+    second = lifecycle.fail(
+        take(lifecycle.receive(first, upload("e2", minute=1))), owner="w1", now=NOON, failure=FAILURE
+    )
+    assert (second.state, second.version, second.hls) == (first.state, first.version, first.hls)
+    assert second.next is not None
+    assert second.next.state is ClipState.FAILED
+
+
+def test_the_published_bytes_coming_back_end_the_work_on_others() -> None:
+    first = publish(take(upload("e1")))
+    second = lifecycle.receive(first, upload("e2", minute=1))
+    assert lifecycle.receive(second, upload("e1", minute=2)).next is None
+
+
+def test_a_poster_goes_to_the_version_it_was_made_of() -> None:
+    first = publish(take(upload("e1")))
+    second = lifecycle.receive(first, upload("e2", minute=1))
+    assert second.next is not None
+    poster = Poster(url="p", width=2, height=2, time_s=0)
+    third = lifecycle.picture(second, version=second.next.version, now=NOON, poster=poster)
+    assert third is not None
+    assert third.next is not None
+    assert (third.poster, third.next.poster) == (None, poster)
+    assert lifecycle.picture(third, version="other", now=NOON, poster=poster) is third
+
+
+class Clip(RuleBasedStateMachine):
+    """Any sequence of uploads, workers that live or die, and faults."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.record: ClipRecord | None = None
+        self.now = NOON
+        self.newest = ""
+        self.published: list[str] = []
+
+    @rule(etag=st.sampled_from(["e1", "e2", "e3"]), late_s=st.integers(1, 200))
+    def upload(self, etag: str, late_s: int) -> None:
+        self.now += timedelta(seconds=late_s)
+        minutes = (self.now - NOON).total_seconds() / 60
+        arrived = upload(etag).evolve(updated_at=self.now)
+        arrived = arrived.evolve(timings=arrived.timings.evolve(uploaded_at=NOON + timedelta(minutes=minutes)))
+        self.record = lifecycle.receive(self.record, arrived)
+        self.newest = etag
+
+    @precondition(lambda self: self.record is not None)
+    @rule(owner=st.sampled_from(["w1", "w2", "w3"]), late_s=st.integers(0, 100))
+    def take(self, owner: str, late_s: int) -> None:
+        self.now += timedelta(seconds=late_s)
+        before = self.record
+        assert before is not None
+        self.record = lifecycle.take(before, owner=owner, now=self.now, lease_s=LEASE_S, max_attempts=3)
+        if before.work.has_live_lease(self.now):
+            assert self.record is before
+
+    @precondition(lambda self: self.record is not None)
+    @rule(owner=st.sampled_from(["w1", "w2", "w3"]), step=st.sampled_from(["publish", "fail", "postpone", "release"]))
+    def step(self, owner: str, step: str) -> None:
+        assert self.record is not None
+        held = self.record.work.lease is not None and self.record.work.lease.owner == owner
+        try:
+            if step == "publish":
+                self.record = lifecycle.publish(self.record, owner=owner, now=self.now, made={"hls": "x"}, warnings=[])
+            elif step == "fail":
+                self.record = lifecycle.fail(self.record, owner=owner, now=self.now, failure=FAILURE)
+            elif step == "release":
+                self.record = lifecycle.release(self.record, owner=owner, now=self.now)
+            else:
+                self.record = lifecycle.postpone(
+                    self.record, owner=owner, now=self.now, failure=FAILURE, delay_s=15, max_attempts=3
+                )
+            assert held
+        except LeaseLost:
+            assert not held
+
+    @invariant()
+    def the_newest_upload_is_the_one_in_work(self) -> None:
+        if self.record is not None:
+            assert self.record.work.source.etag == self.newest
+
+    @invariant()
+    def a_final_state_holds_no_lease_and_a_failure_has_a_name(self) -> None:
+        if self.record is None:
+            return
+        work = self.record.work
+        assert not (work.state.is_final and work.lease)
+        assert (work.state is not ClipState.FAILED) or work.failure is not None
+        assert self.record.next is None or self.record.state is ClipState.READY
+        assert work.attempts <= 3
+
+    @invariant()
+    def the_record_survives_its_json(self) -> None:
+        if self.record is not None:
+            assert ClipRecord.model_validate_json(self.record.to_json()) == self.record
+
+
+Clip.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestAnySequence = Clip.TestCase
