@@ -59,7 +59,8 @@ def _check_before_start(**_: Any) -> None:
     try:
         services = build_services(app.settings, app=app)
         verify_ffmpeg(app.settings.ffmpeg)
-        verify_conditional_writes(services.store, app.settings.media_bucket)
+        # A short race: some stores make losers wait a second each. `newsreel doctor` runs the long one.
+        verify_conditional_writes(services.store, app.settings.media_bucket, rounds=1, racers=3)
     except NewsreelError as error:
         log.critical("refusing to start", reason=str(error))
         sys.exit(1)

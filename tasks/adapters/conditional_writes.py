@@ -14,15 +14,14 @@ from tasks.adapters.object_store import NoSuchObject, ObjectStore, PreconditionF
 from tasks.errors import ConfigurationError
 
 PROBE_PREFIX: Final = ".newsreel-doctor/"
-_RACERS: Final = 16
 _REMEDY: Final = (
     "Remedy: use a store whose conditional PUT is atomic (AWS S3, or a current SeaweedFS or MinIO), and see that "
     "no proxy in front of it drops the If-Match and If-None-Match headers"
 )
 
 
-def verify_conditional_writes(store: ObjectStore, bucket: str, *, rounds: int = 5) -> None:
-    """Let 16 writers race to create one object, then to replace it, ``rounds`` times; exactly one may win each race.
+def verify_conditional_writes(store: ObjectStore, bucket: str, *, rounds: int = 5, racers: int = 16) -> None:
+    """Let ``racers`` writers race to create one object, then to replace it, ``rounds`` times; exactly one may win each.
 
     Leaves nothing behind; what it writes lies under ``.newsreel-doctor/``, which no reader looks at.
 
@@ -31,20 +30,22 @@ def verify_conditional_writes(store: ObjectStore, bucket: str, *, rounds: int = 
         TemporarilyUnavailable: the store does not answer.
     """
     key = f"{PROBE_PREFIX}{uuid.uuid4().hex}"
-    with ThreadPoolExecutor(max_workers=_RACERS) as pool:
+    with ThreadPoolExecutor(max_workers=racers) as pool:
         try:
             for _ in range(rounds):
-                created = _race(pool, store, bucket, key, if_match=None)
-                _race(pool, store, bucket, key, if_match=created)
+                created = _race(pool, racers, store, bucket, key, if_match=None)
+                _race(pool, racers, store, bucket, key, if_match=created)
                 store.delete(bucket, key)
         finally:
             store.delete(bucket, key)
 
 
-def _race(pool: ThreadPoolExecutor, store: ObjectStore, bucket: str, key: str, *, if_match: str | None) -> str:
+def _race(
+    pool: ThreadPoolExecutor, racers: int, store: ObjectStore, bucket: str, key: str, *, if_match: str | None
+) -> str:
     """Run one race and return the ETag of what its winner wrote."""
     # All racers wait for each other, since connecting takes far longer than writing.
-    start = threading.Barrier(_RACERS)
+    start = threading.Barrier(racers)
 
     def write(body: bytes) -> bool:
         start.wait()
@@ -54,7 +55,7 @@ def _race(pool: ThreadPoolExecutor, store: ObjectStore, bucket: str, key: str, *
             return False
         return True
 
-    bodies = [f"{uuid.uuid4().hex} {racer}".encode() for racer in range(_RACERS)]
+    bodies = [f"{uuid.uuid4().hex} {racer}".encode() for racer in range(racers)]
     won = [body for body, has_won in zip(bodies, pool.map(write, bodies), strict=True) if has_won]
     header = "If-None-Match: *" if if_match is None else "If-Match"
     try:
@@ -66,7 +67,7 @@ def _race(pool: ThreadPoolExecutor, store: ObjectStore, bucket: str, key: str, *
         won = [stored.body]
     if len(won) != 1:
         raise ConfigurationError(
-            f"Conditional writes do not hold: {len(won)} of {_RACERS} racing PUTs with {header} on one object of the "
+            f"Conditional writes do not hold: {len(won)} of {racers} racing PUTs with {header} on one object of the "
             f"bucket {bucket} succeeded, where exactly one must. {_REMEDY}"
         )
     if stored is None or stored.body != won[0]:

@@ -43,6 +43,8 @@ Kind = Literal["body", "caption", "heading"]
 # A line without sentence end is a caption up to here; beyond it is a paragraph whose full stop was forgotten.
 _LONGEST_CAPTION: Final = 200
 _LONGEST_TITLE: Final = 300
+# Each reference costs requests to the store, so a file must not be able to order any number of them.
+_MAX_REFERENCES: Final = 500
 _ENUMERATED: Final = re.compile(r"(?:[IVX]{1,5}|\d{1,2}|[A-Za-z])[.)/] \w")
 _LIST_ITEM: Final = re.compile(r"[-–—•·●▪*+>] ?\w")
 _PHOTO_CREDIT: Final = re.compile(r"(?:^|[.,;(\[–-] ?)ảnh(?: minh họa| minh hoạ| tư liệu)? ?: ?.{1,40}$", re.IGNORECASE)
@@ -90,7 +92,7 @@ def parse_article(text: str, *, zone: ZoneInfo) -> ParsedArticle:
     The same text gives the same article, whether its letters are composed or not and whatever its line ends.
 
     Raises:
-        SourceRejected: ``article_empty``, there is neither a text nor a reference; ``article_too_long``.
+        SourceRejected: ``article_empty``, no text and no reference; ``article_too_long``, too many lines or references.
     """
     clean = normalise(text)
     lines, tail = split_tail(_paragraph_lines(lines_of(clean)))
@@ -147,14 +149,22 @@ def _take_header(lines: Sequence[str], zone: ZoneInfo) -> tuple[str, Dateline, t
 
     The title is the first line that is neither reference nor date line; date lines count up to the second line of text
     after it, the first date and the first views winning.
+
+    Raises:
+        SourceRejected: ``article_too_long``, there are more than `_MAX_REFERENCES`.
     """
     title = ""
-    texts = 0
+    texts = references = 0
     dateline = Dateline()
     story: list[str] = []
     for line in lines:
         found = read_dateline(line, zone=zone) if texts < 3 else None
-        if parse_reference_line(line):
+        if names := parse_reference_line(line):
+            references += len(names)
+            if references > _MAX_REFERENCES:
+                raise SourceRejected(
+                    "article_too_long", f"This article refers to more than {_MAX_REFERENCES} clips; divide it."
+                )
             story.append(line)
         elif found:
             dateline = _merged(dateline, found)
@@ -225,7 +235,7 @@ def _warnings(
     if not lede:
         yield Notice(code="text_missing", message="The article has no paragraphs.")
     for line in story:
-        if is_labelled(line) and not parse_reference_line(line) and len(line) <= _LONGEST_CAPTION:
+        if len(line) <= _LONGEST_CAPTION and is_labelled(line) and not parse_reference_line(line):
             yield Notice(
                 code="reference_not_understood",
                 message=f"“{shortened(line)}” names no clip; write the file's name: “Video: 120320_OHAI1.mp4”.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 from typing import Final
 
 from tasks.news.references import parse_reference_line
@@ -34,10 +35,11 @@ def take_byline(story: Sequence[str]) -> tuple[tuple[str, ...], str]:
     Only the last lines of text can be one: those with labels (``Tin: …``, ``Ảnh: …``), and at most one that is just
     names, unless it is the story's only text. References may stand among them; they stay in the story.
     """
-    texts = [index for index, line in enumerate(story) if not parse_reference_line(line)]
+    from_below = (index for index in reversed(range(len(story))) if not parse_reference_line(story[index]))
+    last = tuple(islice(from_below, _MAX_LINES))
     taken: list[int] = []
-    has_names = len(texts) < 2
-    for index in reversed(texts[-_MAX_LINES:]):
+    has_names = len(last) < 2
+    for index in last:
         if not _is_credit(story[index]):
             if has_names or not _are_names(story[index]):
                 break

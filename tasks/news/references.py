@@ -58,7 +58,8 @@ def parse_reference_line(line: str) -> tuple[str, ...]:
     if all(each):
         return tuple(name for names in each for name in names)
     # A comma may also belong to the one name of the line: "Lũ, bão.mp4".
-    return _names_of(rest) if _count_extensions(rest) == 1 else ()
+    with_extension = sum(_has_extension(_unquoted(word)) for part in parts for word in part.split())
+    return _names_of(rest) if len(parts) > 1 and with_extension == 1 else ()
 
 
 def is_labelled(line: str) -> bool:
@@ -71,8 +72,8 @@ def _split_label(line: str) -> tuple[str, str]:
     if len(line) > _MAX_LINE_CHARACTERS:
         return "", ""
     bare = one_line(normalise(line)).lstrip(_BULLETS)
-    if bare and bare.endswith(closing := _BRACKETS.get(bare[0], "\n")):
-        bare = bare.strip(f"{bare[0]}{closing} ")
+    while bare and bare.endswith(_BRACKETS.get(bare[0], "\n")):
+        bare = bare[1:-1].strip()
     label = _LABEL.match(bare)
     return (label["separator"].strip(), _unquoted(bare[label.end() :])) if label else ("", "")
 
@@ -80,12 +81,15 @@ def _split_label(line: str) -> tuple[str, str]:
 def _names_of(part: str) -> tuple[str, ...]:
     """The names in a part of a list: several that each have an extension or look like files, or one with spaces."""
     words = [word for word in map(_unquoted, part.split()) if word]
-    count = _count_extensions(part)
-    if count > 1:
-        words = [word for word in words if word.casefold() not in _CONNECTORS]
-    names = [part] if count == 1 and _has_extension(part) else words
-    stems = tuple(stem for stem in map(_stem, names) if stem)
-    return stems if len(stems) == len(names) else ()
+    count = sum(map(_has_extension, words))
+    is_one = count == 1 and _has_extension(part)
+    stems = []
+    for name in [part] if is_one else [word for word in words if word.casefold() not in _CONNECTORS]:
+        stem = _stem(name)
+        if not stem:
+            return ()
+        stems.append(stem)
+    return tuple(stems)
 
 
 def _stem(name: str) -> str:
@@ -102,10 +106,6 @@ def _stem(name: str) -> str:
 def _has_extension(word: str) -> bool:
     stem, _, extension = word.rpartition(".")
     return bool(stem) and extension.casefold() in MEDIA_EXTENSIONS
-
-
-def _count_extensions(text: str) -> int:
-    return sum(_has_extension(_unquoted(word)) for word in _LIST_SEPARATOR.sub(" ", text).split())
 
 
 def _unquoted(text: str) -> str:

@@ -48,7 +48,7 @@ def decode_article(body: bytes) -> str:
 
 def normalise(text: str) -> str:
     """The text in NFC, with ``\\n`` as its only line end and without invisible characters."""
-    if text.isascii() and text.isprintable():
+    if text.isprintable() and not _SUSPECT_RUN.search(text) and unicodedata.is_normalized("NFC", text):
         return text
     visible = _INVISIBLE.sub("", _SURROGATE.sub("\ufffd", _LINE_ENDS.sub("\n", text)))
     return unicodedata.normalize("NFC", _SUSPECT_RUN.sub(lambda run: _shortened(run[0]), visible))

@@ -77,8 +77,10 @@ def _ingest_clip(services: Services, info: ObjectInfo) -> None:
         return
     if committed.changed:
         finish.ring_articles(services, record.name)
-    services.doorbell.ring(queues.THUMBNAILS_TASK, record.name)
-    services.doorbell.ring(queues.TRANSCODE_TASK, record.name, queue=record.work.queue)
+    if record.work.poster is None or record.work.storyboard is None:
+        services.doorbell.ring(queues.THUMBNAILS_TASK, record.name)
+    if not record.work.has_live_lease(utc_now()):
+        services.doorbell.ring(queues.TRANSCODE_TASK, record.name, queue=record.work.queue)
 
 
 def _received(record: ClipRecord | None, arrived: ClipRecord, *, displace: bool) -> ClipRecord:

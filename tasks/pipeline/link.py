@@ -47,12 +47,14 @@ def link(services: Services, article_id: str) -> None:
             return current
         return fresh
 
-    record = services.articles.update(article_id, rebuilt).record
+    committed = services.articles.update(article_id, rebuilt)
+    record = committed.record
     if record is None:
         return
     _tell_clips(services, article_id, before, record)
     _mark(services, record)
-    log.info("linked", article=article_id, state=record.state, references=len(record.references))
+    if committed.changed:
+        log.info("linked", article=article_id, state=record.state, references=len(record.references))
 
 
 def _source_key(services: Services, article_id: str) -> str | None:
