@@ -86,7 +86,7 @@ def test_a_fast_source_is_shown_at_a_fraction_of_its_rate(news: Ladder, rate: in
 )
 def test_a_wrong_ladder_is_refused_with_file_key_and_expected_value(line: str, wrong: str, told: str) -> None:
     assert line in TEXT
-    with pytest.raises(ConfigurationError, match="^my.toml: ") as refused:
+    with pytest.raises(ConfigurationError, match=r"^my\.toml: ") as refused:
         read_ladder(TEXT.replace(line, wrong, 1), "my.toml")
     assert told in str(refused.value)
 
