@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+import structlog
+
 from config import queues
+from tasks.errors import TemporarilyUnavailable
 from tasks.pipeline.services import Services
 from tasks.records import keys, lifecycle
-from tasks.records.clip_record import ClipState
+from tasks.records.clip_record import ClipState, Work
 
-NO_POSTER = "no_poster"
+log: Final = structlog.get_logger()
+NO_POSTER: Final = "no_poster"
 
 
 def referring_articles(services: Services, name: str) -> tuple[str, ...]:
@@ -23,6 +29,19 @@ def ring_articles(services: Services, name: str) -> None:
         services.doorbell.ring(queues.LINK_TASK, article_id)
 
 
+def announce(services: Services, name: str) -> None:
+    """Ring the articles about a step on the way; if that can't be done now, the clip's end will ring them anyway."""
+    try:
+        ring_articles(services, name)
+    except TemporarilyUnavailable as error:
+        log.warning("articles not rung", clip=name, error=error.detail)
+
+
+def has_no_poster(work: Work) -> bool:
+    """It was found that no poster or storyboard can be made."""
+    return any(warning.code == NO_POSTER for warning in work.warnings)
+
+
 def settle(services: Services, name: str, *, key: str, etag: str, size_bytes: int) -> None:
     """Ring the articles, then mark the upload as done, once it is: `reconcile` looks at unmarked ones only.
 
@@ -33,8 +52,7 @@ def settle(services: Services, name: str, *, key: str, etag: str, size_bytes: in
     if record is None or not record.work.state.is_final:
         return
     has_picture = record.work.poster is not None and record.work.storyboard is not None
-    gave_up = any(warning.code == NO_POSTER for warning in record.work.warnings)
-    if record.work.state is ClipState.READY and not (has_picture or gave_up):
+    if record.work.state is ClipState.READY and not (has_picture or has_no_poster(record.work)):
         services.doorbell.ring(queues.THUMBNAILS_TASK, name)
         return
     marker = keys.settled_marker(key, lifecycle.upload_id(etag, size_bytes))

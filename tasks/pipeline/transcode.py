@@ -15,13 +15,14 @@ from tasks.errors import LeaseLost, SourceRejected, TemporarilyUnavailable
 from tasks.media import encode, package, quality
 from tasks.media.encode import EncodePlan
 from tasks.media.progress import Progress
-from tasks.media.source import Source, SourceLimits, read_source
-from tasks.pipeline import finish
+from tasks.media.source import Source
+from tasks.pipeline import finish, pictures
+from tasks.pipeline.examine import describe_source, probe
 from tasks.pipeline.lease import Lease, held, new_owner
 from tasks.pipeline.services import Services
 from tasks.records import keys, lifecycle
 from tasks.records.base import Failure
-from tasks.records.clip_record import AudioFacts, ClipRecord, Mp4, Rendition, SourceFacts, VideoFacts, Work
+from tasks.records.clip_record import ClipRecord, Mp4, Rendition, Work
 
 log: Final = structlog.get_logger()
 _UPLOADS_AT_A_TIME: Final = 6
@@ -49,7 +50,7 @@ def transcode(services: Services, name: str) -> None:
         return
     work = record.work
     bound = log.bind(clip=name, version=work.version, attempt=work.attempts)
-    finish.ring_articles(services, name)
+    finish.announce(services, name)
     with held(services, name, owner) as lease:
         try:
             _make(services, record, work, lease)
@@ -99,45 +100,12 @@ def _make(services: Services, record: ClipRecord, work: Work, lease: Lease) -> N
         warnings = (*warnings, *quality.judge_length(source, encoded_s))
         made = _package(services, folder, plan, work.version, encoded_s)
         _upload(services, folder / encode.OUTPUT, keys.version_prefix(record.name, work.version), lease)
+        pictures.await_or_make(services, folder, source, record.name, work.version, should_stop=lease.stop.is_set)
+        lease.raise_if_stopped()
         services.clips.update(
             record.name,
             lambda current: lifecycle.publish(current, owner=lease.owner, now=utc_now(), made=made, warnings=warnings),
         )
-
-
-def probe(services: Services, folder: Path) -> Source:
-    """Ask ffprobe what the downloaded source is.
-
-    Raises:
-        SourceRejected: it is nothing we take.
-    """
-    settings = services.settings
-    answer = services.ffprobe.source(folder, encode.SOURCE_FILE, max_pixels=settings.max_pixels)
-    limits = SourceLimits(duration_s=settings.max_duration_s, pixels=settings.max_pixels, streams=settings.max_streams)
-    return read_source(answer, limits)
-
-
-def describe_source(known: SourceFacts, source: Source, sha256: str) -> SourceFacts:
-    """The record's facts of a probed source."""
-    video = source.video
-    return known.evolve(
-        sha256=sha256,
-        container=source.container,
-        duration_s=round(source.duration_s, 3),
-        video=VideoFacts(
-            codec=video.codec,
-            width=video.width,
-            height=video.height,
-            frame_rate=round(float(video.frame_rate), 3),
-            scan=video.scan,
-            pixel_format=video.pixel_format,
-            rotation=video.rotation,
-        ),
-        audio=tuple(
-            AudioFacts(codec=each.codec, channels=each.channels, sample_rate=each.sample_rate, language=each.language)
-            for each in source.audio
-        ),
-    )
 
 
 def _encode(services: Services, folder: Path, plan: EncodePlan, source: Source, lease: Lease) -> float:

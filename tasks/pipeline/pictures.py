@@ -1,0 +1,136 @@
+"""Pictures: the poster and the storyboard of one version, made from its downloaded source and added to the record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from config import queues
+from tasks.adapters.clock import utc_now
+from tasks.errors import SourceRejected
+from tasks.media import encode, storyboard
+from tasks.media.package import content_type
+from tasks.media.source import Source
+from tasks.pipeline import finish
+from tasks.pipeline.services import Services
+from tasks.records import keys, lifecycle
+from tasks.records.base import Notice
+from tasks.records.clip_record import Poster, Storyboard, Work
+
+log: Final = structlog.get_logger()
+_SAMPLE_TIMEOUT_S: Final = 60.0
+_PATIENCE_S: Final = 10.0
+_TICK_S: Final = 0.1
+
+
+def await_or_make(
+    services: Services, folder: Path, source: Source, name: str, version: str, *, should_stop: Callable[[], bool]
+) -> None:
+    """See to it that a version about to be published has its pictures.
+
+    While their own task is at work on them it is given a few seconds; one that still waits in its queue is not.
+    """
+    deadline = time.monotonic() + _PATIENCE_S
+    while (work := missing(services, name, version)) is not None and not should_stop():
+        if services.doorbell.is_waiting(queues.THUMBNAILS_TASK, name) or time.monotonic() > deadline:
+            make(services, folder, source, name, work)
+            return
+        time.sleep(_TICK_S)
+
+
+def missing(services: Services, name: str, version: str) -> Work | None:
+    """The version's work, if it lacks a picture that could be made; None if there is nothing to do."""
+    record = services.clips.get(name)
+    if record is None:
+        return None
+    for work in (record.next, record):
+        if work is not None and work.version == version:
+            complete = work.poster is not None and work.storyboard is not None
+            return None if complete or finish.has_no_poster(work) else work
+    return None
+
+
+def make(services: Services, folder: Path, source: Source, name: str, work: Work) -> None:
+    """Make what the version lacks, the poster first; where no picture can be decoded, its record says so."""
+    (folder / encode.OUTPUT / storyboard.FOLDER).mkdir(parents=True, exist_ok=True)
+    try:
+        if work.poster is None:
+            poster = _poster(services, folder, source, name, work.version)
+            services.clips.update(
+                name, lambda current: lifecycle.picture(current, version=work.version, now=utc_now(), poster=poster)
+            )
+            finish.announce(services, name)
+        if work.storyboard is None:
+            sheets = _storyboard(services, folder, source, name, work.version)
+            services.clips.update(
+                name, lambda current: lifecycle.picture(current, version=work.version, now=utc_now(), storyboard=sheets)
+            )
+    except SourceRejected as error:
+        give_up(services, name, work.version, error)
+
+
+def give_up(services: Services, name: str, version: str, error: SourceRejected) -> None:
+    """State that the version will have no poster or no storyboard, and why."""
+    log.info("no picture", clip=name, code=error.code, detail=error.detail)
+    notice = Notice(
+        code=finish.NO_POSTER, message="No poster or storyboard could be made: too few pictures could be decoded."
+    )
+    services.clips.update(
+        name, lambda current: lifecycle.picture(current, version=version, now=utc_now(), warnings=[notice])
+    )
+
+
+def _poster(services: Services, folder: Path, source: Source, name: str, version: str) -> Poster:
+    max_pixels = services.settings.max_pixels
+
+    def sample(time_s: float) -> float:
+        try:
+            arguments = storyboard.plan_sample(source, time_s, max_pixels=max_pixels)
+            return storyboard.interest(services.ffmpeg.run(folder, arguments, timeout_s=_SAMPLE_TIMEOUT_S).stdout)
+        except SourceRejected:
+            return -1.0  # a damaged stretch; another candidate may do
+
+    time_s = max(storyboard.poster_candidates(source.duration_s), key=sample)
+    arguments, width, height = storyboard.plan_poster(source, services.ladder, time_s, max_pixels=max_pixels)
+    services.ffmpeg.run(folder, arguments, timeout_s=_SAMPLE_TIMEOUT_S)
+    if not (folder / encode.OUTPUT / storyboard.POSTER).is_file():
+        raise SourceRejected("undecodable", "No picture in this file could be decoded.", f"nothing at {time_s} s")
+    _upload(services, folder, storyboard.POSTER, name, version)
+    return Poster(url=f"{version}/{storyboard.POSTER}", width=width, height=height, time_s=time_s)
+
+
+def _storyboard(services: Services, folder: Path, source: Source, name: str, version: str) -> Storyboard:
+    gap_s = services.ffprobe.key_frame_gap_s(folder, encode.SOURCE_FILE, source.video.index)
+    plan = storyboard.plan_storyboard(
+        source, services.ladder, key_frame_gap_s=gap_s, max_pixels=services.settings.max_pixels
+    )
+    services.ffmpeg.run(folder, plan.arguments, timeout_s=600 + source.duration_s)
+    root = folder / encode.OUTPUT
+    sheets = sorted((root / storyboard.FOLDER).glob("sheet-*.jpg"))
+    if not sheets:
+        raise SourceRejected("undecodable", "No picture in this file could be decoded.", "no storyboard tile")
+    (root / storyboard.VTT).write_text(
+        storyboard.storyboard_vtt(plan, len(sheets), source.duration_s), encoding="utf-8"
+    )
+    images = [f"{storyboard.FOLDER}/{sheet.name}" for sheet in sheets]
+    for path in [*images, storyboard.VTT]:
+        _upload(services, folder, path, name, version)
+    return Storyboard(
+        vtt=f"{version}/{storyboard.VTT}",
+        images=tuple(f"{version}/{path}" for path in images),
+        interval_s=plan.interval_s,
+    )
+
+
+def _upload(services: Services, folder: Path, path: str, name: str, version: str) -> None:
+    services.store.upload(
+        services.settings.media_bucket,
+        keys.version_prefix(name, version) + path,
+        folder / encode.OUTPUT / path,
+        content_type=content_type(path),
+        cache_control=keys.CACHE_IMMUTABLE,
+    )
