@@ -1,17 +1,25 @@
-"""Servers shared by the tests of one run, and buckets of their own for each test module."""
+"""Servers shared by the tests of one run, buckets of their own for each test module, and a browser."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from tasks.adapters.object_store import ObjectStore
 from tests import servers
 
 REGION = "us-east-1"
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+_BROWSER_ARGUMENTS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,3 +71,22 @@ def buckets(_shared_store: ObjectStore) -> Buckets:
 def store(_shared_store: ObjectStore, buckets: Buckets) -> ObjectStore:
     """The object store, in which the test module's `buckets` are."""
     return _shared_store
+
+
+@pytest.fixture(scope="module")
+def launch_chromium() -> Iterator[Callable[..., Browser]]:
+    """Starts the machine's Chromium or Chrome with further arguments; where there is none the tests are skipped.
+
+    Of the test module, not of the session: Playwright runs one loop in a thread, and other modules may want it too.
+    """
+    executable = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    if executable is None:
+        pytest.skip("no Chromium on this machine: install the package 'chromium' to run the browser tests")
+    with sync_playwright() as playwright, ExitStack() as opened:
+
+        def launch(*arguments: str) -> Browser:
+            browser = playwright.chromium.launch(executable_path=executable, args=[*_BROWSER_ARGUMENTS, *arguments])
+            opened.callback(browser.close)
+            return browser
+
+        yield launch
