@@ -1,0 +1,39 @@
+# newsreel's image. It holds every process; docker-compose.yml (or another orchestrator) says which one it runs.
+
+# The player for browsers that have no HLS of their own.
+FROM node:22-slim AS player
+WORKDIR /player
+ARG HLS_JS=1.7.4
+ARG HLS_JS_SHA512=dc697119d3ef4f6607bd060eb7ec8ecd3fc3122a2bfea255348ca51c0efb9207a805375042a8bbd06c1e7cd11498741e346ca30bc53adbe6ebbaa5bf4e99beb6
+RUN npm pack --silent "hls.js@${HLS_JS}" \
+ && echo "${HLS_JS_SHA512}  hls.js-${HLS_JS}.tgz" | sha512sum --check --quiet - \
+ && tar --extract --gzip --file "hls.js-${HLS_JS}.tgz" --strip-components=2 package/dist/hls.min.js
+
+FROM python:3.11-slim AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+WORKDIR /build
+# What changes seldom comes first: the dependencies are a layer of their own.
+COPY requirements.lock requirements-dev.lock ./
+RUN python -m venv /venv && /venv/bin/pip install --require-hashes --requirement requirements.lock
+# The build backend is pinned and hashed too, and stays out of /venv.
+RUN awk '/^[a-z]/ { wanted = /^(hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers)==/ } wanted' \
+      requirements-dev.lock > build.lock \
+ && pip install --require-hashes --requirement build.lock
+COPY pyproject.toml README.md ./
+COPY config config
+COPY tasks tasks
+COPY workers workers
+COPY --from=player /player/hls.min.js workers/web/static/vendor/hls.min.js
+RUN pip wheel --no-deps --no-build-isolation --wheel-dir /wheel . && /venv/bin/pip install --no-deps /wheel/*.whl
+
+FROM python:3.11-slim
+COPY --from=build /venv /venv
+COPY config/flower.py /etc/newsreel/flower.py
+# /var/lib/newsreel is all that a process writes to, so that the rest can be mounted read-only.
+RUN useradd --uid 10001 --no-create-home --home-dir /var/lib/newsreel --shell /usr/sbin/nologin newsreel \
+ && install --directory --owner newsreel --group newsreel --mode 0700 /var/lib/newsreel
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 NEWSREEL_WORKSPACE_DIR=/var/lib/newsreel/workspace
+WORKDIR /var/lib/newsreel
+USER 10001:10001
+ENTRYPOINT []
+CMD ["newsreel", "--help"]

@@ -1,0 +1,150 @@
+"""``newsreel demo``: the main job on real local servers, from five uploads to a story that plays."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import click
+from rich.console import Console
+
+from config.settings import PREFIX
+from tasks.adapters import binaries
+from tasks.records import keys
+from tasks.records.clip_record import ClipRecord, ClipState
+from workers.client import DEFAULT_DATA_DIR, Client, connect
+from workers.demo.clips import make_clips
+from workers.demo.fetch import fetch_everything
+from workers.demo.story import clips_in, play
+from workers.demo.summary import address_lines, clip_table, link_lines, trouble_lines
+from workers.local import running_stack
+from workers.terminal import console, size
+from workers.upload import ARTICLE_EXTENSIONS, NotUploadable, Parcel, pack, parcel
+from workers.view import View
+
+_ARTICLE: Final = Path(__file__).parents[1] / "assets" / "demo_article.txt"
+_ARTICLE_NAME: Final = "120320-demo.txt"
+_CLIPS_FOLDER: Final = "demo-clips"
+_INTERRUPTED: Final = 130
+
+
+@click.command(name="demo", short_help="Run the main job on real local servers.")
+@click.option("--once", is_flag=True, help="End after the summary; exit code 0 only if the story is whole.")
+@click.option(
+    "--clips",
+    "clips_dir",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Upload the media files of DIR instead of the demo's own clips.",
+)
+@click.option(
+    "--article",
+    "article_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Upload this article (.txt) instead of the demo's own.",
+)
+@click.option(
+    "--data",
+    "data_dir",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=DEFAULT_DATA_DIR,
+    show_default=True,
+    help="Keeps uploads, stories, queues and logs between runs.",
+)
+def command(once: bool, clips_dir: Path | None, article_file: Path | None, data_dir: Path) -> None:
+    """Start the local stack, upload an article and its clips in a shuffled order, and show a line for each clip.
+
+    When the story is complete it is fetched whole, and the addresses of its page, of Flower, of the API's docs and of
+    S3 are shown; the stack stays up until Ctrl-C. Exit codes: 0 the story is complete, 1 a clip failed or is missing,
+    or a file could not be fetched.
+    """
+    out = console()
+    is_whole: bool | None = None
+    with _interrupted_by_sigterm():
+        try:
+            article = _article(article_file)
+            own_clips = clips_in(clips_dir) if clips_dir else None
+            out.print(f"Starting the local stack; its data are in {data_dir}.", soft_wrap=True)
+            with running_stack(data_dir, on_event=lambda event: out.print(event, soft_wrap=True)) as stack:
+                out.print(f"Ready after {stack.ready_after_s:.1f} s.")
+                # The settings are the user's own, the servers are the stack's.
+                own = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
+                client = connect(env={**own, **stack.env})
+                clips = own_clips or _demo_clips(client, data_dir, out)
+                is_whole = _run(client, article, clips, out)
+                _say("", *address_lines(stack.env, keys.stem(article.key), data_dir), out=out)
+                if not once:
+                    out.print("\nAll of it stays up until Ctrl-C.")
+                    stack.wait()
+        except KeyboardInterrupt:
+            if is_whole is None:
+                raise SystemExit(_INTERRUPTED) from None
+    raise SystemExit(0 if is_whole else 1)
+
+
+def _run(client: Client, article: Parcel, clips: Sequence[Parcel], out: Console) -> bool:
+    """Put the story, watch it, tell how it ended; whether it is complete and every file of it came."""
+    before, after = len(clips) // 2, len(clips) - len(clips) // 2
+    out.print(f"Uploading {before} clips, the article, {after} clips, in random order.\n")
+    with View(out) as view:
+        ending = play(client, article, clips, view)
+    records = [record for clip in ending.clips if (record := client.clips.get(clip.name)) is not None]
+    out.print("\n", clip_table(records), sep="")
+    story = client.articles.get(ending.article.name)
+    if story is not None:
+        _say("", *link_lines(story), out=out)
+    is_whole = _fetch(client, [record for record in records if record.state is ClipState.READY], out)
+    if ending.is_complete:
+        out.print("The story is complete.")
+    _say(*trouble_lines(ending), out=out)
+    return is_whole and ending.is_complete
+
+
+def _fetch(client: Client, records: Sequence[ClipRecord], out: Console) -> bool:
+    fetched = fetch_everything(client.settings.gateway_url, records)
+    count = f"{fetched.files} files, {size(fetched.size_bytes)}"
+    if not fetched.faults:
+        out.print(f"\nFetched everything that the records name: {count}.")
+        return True
+    out.print(f"\nFetched {count}; not all that the records name could be fetched:")
+    _say(*(f"  {fault}" for fault in fetched.faults), out=out)
+    return False
+
+
+def _article(file: Path | None) -> Parcel:
+    if file is None:
+        return parcel(_ARTICLE, _ARTICLE_NAME)
+    article = parcel(file)
+    if not article.key.startswith(keys.ARTICLES):
+        known = ", ".join(f".{extension}" for extension in sorted(ARTICLE_EXTENSIONS))
+        raise NotUploadable(f"{file} is no article; articles end in {known}.")
+    return article
+
+
+def _demo_clips(client: Client, data_dir: Path, out: Console) -> list[Parcel]:
+    ffmpeg = binaries.locate(client.settings.ffmpeg).ffmpeg
+    folder = data_dir / _CLIPS_FOLDER
+    return pack(make_clips(ffmpeg, folder, on_clip=lambda name: out.print(f"Making the clip {name}.")))
+
+
+def _say(*lines: str, out: Console) -> None:
+    for line in lines:
+        out.print(line, soft_wrap=True)
+
+
+@contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """SIGTERM and a hang-up end the demo as Ctrl-C does: in order, with all that it started."""
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

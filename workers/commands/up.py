@@ -1,0 +1,83 @@
+"""``newsreel up``: the local stack in the foreground."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from config.settings import load_settings
+from workers.local import LocalStack, RunningStack, StackStopped
+
+
+@click.command(name="up", short_help="Run the whole of newsreel on this machine.")
+@click.option(
+    "--data",
+    "data_dir",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(".newsreel"),
+    show_default=True,
+    help="Keeps uploads, stories, queues and logs between runs.",
+)
+def command(data_dir: Path) -> None:
+    """Run SeaweedFS, Redis, the workers, the scheduler, the gateway and Flower, on free ports of this machine.
+
+    When all of it is ready, DIR/newsreel.env tells addresses and credentials; other commands read it. A process
+    that dies is named and started again. Ctrl-C or SIGTERM ends it, a second one at once. Data stay in DIR.
+
+    \b
+    Settings come from the environment (NEWSREEL_LADDER, NEWSREEL_LOG_LEVEL, …).
+    Exit codes: 0 ended on request; 1 could not start (DIR in use, a server
+    not installed); 2 a wrong argument.
+    """
+    # What is wrong with the user's own settings is told here in one line, not by seven processes that die of it.
+    load_settings()
+    click.echo(f"newsreel is starting; its data are in {data_dir}.", err=True)
+    stack = LocalStack(data_dir, on_event=_tell)
+    with _stopped_by_signals(stack):
+        try:
+            with stack.running() as running:
+                _show(running)
+                running.wait()
+        except StackStopped as reason:
+            click.echo(str(reason), err=True)
+
+
+def _show(stack: RunningStack) -> None:
+    rows = [("SERVICE", "ADDRESS", "PID")]
+    rows += [(each.name, each.address, str(each.pid or "")) for each in stack.services()]
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    for name, address, pid in rows:
+        click.echo(f"  {name:<{widths[0]}}  {address:<{widths[1]}}  {pid}".rstrip())
+    click.echo(f"  Logs: {stack.data_dir}/logs. Addresses and credentials: {stack.data_dir}/newsreel.env")
+    click.echo(f"newsreel is ready in {stack.ready_after_s:.1f} s. Ctrl-C ends it.")
+
+
+def _tell(event: str) -> None:
+    click.echo(click.style("newsreel: ", bold=True) + event, err=True)
+
+
+@contextmanager
+def _stopped_by_signals(stack: LocalStack) -> Iterator[None]:
+    """Let the first Ctrl-C, SIGTERM or hang-up end the stack in order, and a second one at once."""
+    seen = 0
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        nonlocal seen
+        seen += 1
+        if seen == 1:
+            stack.stop()
+        else:
+            stack.kill()
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,1 @@
+"""`newsreel doctor`: small checks, each of which says what is wrong and what to do about it."""

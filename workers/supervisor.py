@@ -1,0 +1,254 @@
+"""Keeps child processes running: starts them in order, names and restarts the dead, leaves none behind.
+
+Knows nothing of newsreel. One thread does all of it, since the kernel ties a child's life to the thread that started it
+(see `workers.guard`): whatever ends this process, SIGKILL too, ends its children.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from workers.child_log import ChildLog
+
+_GUARD: Final = Path(__file__).with_name("guard.py")
+_LOOK_S: Final = 0.05
+_TRIM_LOGS_S: Final = 5.0
+_FIRST_DELAY_S: Final = 0.5
+_LONGEST_DELAY_S: Final = 15.0
+_STEADY_S: Final = 30.0
+# A child that dies this often before it was ready once was given something wrong: waiting longer changes nothing.
+_HOPELESS_DEATHS: Final = 3
+
+
+class ChildrenNotReady(Exception):  # noqa: N818 # as in tasks.errors, the outcome's name reads better
+    """The children did not all become ready; the message says which, and why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Child:
+    """What to run, and how.
+
+    Parameters:
+        is_ready: asked again and again, in a thread of its own, until it says yes; it never raises.
+        needs: names of the children that must be ready before this one is started for the first time.
+        stop_rank: the lowest rank is stopped first; a rank ends before the next is told to.
+        stop_wait_s: after SIGTERM, how long until SIGKILL.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: Path
+    is_ready: Callable[[], bool] = lambda: True
+    needs: tuple[str, ...] = ()
+    stop_rank: int = 0
+    stop_wait_s: float = 10.0
+
+
+@dataclass(kw_only=True, eq=False)
+class _Run:
+    """Where one child stands."""
+
+    child: Child
+    log: ChildLog
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    start_not_before: float = 0.0
+    delay_s: float = 0.0
+    deaths_before_ready: int = 0
+    was_ready: bool = False
+
+
+def next_delay_s(previous_s: float, lived_s: float) -> float:
+    """The pause before a dead child is started again: 0.5 s, doubled up to 15 s; from the start after 30 s of life."""
+    if previous_s == 0 or lived_s >= _STEADY_S:
+        return _FIRST_DELAY_S
+    return min(previous_s * 2, _LONGEST_DELAY_S)
+
+
+def describe_exit(returncode: int) -> str:
+    """``exit code 3``, or ``signal SIGKILL`` for what `subprocess` shows as a negative code."""
+    if returncode >= 0:
+        return f"exit code {returncode}"
+    try:
+        return f"signal {signal.Signals(-returncode).name}"
+    except ValueError:
+        return f"signal {-returncode}"
+
+
+class Supervisor:
+    """The children of one place.
+
+    Parameters:
+        log_dir: each child's output goes to ``<name>.log`` there.
+        on_event: told, in words, of deaths, restarts and forced ends; called from the supervisor's threads.
+    """
+
+    def __init__(self, children: Sequence[Child], *, log_dir: Path, on_event: Callable[[str], None]) -> None:
+        log_dir.mkdir(parents=True, exist_ok=True)
+        self._runs = {child.name: _Run(child=child, log=ChildLog(log_dir / f"{child.name}.log")) for child in children}
+        self._on_event = on_event
+        # Plain flags, no events: signal handlers set them, and an event's lock may be held by what they interrupt.
+        self._stopping = False
+        self._killing = False
+        self._settled = threading.Event()
+        self._hopeless: _Run | None = None
+        # Should this process end without `stop`, nothing waits for the thread, and with it go the children.
+        self._thread = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
+
+    def start(self) -> None:
+        """Begin; the children start in the background."""
+        self._thread.start()
+
+    def wait_ready(self, timeout_s: float) -> None:
+        """Return when every child has been ready once.
+
+        Raises:
+            ChildrenNotReady: the time is over, a child keeps dying, or `stop` was called meanwhile.
+        """
+        self._settled.wait(timeout_s)
+        if self._hopeless:
+            raise ChildrenNotReady(f"{self._hopeless.child.name} does not start. {self._hopeless.log.ending()}")
+        late = [run for run in self._runs.values() if not run.was_ready]
+        if self._stopping:
+            raise ChildrenNotReady("Stopped before all of it was ready.")
+        if late:
+            names = ", ".join(run.child.name for run in late)
+            raise ChildrenNotReady(f"Not ready after {timeout_s:.0f} s: {names}. {late[0].log.ending()}")
+
+    def pids(self) -> dict[str, int]:
+        """The process id of each child that runs now."""
+        return {name: run.process.pid for name, run in self._runs.items() if run.process}
+
+    def log_path(self, name: str) -> Path:
+        """Where that child's output goes."""
+        return self._runs[name].log.path
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait for the end of supervision; True if it has ended."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def stop(self) -> None:
+        """Ask for an orderly end, rank by rank; returns at once and may be called from a signal handler."""
+        self._stopping = True
+
+    def kill(self) -> None:
+        """Ask for the end of all children at once, by SIGKILL; returns at once."""
+        self._killing = True
+        self._stopping = True
+
+    def _supervise(self) -> None:
+        trim_at = time.monotonic() + _TRIM_LOGS_S
+        try:
+            while not self._stopping:
+                now = time.monotonic()
+                for run in self._runs.values():
+                    if run.process is None:
+                        if now >= run.start_not_before and all(self._runs[name].was_ready for name in run.child.needs):
+                            self._start(run)
+                    elif _has_exited(run.process):
+                        self._bury(run, run.process)
+                if all(run.was_ready for run in self._runs.values()):
+                    self._settled.set()
+                if now >= trim_at:
+                    trim_at = now + _TRIM_LOGS_S
+                    for run in self._runs.values():
+                        run.log.trim()
+                time.sleep(_LOOK_S)
+        finally:
+            self._stopping = True
+            self._stop_all()
+            self._settled.set()
+
+    def _start(self, run: _Run) -> None:
+        child = run.child
+        run.started_at = time.monotonic()
+        try:
+            with run.log.open() as output:
+                run.process = subprocess.Popen(
+                    [sys.executable, "-I", "-S", str(_GUARD), str(os.getpid()), *child.argv],
+                    env=dict(child.env),
+                    cwd=child.cwd,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    # Its own process group: a terminal's Ctrl-C reaches only us, and all of it ends together.
+                    start_new_session=True,
+                )
+        except OSError as error:
+            self._plan_restart(run, f"could not be started: {error}")
+            return
+        threading.Thread(
+            target=self._await_ready, args=(run, run.process), name=f"readiness of {child.name}", daemon=True
+        ).start()
+
+    def _await_ready(self, run: _Run, process: subprocess.Popen[bytes]) -> None:
+        """Ask the child until it is ready, dead or unwanted."""
+        while run.process is process and not self._stopping:
+            if run.child.is_ready() and run.process is process:
+                if run.was_ready:
+                    self._on_event(f"{run.child.name} is back after {time.monotonic() - run.started_at:.1f} s")
+                run.was_ready = True
+                return
+            time.sleep(_LOOK_S)
+
+    def _bury(self, run: _Run, process: subprocess.Popen[bytes]) -> None:
+        """Name a child that died by itself, and plan its next start."""
+        run.process = None
+        self._plan_restart(run, f"died: {describe_exit(_end_group(process))}")
+
+    def _plan_restart(self, run: _Run, what_happened: str) -> None:
+        now = time.monotonic()
+        lived_s = now - run.started_at
+        run.delay_s = next_delay_s(run.delay_s, lived_s)
+        run.start_not_before = now + run.delay_s
+        self._on_event(
+            f"{run.child.name} {what_happened} after {lived_s:.1f} s; "
+            f"it is started again in {run.delay_s:g} s. {run.log.ending()}"
+        )
+        if not run.was_ready:
+            run.deaths_before_ready += 1
+            if run.deaths_before_ready >= _HOPELESS_DEATHS:
+                self._hopeless = run
+                self._settled.set()
+
+    def _stop_all(self) -> None:
+        for rank in sorted({run.child.stop_rank for run in self._runs.values()}):
+            alive = [
+                (run.child, run.process) for run in self._runs.values() if run.process and run.child.stop_rank == rank
+            ]
+            for _, process in alive:
+                # To the leader alone: it knows how to end its own children well. (terminate() might reap it unseen.)
+                os.kill(process.pid, signal.SIGTERM)
+            told_at = time.monotonic()
+            while alive:
+                for child, process in list(alive):
+                    too_late = time.monotonic() > told_at + child.stop_wait_s
+                    if too_late and not self._killing:
+                        self._on_event(f"{child.name} did not end in {child.stop_wait_s:g} s: killed")
+                    if too_late or self._killing or _has_exited(process):
+                        _end_group(process)
+                        alive.remove((child, process))
+                if alive:
+                    time.sleep(_LOOK_S)
+
+
+def _has_exited(process: subprocess.Popen[bytes]) -> bool:
+    """Whether it has ended; it stays unreaped, so that its process group can't become somebody else's yet."""
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> int:
+    """Kill what is left of the child and its descendants, and give its return code."""
+    os.killpg(process.pid, signal.SIGKILL)
+    return process.wait()

@@ -1,0 +1,102 @@
+"""The pages for people: the list of stories, a story, and the API's documentation; nothing comes from other hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+import fastapi_offline
+from fastapi import APIRouter, FastAPI, Response
+from fastapi.staticfiles import StaticFiles
+
+from tasks.pipeline.services import Services
+from tasks.records import keys
+from tasks.records.article_record import ArticleRecord
+from tasks.records.clip_record import ClipRecord
+from workers.web import records
+from workers.web.headers import PAGE_POLICY
+from workers.web.problems import ProblemError
+from workers.web.rendering import STATIC_DIR, render
+from workers.web.story import date_words, story, summary
+
+_STORIES_SHOWN: Final = 200
+_READERS: Final = 8
+# Swagger UI sets styles on elements; its script still has to be ours.
+_DOCS_POLICY: Final = PAGE_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """A story in the list."""
+
+    id: str
+    title: str
+    published_at: str
+    date: str
+    state: str
+    summary: str
+
+
+def mount_static(app: FastAPI) -> None:
+    """Serve the pages' own files, and Swagger UI's from the package that brings them."""
+    app.mount(
+        "/static/swagger", StaticFiles(directory=Path(fastapi_offline.__file__).parent / "static"), name="swagger"
+    )
+    app.mount("/static", StaticFiles(directory=STATIC_DIR), name="static")
+
+
+def router(services: Services) -> APIRouter:
+    """The routes of the pages."""
+    routes = APIRouter(include_in_schema=False)
+    line = _line_reader(services)
+
+    @routes.get("/")
+    def show_stories() -> Response:
+        """All stories, the newest first; of very many, those that changed last."""
+        found = sorted(records.article_ids(services), key=lambda each: each[1].modified_at, reverse=True)
+        with ThreadPoolExecutor(_READERS, "stories") as pool:
+            lines = list(pool.map(lambda each: line(each[0], each[1].etag), found[:_STORIES_SHOWN]))
+        newest_first = sorted(filter(None, lines), key=lambda each: each.published_at, reverse=True)
+        return render("stories.html", stories=newest_first, more=max(0, len(found) - _STORIES_SHOWN))
+
+    @routes.get("/stories/{article_id}")
+    def show_story(article_id: str) -> Response:
+        """The story with its clips' players, or what each of them waits for."""
+        key = keys.article_record(article_id)
+        article = records.published(services, ArticleRecord, key) if records.is_public(key) else None
+        if article is None:
+            raise ProblemError(404, "not_found", f"There is no story {article_id[:200]!r}.")
+        names = dict.fromkeys(clip.name for paragraph in article.record.paragraphs for clip in paragraph.clips)
+        read = {name: records.published(services, ClipRecord, keys.clip_record(name)) for name in names}
+        return render("story.html", story=story(article, {name: clip for name, clip in read.items() if clip}))
+
+    @routes.get("/docs")
+    def show_docs() -> Response:
+        """The API's documentation, as Swagger UI shows it."""
+        return render("docs.html", headers={"Content-Security-Policy": _DOCS_POLICY})
+
+    return routes
+
+
+def _line_reader(services: Services) -> Callable[[str, str], Line | None]:
+    @lru_cache(maxsize=4 * _STORIES_SHOWN)
+    def line(article_id: str, _etag: str) -> Line | None:
+        """A story's line; read once for each version of its record, which the ETag tells apart."""
+        found = records.published(services, ArticleRecord, keys.article_record(article_id))
+        if found is None:
+            return None
+        record = found.record
+        return Line(
+            id=record.id,
+            title=record.title or record.id,
+            published_at=record.published_at or "",
+            date=date_words(record.published_at),
+            state=record.state,
+            summary=summary(record),
+        )
+
+    return line
