@@ -54,7 +54,7 @@ def redis_url() -> Iterator[str]:
 def _shared_store(s3_server: servers.S3Server) -> Iterator[ObjectStore]:
     store = ObjectStore.connect(endpoint_url=s3_server.endpoint_url, region=REGION)
     yield store
-    store._client.close()
+    store.close()
 
 
 @pytest.fixture(scope="module")

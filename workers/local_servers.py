@@ -86,7 +86,8 @@ def seaweedfs_child(
             answers(ports.s3, "/healthz") and all(answers(ports.filer, f"/buckets/{bucket}/") for bucket in buckets)
         ),
         stop_rank=3,
-        stop_wait_s=15,
+        # Usually two seconds; eleven when a connection lingers.
+        stop_wait_s=20,
     )
 
 

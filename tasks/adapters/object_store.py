@@ -14,6 +14,7 @@ import boto3
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.response import StreamingBody
 
 from tasks.errors import NewsreelError, TemporarilyUnavailable
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
 _READ_BYTES: Final = 1024 * 1024
+_STREAM_BYTES: Final = 256 * 1024
 _MISSING: Final = frozenset({"404", "NoSuchKey", "NotFound"})
 # A lost race answers 412; AWS answers 409 while two conditional writes are still racing.
 _LOST_RACE: Final = frozenset({"412", "PreconditionFailed", "409", "ConditionalRequestConflict"})
@@ -59,9 +61,13 @@ class StoredObject:
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectStream:
-    """An object, or a part of it, on its way; ``content_range`` is set for a part (RFC 9110, 14.4)."""
+    """An object, or a part of it, on its way; ``content_range`` is set for a part (RFC 9110, 14.4).
+
+    Reading ``chunks`` raises `TemporarilyUnavailable` if the store fails; `close` gives the connection up, read or not.
+    """
 
     chunks: Iterator[bytes]
+    close: Callable[[], None]
     size_bytes: int
     etag: str
     content_type: str
@@ -138,7 +144,8 @@ class ObjectStore:
             else:
                 answer = self._client.get_object(Bucket=bucket, Key=key, Range=byte_range)
         return ObjectStream(
-            chunks=answer["Body"].iter_chunks(256 * 1024),
+            chunks=_chunks(answer["Body"], bucket, key),
+            close=answer["Body"].close,
             size_bytes=answer["ContentLength"],
             etag=answer["ETag"].strip('"'),
             content_type=answer.get("ContentType", "application/octet-stream"),
@@ -244,6 +251,10 @@ class ObjectStore:
         with _translated(bucket, key):
             self._client.delete_object(Bucket=bucket, Key=key)
 
+    def close(self) -> None:
+        """Give up all connections."""
+        self._client.close()
+
     def ensure_bucket(self, bucket: str) -> None:
         """Create the bucket unless it is there."""
         try:
@@ -252,6 +263,11 @@ class ObjectStore:
         except NoSuchObject:
             with _translated(bucket, ""):
                 self._client.create_bucket(Bucket=bucket)
+
+
+def _chunks(body: StreamingBody, bucket: str, key: str) -> Iterator[bytes]:
+    with _translated(bucket, key):
+        yield from body.iter_chunks(_STREAM_BYTES)
 
 
 @contextmanager

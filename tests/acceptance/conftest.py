@@ -35,6 +35,9 @@ class Stack:
 
     def start(self) -> None:
         """Start it and wait until it says that it is ready."""
+        env_file = self.data_dir / "newsreel.env"
+        # One that a killed stack left behind; the new one would remove it, but only once it has come that far.
+        env_file.unlink(missing_ok=True)
         log = (self.data_dir.parent / "up.log").open("ab")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "workers.cli", "up", "--data", str(self.data_dir)],
@@ -45,7 +48,6 @@ class Stack:
             start_new_session=True,
         )
         log.close()
-        env_file = self.data_dir / "newsreel.env"
         deadline = time.monotonic() + _READY_S
         while not env_file.exists():
             assert self.process.poll() is None, (self.data_dir.parent / "up.log").read_text()

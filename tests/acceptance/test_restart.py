@@ -19,8 +19,8 @@ def test_what_was_in_work_is_finished_after_a_restart(tmp_path: Path, how: signa
     stack = Stack(data_dir=tmp_path / "data")
     stack.start()
     try:
-        clip = clips.progressive(tmp_path / "c.mp4", seconds=12, size="1280x720")
-        names = [f"120320_KILL{number}" for number in range(1, 4)]
+        clip = clips.progressive(tmp_path / "c.mp4", seconds=8, size="1280x720")
+        names = [f"120320_KILL{number}" for number in range(1, 3)]
         for name in names:
             stack.put(f"clips/{name}.mp4", clip)
         deadline = time.monotonic() + 60

@@ -72,7 +72,7 @@ def services(settings: Settings) -> Iterator[Services]:
 
 def close(services: Services) -> None:
     """Close the connections of services that a test built."""
-    services.store._client.close()
+    services.store.close()
     services.doorbell._client.close()
 
 

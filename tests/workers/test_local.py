@@ -115,7 +115,7 @@ def store_of(env: Mapping[str, str]) -> Iterator[ObjectStore]:
         try:
             yield store
         finally:
-            store._client.close()
+            store.close()
 
 
 @pytest.mark.stack

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import cast
-
 from fastapi import APIRouter, Request, Response
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -26,7 +23,7 @@ class ObjectResponse(StreamingResponse):
         try:
             await super().__call__(scope, receive, send)
         finally:
-            _release(self._stream)
+            self._stream.close()
 
 
 def router(services: Services) -> APIRouter:
@@ -86,11 +83,11 @@ def _object(store: ObjectStore, bucket: str, key: str, request: Request) -> Resp
             {"Content-Range": f"bytes */{size_bytes}", "Accept-Ranges": "bytes"},
         ) from None
     if byte_range and not conditional.range_is_current(asked, stream.etag, stream.modified_at):
-        _release(stream)
+        stream.close()
         stream = store.stream(bucket, key)
     headers = _headers(stream)
     if request.method == "HEAD":
-        _release(stream)
+        stream.close()
         return Response(status_code=200, headers=headers)
     return ObjectResponse(stream, 206 if stream.content_range else 200, headers)
 
@@ -108,11 +105,6 @@ def _headers(stream: ObjectStream) -> dict[str, str]:
     if stream.content_range:
         headers["Content-Range"] = stream.content_range
     return headers
-
-
-def _release(stream: ObjectStream) -> None:
-    # The generator holds the one reference to the body, and so to the connection, if not all was read.
-    cast("Generator[bytes]", stream.chunks).close()
 
 
 def _not_found(key: str) -> ProblemError:
