@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -39,7 +39,8 @@ class Client:
     store: ObjectStore
     clips: RecordStore[ClipRecord]
     articles: RecordStore[ArticleRecord]
-    env: Mapping[str, str]
+    # Holds credentials, which no log and no traceback should show.
+    env: Mapping[str, str] = field(repr=False)
 
     def head(self, key: str) -> ObjectInfo:
         """What the incoming bucket holds under the key.

@@ -223,10 +223,9 @@ class Supervisor:
                 self._settled.set()
 
     def _stop_all(self) -> None:
-        for rank in sorted({run.child.stop_rank for run in self._runs.values()}):
-            alive = [
-                (run.child, run.process) for run in self._runs.values() if run.process and run.child.stop_rank == rank
-            ]
+        runs = self._runs.values()
+        for rank in sorted({run.child.stop_rank for run in runs}):
+            alive = [(run.child, run.process) for run in runs if run.process and run.child.stop_rank == rank]
             for _, process in alive:
                 # To the leader alone: it knows how to end its own children well. (terminate() might reap it unseen.)
                 os.kill(process.pid, signal.SIGTERM)

@@ -29,11 +29,12 @@ _LIBRARIES: Final = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cac
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What one run may use; exceeding any of them ends it."""
+    """What one run may use; exceeding a bound ends it. ``niceness`` (0 to 19) is how far it steps back for others."""
 
     memory_bytes: int = 12 * 1024**3  # address space: several encoders reserve far more than they touch
     output_bytes: int = 64 * 1024**3
     cpu_s: int = 24 * 3600
+    niceness: int = 0
 
 
 class Cage:
@@ -96,6 +97,7 @@ def before_exec(limits: Limits) -> Callable[[], None]:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:  # the parent died before prctl: nobody would end us
             os._exit(1)
+        os.nice(limits.niceness)
         for which, bound in bounds:
             hard = resource.getrlimit(which)[1]
             value = bound if hard == resource.RLIM_INFINITY else min(bound, hard)

@@ -12,6 +12,8 @@ from tasks.adapters.cage import Cage, Limits
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media.progress import Progress, ProgressReader
 
+# A long run leaves the processor to short ones, so a poster does not wait for the encode beside it.
+_BACKGROUND: Final = Limits(niceness=10)
 _SILENCE_S: Final = 120.0
 _DETAIL_CHARACTERS: Final = 2000
 
@@ -51,7 +53,7 @@ class Ffmpeg:
                 list(arguments),
                 folder=folder,
                 cage=self._cage,
-                limits=Limits(),
+                limits=_BACKGROUND if on_progress else Limits(),
                 timeout_s=timeout_s,
                 silence_s=_SILENCE_S if on_progress else None,
                 on_line=on_line if on_progress else None,

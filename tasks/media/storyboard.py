@@ -19,7 +19,7 @@ from tasks.records.base import Value
 FOLDER: Final = "storyboard"
 POSTER: Final = "poster.jpg"
 VTT: Final = f"{FOLDER}/storyboard.vtt"
-_CANDIDATES: Final = 8
+_CANDIDATES: Final = 6
 _SAMPLE: Final = (48, 27)
 _DECODED_WHOLE_S: Final = 180.0
 

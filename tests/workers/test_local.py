@@ -158,7 +158,7 @@ def test_the_life_of_a_stack(tmp_path: Path) -> None:
         pids |= up.descendants()
         assert up.end(signal.SIGTERM) == 0
         assert not up.env_file.exists()
-        assert not any(map(is_alive, pids))
+        assert eventually(lambda: not any(map(is_alive, pids)), 2)
 
         up = Up(data_dir, tmp_path / "second.out")
         pids = {up.process.pid}
