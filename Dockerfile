@@ -1,14 +1,5 @@
 # newsreel's image. It holds every process; docker-compose.yml (or another orchestrator) says which one it runs.
 
-# The player for browsers that have no HLS of their own.
-FROM node:22-slim AS player
-WORKDIR /player
-ARG HLS_JS=1.7.4
-ARG HLS_JS_SHA512=dc697119d3ef4f6607bd060eb7ec8ecd3fc3122a2bfea255348ca51c0efb9207a805375042a8bbd06c1e7cd11498741e346ca30bc53adbe6ebbaa5bf4e99beb6
-RUN npm pack --silent "hls.js@${HLS_JS}" \
- && echo "${HLS_JS_SHA512}  hls.js-${HLS_JS}.tgz" | sha512sum --check --quiet - \
- && tar --extract --gzip --file "hls.js-${HLS_JS}.tgz" --strip-components=2 package/dist/hls.min.js
-
 FROM python:3.11-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /build
@@ -23,7 +14,6 @@ COPY pyproject.toml README.md ./
 COPY config config
 COPY tasks tasks
 COPY workers workers
-COPY --from=player /player/hls.min.js workers/web/static/vendor/hls.min.js
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir /wheel . && /venv/bin/pip install --no-deps /wheel/*.whl
 
 FROM python:3.11-slim

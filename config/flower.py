@@ -6,7 +6,6 @@ NEWSREEL_FLOWER_PORT.
 """
 
 import ast
-import os
 from typing import Any
 
 from config.settings import load_settings
@@ -17,8 +16,8 @@ if not _password:
     # Without a login Flower would show every clip's name to whoever finds the port.
     raise SystemExit("Flower does not start without a password. Remedy: set NEWSREEL_FLOWER_PASSWORD.")
 
-address = os.environ.get("NEWSREEL_FLOWER_ADDRESS", "127.0.0.1")
-port = int(os.environ.get("NEWSREEL_FLOWER_PORT", "5555"))
+address = _settings.flower_address
+port = _settings.flower_port
 basic_auth = [f"{_settings.flower_user}:{_password}"]
 
 # A window, not a remote control: work is started by what lies in storage, and nothing in Flower may send a task again,

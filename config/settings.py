@@ -34,6 +34,8 @@ class Settings(BaseSettings):
 
     # Who may do what
     events_token: SecretStr = Field(default=SecretStr(""), description="Bearer token that senders of events present.")
+    flower_address: str = Field(default="127.0.0.1", description="Where Flower listens.")
+    flower_port: int = Field(default=5555, ge=1, le=65535)
     flower_user: str = "newsreel"
     flower_password: SecretStr = SecretStr("")
 

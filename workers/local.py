@@ -132,7 +132,7 @@ class LocalStack:
             holder.tell(f"http://{HOST}:{ports.gateway}")
             secrets = place.secrets()
             environ = current_environ(self._overrides)
-            env = public_env(environ, ports, secrets)
+            env = public_env(environ, ports, secrets, place.folder("workspace"))
             children = (
                 seaweedfs_child(place, ports=ports, secrets=secrets, public=env, environ=environ),
                 redis_child(place, port=ports.redis, password=secrets.redis_password, environ=environ),

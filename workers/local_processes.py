@@ -24,11 +24,7 @@ from workers.supervisor import Child
 # Of the user's environment these would lead our processes to other servers than ours.
 _FOREIGN: Final = ("AWS_", "CELERY_", "FLOWER_", "WEED_")
 # A killed local worker should be missed while somebody watches, not a minute later. The environment may say otherwise.
-_LOCAL_DEFAULTS: Final = {
-    "NEWSREEL_LEASE_S": "20",
-    "NEWSREEL_RECONCILE_INTERVAL_S": "10",
-    "NEWSREEL_LOG_FORMAT": "console",
-}
+_LOCAL_PACE: Final = {"NEWSREEL_LEASE_S": "20", "NEWSREEL_RECONCILE_INTERVAL_S": "10"}
 # Monitor and scheduler outlive the workers, and see how they end.
 _STOP_RANKS: Final = {processes.SCHEDULER: 1, processes.FLOWER: 1}
 _STOP_WAITS_S: Final = {processes.SCHEDULER: 5.0, processes.FLOWER: 5.0, processes.GATEWAY: 10.0}
@@ -51,10 +47,12 @@ def current_environ(overrides: Mapping[str, str]) -> dict[str, str]:
     return usable_environ({**os.environ, **overrides})
 
 
-def public_env(environ: Mapping[str, str], ports: Ports, secrets: Secrets) -> dict[str, str]:
-    """What ``newsreel.env`` tells: addresses and credentials, enough for any client."""
+def public_env(environ: Mapping[str, str], ports: Ports, secrets: Secrets, workspace: Path) -> dict[str, str]:
+    """What ``newsreel.env`` tells: addresses and credentials, enough for any client, and what a client explains."""
     fields = Settings.model_fields
     return {
+        "NEWSREEL_WORKSPACE_DIR": environ.get("NEWSREEL_WORKSPACE_DIR", str(workspace)),
+        **{name: environ.get(name, value) for name, value in _LOCAL_PACE.items()},
         "NEWSREEL_BROKER_URL": f"redis://:{secrets.redis_password}@{HOST}:{ports.redis}/0",
         "NEWSREEL_S3_ENDPOINT_URL": f"http://{HOST}:{ports.s3}",
         "AWS_ACCESS_KEY_ID": secrets.s3_access_key,
@@ -70,9 +68,7 @@ def public_env(environ: Mapping[str, str], ports: Ports, secrets: Secrets) -> di
     }
 
 
-def process_env(
-    environ: Mapping[str, str], public: Mapping[str, str], *, flower_port: int, workspace: Path
-) -> dict[str, str]:
+def process_env(environ: Mapping[str, str], public: Mapping[str, str], *, flower_port: int) -> dict[str, str]:
     """The environment of newsreel's processes: the user's settings, but this stack's servers and secrets."""
     no_proxy = ",".join(filter(None, (environ.get("NO_PROXY", environ.get("no_proxy")), HOST)))
     fixed = {
@@ -85,8 +81,7 @@ def process_env(
         "PYTHONUNBUFFERED": "1",
     }
     return {
-        **_LOCAL_DEFAULTS,
-        "NEWSREEL_WORKSPACE_DIR": str(workspace),
+        "NEWSREEL_LOG_FORMAT": "console",
         # A secret's file would win over the secret that this stack has made.
         **{name: value for name, value in environ.items() if name.removesuffix("_FILE") not in fixed},
         **fixed,
@@ -105,7 +100,7 @@ def newsreel_children(
         schedule_file=run / "schedule",
         flower_config=processes.FLOWER_CONFIG,
     )
-    env = process_env(environ, public, flower_port=ports.flower, workspace=place.folder("workspace"))
+    env = process_env(environ, public, flower_port=ports.flower)
     probes: dict[str, Callable[[], bool]] = {
         processes.SCHEDULER: functools.partial(_has_schedule, site.schedule_file, time.time()),
         processes.GATEWAY: functools.partial(answers, ports.gateway, "/healthz"),

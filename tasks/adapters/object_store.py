@@ -14,6 +14,7 @@ import boto3
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.handlers import add_expect_header
 from botocore.response import StreamingBody
 
 from tasks.errors import NewsreelError, TemporarilyUnavailable
@@ -100,7 +101,11 @@ class ObjectStore:
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )
-        return cls(boto3.client("s3", endpoint_url=endpoint_url, region_name=region, config=config))
+        client = boto3.client("s3", endpoint_url=endpoint_url, region_name=region, config=config)
+        # botocore asks before it sends a body (Expect: 100-continue); a store that locks the object at that moment, as
+        # SeaweedFS does, then keeps every other writer of it waiting for a second.
+        client.meta.events.unregister("before-call.s3", add_expect_header)
+        return cls(client)
 
     def head(self, bucket: str, key: str) -> ObjectInfo:
         """What the store knows of the object.

@@ -120,6 +120,7 @@ def test_wrong_credentials_are_told(settings: Settings, store: ObjectStore, monk
     [finding] = check_storage(settings, store, wrong)
     wrong.close()
     assert finding.level is Level.FAIL
+    assert "AWS_SECRET_ACCESS_KEY" in finding.remedy
     monkeypatch.undo()
     boto3.setup_default_session()
 

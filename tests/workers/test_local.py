@@ -270,8 +270,8 @@ def test_the_users_environment_leads_no_process_to_other_servers(tmp_path: Path)
             "no_proxy": "intranet",
         }
     )
-    public = public_env(environ, ports, secrets)
-    env = process_env(environ, public, flower_port=ports.flower, workspace=tmp_path)
+    public = public_env(environ, ports, secrets, tmp_path)
+    env = process_env(environ, public, flower_port=ports.flower)
     assert "elsewhere" not in json.dumps(env)
     assert {"AWS_PROFILE", "NEWSREEL_EVENTS_TOKEN_FILE"}.isdisjoint(env)
     assert env["NEWSREEL_LADDER"] == str(ladder.resolve())

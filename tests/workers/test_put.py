@@ -40,7 +40,7 @@ def env(s3_server: S3Server, buckets: Buckets) -> dict[str, str]:
 def client(env: dict[str, str]) -> Iterator[Client]:
     made = connect(env=env)
     yield made
-    made.store._client.close()
+    made.store.close()
 
 
 @pytest.fixture

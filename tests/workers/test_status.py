@@ -82,7 +82,7 @@ def client(env: dict[str, str], store: ObjectStore, buckets: Buckets) -> Iterato
         ),
     )
     yield made
-    made.store._client.close()
+    made.store.close()
 
 
 @pytest.fixture

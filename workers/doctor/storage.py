@@ -23,11 +23,16 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
 _BODY: Final = b"newsreel doctor"
+# Enough to catch a store that looks and writes in two steps; some make each loser wait for a second.
+_ROUNDS: Final = 3
+_RACERS: Final = 8
 _START: Final = "start it (newsreel up), or correct NEWSREEL_S3_ENDPOINT_URL"
 _CREDENTIALS: Final = "correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 _REMEDIES: Final = {
     "InvalidAccessKeyId": _CREDENTIALS,
     "SignatureDoesNotMatch": _CREDENTIALS,
+    # A HEAD has no body that could say more.
+    "403": _CREDENTIALS + ", or give them the rights to this bucket",
     "NoSuchBucket": "create it, or correct NEWSREEL_INCOMING_BUCKET and NEWSREEL_MEDIA_BUCKET",
     "404": "create it, or correct NEWSREEL_INCOMING_BUCKET and NEWSREEL_MEDIA_BUCKET",
     "RequestTimeTooSkewed": "set this machine's clock",
@@ -67,10 +72,10 @@ def check_storage(settings: Settings, store: ObjectStore, client: S3Client) -> I
 def check_conditional_writes(store: ObjectStore, bucket: str) -> Finding:
     """Whether, of many that race to write one object, exactly one wins."""
     try:
-        verify_conditional_writes(store, bucket)
+        verify_conditional_writes(store, bucket, rounds=_ROUNDS, racers=_RACERS)
     except NewsreelError as error:
         return of_error("conditional writes", error, "see that the store answers and that its rights suffice")
-    return ok("conditional writes", "of 16 racing writers exactly one wins, in 10 races")
+    return ok("conditional writes", f"of {_RACERS} racing writers exactly one wins, in {2 * _ROUNDS} races")
 
 
 def _rights(check: str, client: S3Client, bucket: str) -> Finding:
