@@ -11,6 +11,8 @@ from typing import Final
 import ffmpeg
 
 from tasks.media.ladder import Ladder, PlannedRung, climb
+from tasks.media.picture import shown
+from tasks.media.sound import mixed, sound_options
 from tasks.media.source import Source, VideoStream
 from tasks.records.base import Value
 
@@ -52,7 +54,7 @@ def plan_encode(source: Source, ladder: Ladder, *, max_pixels: int) -> EncodePla
     rungs = climb(ladder, source.video)
     clip = ffmpeg.input(SOURCE_FILE, **input_options(max_pixels=max_pixels))
     pictures = _cascade(clip[str(source.video.index)], source.video, rungs)
-    sound = [clip[str(source.audio[0].index)]] if source.audio else []
+    sound = mixed(clip, source.audio)
     gop = max(1, round(rungs[0].frame_rate * Fraction(ladder.gop_s)))
     options: dict[str, object] = {
         "c:v": "libx264",
@@ -71,14 +73,7 @@ def plan_encode(source: Source, ladder: Ladder, *, max_pixels: int) -> EncodePla
         options[f"maxrate:v:{number}"] = rung.max_bitrate_bps
         options[f"bufsize:v:{number}"] = rung.max_bitrate_bps * 2
     if sound:
-        options |= {
-            "c:a": "aac",
-            "b:a": ladder.audio.bitrate_bps,
-            "ar": ladder.audio.sample_rate,
-            "ac": 2,
-            # Gaps and drifts of the source's time stamps become silence or are stretched: lips stay in step.
-            "filter:a": "aresample=async=1:first_pts=0",
-        }
+        options |= sound_options(ladder.audio)
     options |= {
         "map_metadata": -1,
         "map_chapters": -1,
@@ -115,18 +110,11 @@ def mp4_path(rung: PlannedRung) -> str:
     return f"mp4/{rung.name}.mp4"
 
 
-def deinterlaced(stream: ffmpeg.nodes.FilterableStream, video: VideoStream) -> ffmpeg.nodes.FilterableStream:
-    """The picture as frames: bwdif, one frame of each pair of fields, where the source is interlaced."""
-    if not video.is_interlaced:
-        return stream
-    return stream.filter("bwdif", mode="send_frame", parity=video.scan.removeprefix("interlaced_"))
-
-
 def _cascade(
     picture: ffmpeg.nodes.FilterableStream, video: VideoStream, rungs: tuple[PlannedRung, ...]
 ) -> list[ffmpeg.nodes.FilterableStream]:
     """Each rung is scaled from the next larger one, which costs a quarter less than all from the source."""
-    stream = deinterlaced(picture, video).filter("fps", str(rungs[0].frame_rate))
+    stream = shown(picture, video).filter("fps", str(rungs[0].frame_rate))
     made = []
     for number, rung in enumerate(rungs):
         stream = stream.filter("scale", rung.width, rung.height, flags="lanczos").filter("setsar", 1)

@@ -11,8 +11,9 @@ from typing import Final
 
 import ffmpeg
 
-from tasks.media.encode import OUTPUT, SOURCE_FILE, deinterlaced, input_options
+from tasks.media.encode import OUTPUT, SOURCE_FILE, input_options
 from tasks.media.ladder import Ladder, StoryboardShape
+from tasks.media.picture import shown
 from tasks.media.source import Source
 from tasks.records.base import Value
 
@@ -105,7 +106,7 @@ def plan_poster(source: Source, ladder: Ladder, time_s: float, *, max_pixels: in
     """Arguments of a run that takes the poster at that time, and its width and height."""
     width = min(ladder.poster.max_width, source.video.width // 2 * 2 or 2)
     height = max(2, round(width * source.video.height / source.video.width / 2) * 2)
-    picture = deinterlaced(_frame_at(source, time_s, max_pixels), source.video)
+    picture = shown(_frame_at(source, time_s, max_pixels), source.video)
     picture = picture.filter("scale", width, height, flags="lanczos").filter("setsar", 1)
     options = {"frames:v": 1, "c:v": "mjpeg", "q:v": 3, "pix_fmt": "yuvj420p", "f": "image2", "update": 1}
     output = picture.output(f"{OUTPUT}/{POSTER}", **options)
