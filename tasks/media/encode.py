@@ -81,7 +81,10 @@ def plan_encode(source: Source, ladder: Ladder, *, max_pixels: int) -> EncodePla
         "hls_time": f"{ladder.segment_s:g}",
         "hls_playlist_type": "event",
         "hls_segment_type": "fmp4",
-        "hls_flags": "independent_segments",
+        # A name that a playlist or a folder shows is a whole file: uploads run beside the encode.
+        "hls_flags": "independent_segments+temp_file",
+        # A short first segment, so that playback can start early.
+        "hls_init_time": f"{ladder.gop_s:g}",
         "hls_fmp4_init_filename": "init.mp4",
         "hls_segment_filename": f"{OUTPUT}/{HLS}/%v/%05d.m4s",
         "var_stream_map": _stream_map(rungs, has_audio=bool(sound)),

@@ -8,12 +8,16 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from tasks.errors import TemporarilyUnavailable
+from tasks.media.encode import EncodePlan
 from tasks.media.ladder import PlannedRung
 from tasks.records.base import Value
 
 MULTIVARIANT: Final = "main.m3u8"
 AAC_LC: Final = "mp4a.40.2"
 _GROUP: Final = "sound"
+# VBV lets a segment exceed its cap for a moment, and containers add a little.
+_OVERHEAD_PERCENT: Final = 110
+_SOUND_BPS: Final = 160_000
 
 CONTENT_TYPES: Final[Mapping[str, str]] = {
     "m3u8": "application/vnd.apple.mpegurl",
@@ -106,6 +110,27 @@ def multivariant_playlist(variants: Sequence[tuple[PlannedRung, Track]], sound: 
         lines.append(f"#EXT-X-STREAM-INF:{attributes}" + (f',AUDIO="{_GROUP}"' if sound else ""))
         lines.append(f"{rung.name}/index.m3u8")
     return "\n".join(lines) + "\n"
+
+
+def growing_playlist(plan: EncodePlan, inits: Mapping[str, bytes]) -> str:
+    """The multivariant playlist of a clip that is still being encoded; ``inits`` are its initialization sections.
+
+    The rates are the ladder's caps, since the true ones are not known yet; players are told to start at the beginning.
+    """
+    variants = [
+        (
+            rung,
+            Track(
+                peak_bps=rung.max_bitrate_bps * _OVERHEAD_PERCENT // 100,
+                average_bps=rung.max_bitrate_bps,
+                codecs=avc_codecs(inits[rung.name]),
+            ),
+        )
+        for rung in plan.rungs
+    ]
+    sound = Track(peak_bps=_SOUND_BPS, average_bps=_SOUND_BPS, codecs=AAC_LC) if plan.has_audio else None
+    head, rest = multivariant_playlist(variants, sound).split("\n", 1)
+    return f"{head}\n#EXT-X-START:TIME-OFFSET=0,PRECISE=YES\n{rest}"
 
 
 def content_type(path: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -20,14 +20,12 @@ from tasks.pipeline import finish, pictures
 from tasks.pipeline.examine import describe_source, probe
 from tasks.pipeline.lease import Lease, held, new_owner
 from tasks.pipeline.services import Services
-from tasks.records import keys, lifecycle
+from tasks.pipeline.streaming import ENCODE_SHARE, Stream, beside_the_encode
+from tasks.records import lifecycle
 from tasks.records.base import Failure
 from tasks.records.clip_record import ClipRecord, Mp4, Rendition, Work
 
 log: Final = structlog.get_logger()
-_UPLOADS_AT_A_TIME: Final = 6
-# The share of a clip's time that its encode takes; the rest is download and upload.
-_ENCODE_SHARE: Final = 0.9
 
 
 def transcode(services: Services, name: str) -> None:
@@ -96,10 +94,13 @@ def _make(services: Services, record: ClipRecord, work: Work, lease: Lease) -> N
                 current, owner=lease.owner, now=utc_now(), source=facts, warnings=warnings
             ),
         )
-        encoded_s = _encode(services, folder, plan, source, lease)
+        stream = Stream(services, folder, plan, record.name, work.version, lease)
+        # A second try leaves alone what the first had put up, until all is there: a playlist never gets shorter.
+        with nullcontext() if work.hls else beside_the_encode(stream, lease):
+            encoded_s = _encode(services, folder, plan, source, lease)
         warnings = (*warnings, *quality.judge_length(source, encoded_s))
         made = _package(services, folder, plan, work.version, encoded_s)
-        _upload(services, folder / encode.OUTPUT, keys.version_prefix(record.name, work.version), lease)
+        stream.complete()
         pictures.await_or_make(services, folder, source, record.name, work.version, should_stop=lease.stop.is_set)
         lease.raise_if_stopped()
         services.clips.update(
@@ -117,7 +118,7 @@ def _encode(services: Services, folder: Path, plan: EncodePlan, source: Source, 
         nonlocal last
         last = progress
         if source.duration_s:
-            lease.report(_ENCODE_SHARE * min(1.0, progress.time_s / source.duration_s), progress.speed)
+            lease.report(ENCODE_SHARE * min(1.0, progress.time_s / source.duration_s), progress.speed)
 
     services.ffmpeg.run(
         folder, plan.arguments, timeout_s=600 + 60 * source.duration_s, on_progress=on_progress, stop=lease.stop
@@ -188,25 +189,6 @@ def _track(folder: Path, playlist: package.MediaPlaylist, *, codecs: str | None)
         raise TemporarilyUnavailable(
             "encoder_output_damaged", "The encoder made a damaged file.", str(error)
         ) from error
-
-
-def _upload(services: Services, root: Path, prefix: str, lease: Lease) -> None:
-    paths = sorted(path for path in root.rglob("*") if path.is_file())
-
-    def send(path: Path) -> None:
-        lease.raise_if_stopped()
-        relative = path.relative_to(root).as_posix()
-        services.store.upload(
-            services.settings.media_bucket,
-            prefix + relative,
-            path,
-            content_type=package.content_type(relative),
-            cache_control=keys.CACHE_IMMUTABLE,
-        )
-
-    with ThreadPoolExecutor(_UPLOADS_AT_A_TIME) as pool:
-        for number, _ in enumerate(pool.map(send, paths), start=1):
-            lease.report(_ENCODE_SHARE + (1 - _ENCODE_SHARE) * number / len(paths), None)
 
 
 def _postpone(services: Services, name: str, owner: str, error: TemporarilyUnavailable) -> None:

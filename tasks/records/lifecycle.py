@@ -1,10 +1,10 @@
 """The clip record's state machine: every legal step, as a pure function from one record to the next.
 
-    received ──take──▶ processing ──publish──▶ ready
-       ▲  ▲                │ │
-       │  └──── release ───┘ └──── fail ─────▶ failed
-       └─────── postpone ────┘ (a later try)      ▲
-                take, after the last attempt ─────┘
+    received ──take──▶ processing ──become_playable──▶ playable ──publish──▶ ready
+       ▲                    │                               │         (publish also straight from processing)
+       ├──release, postpone─┴───────────────────────────────┤
+       │                                                    └──fail──▶ failed
+       └──take, after the last attempt: failed
 
 `receive` begins a new version from any state. Each step but `receive` belongs to the worker whose lease stands in the
 record; anybody else gets `LeaseLost`. A step returns its argument unchanged where there is nothing to do.
@@ -92,7 +92,7 @@ def take(record: ClipRecord, *, owner: str, now: datetime, lease_s: float, max_a
     return _with_work(
         record,
         now,
-        state=ClipState.PROCESSING,
+        state=ClipState.PLAYABLE if work.hls else ClipState.PROCESSING,
         attempts=attempt,
         progress=0.0,
         speed=None,
@@ -116,6 +116,13 @@ def describe(
     """Write down what probing told."""
     record, work = _owned(record, owner)
     return _with_work(record, now, source=source, warnings=_merged(work.warnings, warnings))
+
+
+def become_playable(record: ClipRecord | None, *, owner: str, now: datetime, hls: str) -> ClipRecord:
+    """The first segments are up: playback may start at ``hls`` while the rest is being made."""
+    record, work = _owned(record, owner)
+    timings = work.timings.evolve(playable_at=work.timings.playable_at or now)
+    return _with_work(record, now, state=ClipState.PLAYABLE, hls=hls, timings=timings)
 
 
 def publish(
@@ -150,6 +157,7 @@ def fail(record: ClipRecord | None, *, owner: str | None, now: datetime, failure
         lease=None,
         retry_at=None,
         speed=None,
+        hls=None,
     )
 
 
@@ -165,7 +173,7 @@ def postpone(
     return _with_work(
         record,
         now,
-        state=ClipState.RECEIVED,
+        state=_resting(work),
         failure=failure,
         lease=None,
         retry_at=now + delay,
@@ -178,7 +186,7 @@ def release(record: ClipRecord | None, *, owner: str, now: datetime) -> ClipReco
     """Give the work back untried: the worker is told to stop, which is not the clip's fault."""
     record, work = _owned(record, owner)
     return _with_work(
-        record, now, state=ClipState.RECEIVED, attempts=max(0, work.attempts - 1), lease=None, speed=None, progress=0.0
+        record, now, state=_resting(work), attempts=max(0, work.attempts - 1), lease=None, speed=None, progress=0.0
     )
 
 
@@ -252,6 +260,11 @@ def _owned(record: ClipRecord | None, owner: str | None) -> tuple[ClipRecord, Wo
     if record is None or holder != owner:
         raise LeaseLost(f"{record.name if record else 'the clip'} is no longer ours: held by {holder or 'nobody'}")
     return record, record.work
+
+
+def _resting(work: Work) -> ClipState:
+    # What an unfinished try has put up stays there, and the next one makes the same again under the same names.
+    return ClipState.PLAYABLE if work.hls else ClipState.RECEIVED
 
 
 def _with_work(record: ClipRecord, now: datetime, **changes: object) -> ClipRecord:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media import package, quality, storyboard
+from tasks.media.encode import plan_encode
 from tasks.media.ladder import PlannedRung
 from tasks.media.progress import Progress, ProgressReader
 from tests.media.test_encode import NEWS, SMALL
@@ -72,6 +73,13 @@ def test_without_sound_no_group_is_named() -> None:
     text = package.multivariant_playlist([(RUNG, video)], None)
     assert "AUDIO" not in text
     assert 'CODECS="avc1.64001f"\n' in text
+
+
+def test_a_growing_clip_is_played_from_its_beginning_at_the_ladders_caps() -> None:
+    plan = plan_encode(SMALL, NEWS, max_pixels=1)
+    text = package.growing_playlist(plan, {rung.name: b"avcC\x01\x64\x00\x1f" for rung in plan.rungs})
+    assert text.startswith("#EXTM3U\n#EXT-X-START:TIME-OFFSET=0,PRECISE=YES\n")
+    assert ":BANDWIDTH=1920000,AVERAGE-BANDWIDTH=1760000,RESOLUTION=960x540" in text
 
 
 def test_the_storyboard_covers_the_clip_and_nothing_more() -> None:

@@ -1,0 +1,167 @@
+"""Streaming: a version's files go up while ffmpeg still writes them; with the first segments the clip turns playable.
+
+ffmpeg writes each segment and playlist under a temporary name and renames it when it is whole, so what a playlist names
+is there. A playlist goes up after the segments it names, and the multivariant playlist after all others: at no moment
+does a reader find a name without its file. The same addresses serve the finished clip.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from tasks.adapters.clock import utc_now
+from tasks.errors import LeaseLost, TemporarilyUnavailable
+from tasks.media import encode, package
+from tasks.media.encode import EncodePlan
+from tasks.pipeline import finish
+from tasks.pipeline.lease import Lease
+from tasks.pipeline.services import Services
+from tasks.records import keys, lifecycle
+
+log: Final = structlog.get_logger()
+_POLL_S: Final = 0.25
+_UPLOADS_AT_A_TIME: Final = 6
+
+
+class Stream:
+    """The upload of one version: `advance` while it grows, `complete` when all is made. Each file goes up once."""
+
+    def __init__(
+        self, services: Services, folder: Path, plan: EncodePlan, name: str, version: str, lease: Lease
+    ) -> None:
+        self._services = services
+        self._root = folder / encode.OUTPUT
+        self._plan = plan
+        self._name = name
+        self._version = version
+        self._lease = lease
+        self._sent: set[str] = set()
+        self._playlists: dict[str, str] = {}
+        self._is_playable = False
+
+    def advance(self) -> None:
+        """Send the segments that are whole, then the playlists that name them; with the first of all, tell readers."""
+        tracks = [rung.name for rung in self._plan.rungs] + [encode.AUDIO_NAME] * self._plan.has_audio
+        grown = [(path, text) for track in tracks if (path := self._playlist(track)) and (text := self._unsent(path))]
+        self._send([file for path, text in grown for file in _named(path, text)])
+        for path, text in grown:
+            self._put_playlist(path, text)
+        if not self._is_playable and len(self._playlists) == len(tracks):
+            self._become_playable()
+
+    def complete(self) -> None:
+        """Send what is left: media first, then the playlists, the multivariant one last.
+
+        Raises:
+            LeaseLost: the work must end.
+            TemporarilyUnavailable: the store failed.
+        """
+        files = sorted(path for path in self._root.rglob("*") if path.is_file())
+        playlists = [path for path in files if path.suffix == ".m3u8"]
+        self._send([path for path in files if path.suffix != ".m3u8"], report=True)
+        for path in sorted(playlists, key=lambda path: path.name == package.MULTIVARIANT):
+            self._put_playlist(path, path.read_text(encoding="utf-8"), is_final=True)
+
+    def _playlist(self, track: str) -> Path:
+        return self._root / encode.HLS / track / encode.MEDIA_PLAYLIST
+
+    def _unsent(self, path: Path) -> str:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return ""
+        return text if text != self._playlists.get(str(path)) and package.read_media_playlist(text).segments else ""
+
+    def _send(self, files: list[Path], *, report: bool = False) -> None:
+        waiting = [path for path in files if str(path) not in self._sent]
+
+        def send(path: Path) -> str:
+            self._lease.raise_if_stopped()
+            relative = path.relative_to(self._root).as_posix()
+            self._services.store.upload(
+                self._services.settings.media_bucket,
+                keys.version_prefix(self._name, self._version) + relative,
+                path,
+                content_type=package.content_type(relative),
+                cache_control=keys.CACHE_IMMUTABLE,
+            )
+            return str(path)
+
+        with ThreadPoolExecutor(_UPLOADS_AT_A_TIME) as pool:
+            for number, sent in enumerate(pool.map(send, waiting), start=1):
+                self._sent.add(sent)
+                if report:
+                    self._lease.report(ENCODE_SHARE + (1 - ENCODE_SHARE) * number / len(waiting), None)
+
+    def _put_playlist(self, path: Path, text: str, *, is_final: bool = False) -> None:
+        self._lease.raise_if_stopped()
+        relative = path.relative_to(self._root).as_posix()
+        self._services.store.put(
+            self._services.settings.media_bucket,
+            keys.version_prefix(self._name, self._version) + relative,
+            text.encode(),
+            content_type=package.content_type(relative),
+            cache_control=keys.CACHE_IMMUTABLE if is_final else keys.CACHE_RECORD,
+        )
+        self._playlists[str(path)] = text
+
+    def _become_playable(self) -> None:
+        main = self._root / encode.HLS / package.MULTIVARIANT
+        inits = {rung.name: self._init_of(rung.name) for rung in self._plan.rungs}
+        self._put_playlist(main, package.growing_playlist(self._plan, inits))
+        url = f"{self._version}/{encode.HLS}/{package.MULTIVARIANT}"
+        self._services.clips.update(
+            self._name,
+            lambda record: lifecycle.become_playable(record, owner=self._lease.owner, now=utc_now(), hls=url),
+        )
+        self._is_playable = True
+        log.info("playable", clip=self._name, version=self._version)
+        finish.announce(self._services, self._name)
+
+    def _init_of(self, track: str) -> bytes:
+        path = self._playlist(track)
+        return (path.parent / package.read_media_playlist(self._playlists[str(path)]).init).read_bytes()
+
+
+ENCODE_SHARE: Final = 0.9
+"""The share of a clip's progress that its encode takes; the rest is what is left to upload."""
+
+
+@contextmanager
+def beside_the_encode(stream: Stream, lease: Lease) -> Iterator[None]:
+    """Advance the stream in a thread of its own until the block ends.
+
+    A store that fails meanwhile does not end the encode: what could not be sent is sent by `Stream.complete`.
+    """
+    done = threading.Event()
+
+    def run() -> None:
+        while not done.wait(_POLL_S):
+            try:
+                stream.advance()
+            except LeaseLost:
+                lease.stop.set()
+                return
+            except TemporarilyUnavailable as error:
+                log.warning("not streamed yet", code=error.code, detail=error.detail)
+
+    thread = threading.Thread(target=run, name="stream", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _named(playlist: Path, text: str) -> Iterator[Path]:
+    media = package.read_media_playlist(text)
+    for name in (media.init, *(name for name, _ in media.segments)):
+        yield playlist.parent / name
