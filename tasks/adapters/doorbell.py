@@ -12,6 +12,8 @@ from tasks.errors import TemporarilyUnavailable
 
 # A message that has waited this long is taken for lost: the worker that dequeued it died before it began.
 _PENDING_S = 15 * 60
+# A worker that has dequeued a message begins it within moments.
+_IN_HAND_S = 10
 
 
 class _Sender(Protocol):
@@ -32,12 +34,12 @@ class Doorbell:
 
     def ring(self, task: str, name: str, *, queue: str | None = None) -> bool:
         """Ask for the task; False if the same one is already waiting."""
-        pending = _pending_key(task, name)
+        pending, queue = _pending_key(task, name), queue or queues.TASK_QUEUES[task]
         try:
-            if not self._client.set(pending, "1", nx=True, ex=_PENDING_S):
+            if not self._client.set(pending, "1", nx=True, ex=_PENDING_S) and not self._was_lost(pending, queue):
                 return False
             try:
-                self._sender.send_task(task, (name,), queue=queue or queues.TASK_QUEUES[task], ignore_result=True)
+                self._sender.send_task(task, (name,), queue=queue, ignore_result=True)
             except BaseException:
                 self._client.delete(pending)
                 raise
@@ -46,6 +48,12 @@ class Doorbell:
                 "broker_unavailable", "The message broker does not answer.", str(error)
             ) from error
         return True
+
+    def _was_lost(self, pending: str, queue: str) -> bool:
+        # Nothing waits in the queue, yet the task has not begun for a while: its worker died with the message in hand.
+        if self._client.llen(queue) or self._client.ttl(pending) > _PENDING_S - _IN_HAND_S:
+            return False
+        return bool(self._client.set(pending, "1", ex=_PENDING_S))
 
     def is_waiting(self, task: str, name: str) -> bool:
         """Whether the task was rung for and has not begun; true as well while Redis, and so every queue, is away."""
