@@ -22,6 +22,7 @@ from tasks.errors import NewsreelError, TemporarilyUnavailable
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
+_WRITER: Final = "newsreel-writer"
 _READ_BYTES: Final = 1024 * 1024
 _STREAM_BYTES: Final = 256 * 1024
 _MISSING: Final = frozenset({"404", "NoSuchKey", "NotFound"})
@@ -54,10 +55,11 @@ class ObjectInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class StoredObject:
-    """An object read whole."""
+    """An object read whole; ``writer`` is who put it there, if that was told."""
 
     body: bytes
     etag: str
+    writer: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +136,11 @@ class ObjectStore:
             if max_bytes is not None and answer["ContentLength"] > max_bytes:
                 answer["Body"].close()
                 raise ValueError(f"{key} has {answer['ContentLength']} bytes, more than the {max_bytes} allowed")
-            return StoredObject(body=answer["Body"].read(), etag=answer["ETag"].strip('"'))
+            return StoredObject(
+                body=answer["Body"].read(),
+                etag=answer["ETag"].strip('"'),
+                writer=answer["Metadata"].get(_WRITER),
+            )
 
     def stream(self, bucket: str, key: str, *, byte_range: str | None = None) -> ObjectStream:
         """The object, or the part that ``byte_range`` (a Range header's value) names, in chunks.
@@ -169,13 +175,18 @@ class ObjectStore:
         cache_control: str | None = None,
         if_match: str | None = None,
         if_absent: bool = False,
+        writer: str | None = None,
     ) -> str:
         """Write the object whole and return its ETag; with a condition, only if it holds at that very moment.
+
+        ``writer`` is kept beside it, to be told by `get`.
 
         Raises:
             PreconditionFailed: the object is not the one of ``if_match``, or is there in spite of ``if_absent``.
         """
-        headers: dict[str, str] = {"CacheControl": cache_control} if cache_control else {}
+        headers: dict[str, object] = {"CacheControl": cache_control} if cache_control else {}
+        if writer is not None:
+            headers["Metadata"] = {_WRITER: writer}
         if if_match is not None:
             headers["IfMatch"] = f'"{if_match}"'
         if if_absent:

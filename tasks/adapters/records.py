@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -43,29 +44,30 @@ class RecordStore(Generic[R]):
 
         ``change`` is pure, gets the current record (None if there is none) and may be called several times; the
         record it returns unchanged, or None, means that nothing is to be written. What it raises passes through.
-        An answer lost after a successful write is recognised: the record read back is then the one we sent.
+        An answer lost after a successful write is recognised: the record read back then bears this call's mark.
 
         Raises:
             TemporarilyUnavailable: the store failed, or others won every one of many races.
         """
-        sent: bytes | None = None
+        # Another writer may well write the very same bytes, so this call's writes bear a mark of their own.
+        mark = uuid.uuid4().hex
         for attempt in range(_TRIES):
-            current, body, etag = self._read(name)
-            if sent is not None and body == sent:
+            current, etag, writer = self._read(name)
+            if writer == mark:
                 return Committed(record=current, changed=True)
             wanted = change(current)
             if wanted is None or wanted == current:
                 return Committed(record=current, changed=False)
-            sent = wanted.to_json()
             try:
                 self._store.put(
                     self._bucket,
                     self._key_of(name),
-                    sent,
+                    wanted.to_json(),
                     content_type="application/json; charset=utf-8",
                     cache_control=keys.CACHE_RECORD,
                     if_match=etag,
                     if_absent=etag is None,
+                    writer=mark,
                 )
             except (PreconditionFailed, NoSuchObject):
                 # Full jitter: racers that lost together must not race together again.
@@ -76,9 +78,9 @@ class RecordStore(Generic[R]):
             "record_contended", "Too many workers wrote this record at once.", f"{self._key_of(name)}: {_TRIES} tries"
         )
 
-    def _read(self, name: str) -> tuple[R | None, bytes | None, str | None]:
+    def _read(self, name: str) -> tuple[R | None, str | None, str | None]:
         try:
             stored = self._store.get(self._bucket, self._key_of(name))
         except NoSuchObject:
             return None, None, None
-        return self._kind.model_validate_json(stored.body), stored.body, stored.etag
+        return self._kind.model_validate_json(stored.body), stored.etag, stored.writer

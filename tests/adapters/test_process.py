@@ -1,0 +1,140 @@
+"""Running a program: bounded, stoppable, and never left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tasks.adapters import process
+from tasks.adapters.cage import Cage, Limits
+from tests import clips
+
+SHELL = Path("/bin/sh")
+OFF = Cage("off")
+
+
+def run(script: str, folder: Path, **options: object) -> process.Finished:
+    defaults: dict[str, object] = {"cage": OFF, "limits": Limits(), "timeout_s": 10.0}
+    return process.run(SHELL, ["-c", script], folder=folder, **(defaults | options))  # type: ignore[arg-type]
+
+
+def is_gone(pid: int) -> bool:
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except FileNotFoundError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_output_and_exit_code_come_back(tmp_path: Path) -> None:
+    finished = run("echo out; echo err >&2; exit 3", tmp_path)
+    assert (finished.exit_code, finished.stdout, finished.stderr_tail) == (3, b"out\n", "err")
+
+
+def test_lines_are_handed_over_as_they_come(tmp_path: Path) -> None:
+    lines: list[str] = []
+    finished = run("echo one; echo two", tmp_path, on_line=lines.append)
+    assert (lines, finished.stdout) == (["one", "two"], b"")
+
+
+@pytest.mark.parametrize(
+    ("script", "options", "told"),
+    [
+        ("sleep 30", {"timeout_s": 0.5}, "more than 0 s"),
+        ("echo a; sleep 30", {"silence_s": 0.5}, "no progress"),
+        ("yes | head -c 40000000", {}, "printed more"),
+    ],
+)
+def test_a_run_out_of_bounds_is_ended_and_says_why(
+    tmp_path: Path, script: str, options: dict[str, object], told: str
+) -> None:
+    with pytest.raises(process.Overran, match=told):
+        run(f"echo $$ > pid; {script}", tmp_path, **options)
+    assert is_gone(int((tmp_path / "pid").read_text()))
+
+
+def test_a_stopped_run_leaves_nothing_that_it_started(tmp_path: Path) -> None:
+    stop = threading.Event()
+    threading.Timer(0.5, stop.set).start()
+    with pytest.raises(process.Stopped):
+        run("sleep 60 & echo $! > child; wait", tmp_path, stop=stop)
+    assert is_gone(int((tmp_path / "child").read_text()))
+
+
+def test_a_program_that_floods_its_messages_keeps_only_their_end(tmp_path: Path) -> None:
+    finished = run("yes x | head -c 3000000 >&2; echo last >&2", tmp_path)
+    assert finished.stderr_tail.endswith("last")
+    assert len(finished.stderr_tail) <= 8192
+
+
+@pytest.mark.parametrize("mode", ["off", "auto"])
+def test_a_killed_worker_takes_its_ffmpeg_along(tmp_path: Path, mode: str) -> None:
+    script = f"""
+import sys
+from pathlib import Path
+from tasks.adapters import process
+from tasks.adapters.cage import Cage, Limits
+arguments = ["-nostdin", "-v", "error", "-re", "-f", "lavfi", "-i", "testsrc2", "-f", "null", "-"]
+print("go", flush=True)
+process.run(Path({str(clips.FFMPEG)!r}), arguments, folder=Path({str(tmp_path)!r}), cage=Cage({mode!r}),
+            limits=Limits(), timeout_s=60)
+"""
+    worker = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+    assert worker.stdout is not None
+    worker.stdout.readline()
+    deadline = time.monotonic() + 10
+    while not (children := descendants(worker.pid)) or not any("testsrc2" in line for line in children.values()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.wait()
+    worker.stdout.close()
+    assert all(is_gone(pid) for pid in children)
+
+
+def descendants(root: int) -> dict[int, str]:
+    found: dict[int, str] = {}
+    parents: dict[int, int] = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                continue
+    waiting = [root]
+    while waiting:
+        pid = waiting.pop()
+        for child in [each for each, parent in parents.items() if parent == pid]:
+            try:
+                found[child] = (Path("/proc") / str(child) / "cmdline").read_text().replace("\0", " ")
+            except OSError:
+                continue
+            waiting.append(child)
+    return found
+
+
+@pytest.mark.skipif(not Cage("auto").works, reason="bubblewrap can make no user namespace on this machine")
+def test_in_the_cage_a_program_sees_no_file_of_ours_and_no_network(tmp_path: Path) -> None:
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "canary").write_text("canary")
+    job = tmp_path / "job"
+    job.mkdir()
+    outside = tmp_path / "secret" / "canary"
+    script = f"cat {outside}; cat /etc/passwd; ls /proc/net/tcp && cat /proc/net/dev; touch inside; env"
+    finished = process.run(SHELL, ["-c", script], folder=job, cage=Cage("required"), limits=Limits(), timeout_s=10)
+    assert b"canary" not in finished.stdout.replace(str(outside).encode(), b"")
+    assert b"root:" not in finished.stdout
+    assert b"eth0" not in finished.stdout
+    assert b"AWS_" not in finished.stdout
