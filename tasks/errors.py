@@ -14,7 +14,21 @@ class NewsreelError(Exception):
     """Any error that newsreel itself names."""
 
 
-class SourceRejected(NewsreelError):  # noqa: N818 # the outcome's name reads better than an -Error suffix
+class _Recorded(NewsreelError):  # noqa: N818
+    """An error that ends in a record: a stable ``code``, a ``message`` for people, ``detail`` for operators."""
+
+    def __init__(self, code: str, message: str, detail: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[type[_Recorded], tuple[str, str, str]]:
+        # Worker processes hand their errors to each other pickled.
+        return type(self), (self.code, self.message, self.detail)
+
+
+class SourceRejected(_Recorded):  # the outcome's name reads better than an -Error suffix
     """The upload can't become a clip; trying again would end the same way.
 
     Parameters:
@@ -23,24 +37,12 @@ class SourceRejected(NewsreelError):  # noqa: N818 # the outcome's name reads be
         detail: what the machine said, for an operator.
     """
 
-    def __init__(self, code: str, message: str, detail: str = "") -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.detail = detail
 
-
-class TemporarilyUnavailable(NewsreelError):  # noqa: N818
+class TemporarilyUnavailable(_Recorded):
     """Something outside the upload failed (the store, the disk, a killed process); it may work later.
 
     Parameters: as those of `SourceRejected`.
     """
-
-    def __init__(self, code: str, message: str, detail: str = "") -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.detail = detail
 
 
 class LeaseLost(NewsreelError):  # noqa: N818

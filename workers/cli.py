@@ -12,7 +12,7 @@ import click
 from pydantic import ValidationError
 
 from config.settings import PREFIX
-from tasks.errors import NewsreelError
+from tasks.errors import NewsreelError, TemporarilyUnavailable
 
 # Each is the module of its name in workers.commands, and is imported when it is wanted.
 _COMMANDS: Final = {
@@ -106,7 +106,8 @@ def explain(error: Exception) -> str | None:
     """What to tell the user, with the remedy; None for an error that is a mistake of ours, not of theirs."""
     if isinstance(error, NewsreelError):
         detail = getattr(error, "detail", "")
-        return f"{error} ({detail})" if detail else str(error)
+        remedy = " Remedy: see that newsreel runs (newsreel up), or ask: newsreel doctor" if _is_silence(error) else ""
+        return (f"{error} ({detail})" if detail else str(error)) + remedy
     if isinstance(error, ValidationError):
         return _explain_settings(error) if error.title == "Settings" else None
     if isinstance(error, ConnectionError | TimeoutError) or _is_unreachable(error):
@@ -114,8 +115,13 @@ def explain(error: Exception) -> str | None:
             f"A server does not answer: {error}. Remedy: start newsreel with `newsreel up`, or ask `newsreel doctor`."
         )
     if isinstance(error, OSError):
-        return str(error)
+        where = f"{error.filename} can't be used: {error.strerror}" if error.filename else str(error)
+        return f"{where}. Remedy: name a folder that you may write to, or free some room."
     return None
+
+
+def _is_silence(error: NewsreelError) -> bool:
+    return isinstance(error, TemporarilyUnavailable) and error.code in ("store_unavailable", "broker_unavailable")
 
 
 def _explain_settings(error: ValidationError) -> str:

@@ -19,6 +19,7 @@ from tasks.errors import ConfigurationError
 from tasks.records import keys
 from tasks.records.article_record import ArticleRecord
 from tasks.records.clip_record import ClipRecord
+from workers.local_dir import is_held
 
 DEFAULT_DATA_DIR: Final = Path(".newsreel")
 ENV_FILE: Final = "newsreel.env"
@@ -54,8 +55,9 @@ class Client:
 def connect(data_dir: Path | None = None, *, env: Mapping[str, str] | None = None) -> Client:
     """Find the stack: what ``newsreel up`` wrote to ``DIR/newsreel.env``, or the environment; nothing is sent yet.
 
-    A variable of the environment wins over the file's. The S3 credentials go with the endpoint: where the file names
-    it, the file's are used, so that an ``AWS_…`` set for other work does no harm. ``env`` replaces both.
+    A ``data_dir`` that is given wins over the environment, the default one does not. The S3 credentials go with the
+    endpoint: where the file names it, the file's are used, so that an ``AWS_…`` set for other work does no harm.
+    ``env`` replaces both.
 
     Raises:
         NotRunning: neither names a stack, or ``data_dir`` was given and has no running one.
@@ -100,13 +102,18 @@ def _environment(data_dir: Path | None) -> dict[str, str]:
             "For a newsreel elsewhere, set NEWSREEL_S3_ENDPOINT_URL, NEWSREEL_BROKER_URL, AWS_ACCESS_KEY_ID and "
             "AWS_SECRET_ACCESS_KEY."
         )
+    if of_file and not is_held(file.parent):
+        raise NotRunning(
+            f"The newsreel on {file.parent} has ended without a word. Remedy: start it again with: newsreel up"
+            + (f" --data {data_dir}" if data_dir else "")
+        )
+    own = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
+    if data_dir is not None:
+        return {**own, **of_file}
     endpoint = f"{PREFIX}S3_ENDPOINT_URL"
     keeps_credentials = endpoint in os.environ or endpoint not in of_file
-    return {
-        **of_file,
-        **{name: value for name, value in os.environ.items() if name.startswith(PREFIX)},
-        **{name: os.environ[name] for name in _CREDENTIALS if keeps_credentials and name in os.environ},
-    }
+    credentials = {name: os.environ[name] for name in _CREDENTIALS if keeps_credentials and name in os.environ}
+    return {**of_file, **own, **credentials}
 
 
 def _replace(names: set[str], env: Mapping[str, str]) -> None:

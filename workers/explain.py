@@ -8,6 +8,7 @@ from typing import Final
 
 from config.settings import Settings
 from tasks.adapters.object_store import ObjectInfo
+from tasks.records.article_record import ArticleRecord
 from tasks.records.base import Failure
 from tasks.records.clip_record import ClipRecord, ClipState, SourceFacts, Work
 from workers.overview import Queues
@@ -15,6 +16,13 @@ from workers.terminal import between, size, span
 
 # A clip that nobody took after this long, in a queue where nothing waits, is not simply waiting for its turn.
 _SUSPICIOUS_S: Final = 120.0
+_REMEDIES: Final = {
+    "unknown_extension": "Upload it in a video format, with that format's extension.",
+    "upload_removed": "Upload the file again.",
+    "too_large": "Cut or compress it, and upload that.",
+    "too_long": "Cut it, and upload the parts.",
+    "no_video": "Upload a file that has a picture.",
+}
 
 
 def explain_clip(record: ClipRecord, *, queues: Queues, settings: Settings, now: datetime) -> Iterator[str]:
@@ -35,6 +43,25 @@ def explain_clip(record: ClipRecord, *, queues: Queues, settings: Settings, now:
         yield from _failure(work.failure)
     yield from _timings(work)
     yield _row("next", what_next(record, queues=queues, now=now))
+
+
+def explain_article(record: ArticleRecord, *, now: datetime) -> Iterator[str]:
+    """The lines that describe the article, and what it waits for."""
+    yield f"{record.id}: {record.state.value}"
+    yield from _about("title", record.title)
+    yield from _about("published", record.published_at or "")
+    yield _row(
+        "source", f"{record.source.key}, {size(record.source.size_bytes)}, read {between(record.updated_at, now)} ago"
+    )
+    for reference in record.references:
+        similar = f" Similar: {', '.join(reference.suggestions)}." if reference.suggestions else ""
+        yield _row(
+            "clip", f"{reference.name}: {reference.state.value}. {reference.message}{similar}".rstrip(". ") + "."
+        )
+    for warning in record.warnings:
+        yield _row("warning", f"{warning.message} ({warning.code})")
+    if record.failure:
+        yield from _failure(record.failure)
 
 
 def explain_upload(upload: ObjectInfo, *, settings: Settings, now: datetime) -> Iterator[str]:
@@ -62,11 +89,13 @@ def what_next(record: ClipRecord, *, queues: Queues, now: datetime) -> str:
         case ClipState.FAILED if work.failure is not None and work.failure.retryable:
             return "The upload is not at fault. When the cause in the detail is gone, upload the same file again."
         case ClipState.FAILED:
-            return "Upload a corrected file under the same name."
+            return _REMEDIES.get(
+                work.failure.code if work.failure else "", "Upload a corrected file under the same name."
+            )
     if work.retry_at is not None and work.retry_at > now:
         return f"It is tried again in {between(now, work.retry_at)}."
     if work.has_live_lease(now) and work.lease is not None:
-        return f"At work on {work.lease.owner}, heard of {between(work.lease.heartbeat_at, now)} ago."
+        return f"At work: {work.lease.owner}; heard of {between(work.lease.heartbeat_at, now)} ago."
     if work.lease is not None:
         silent = between(work.lease.heartbeat_at, now)
         return f"Its worker {work.lease.owner} has been silent for {silent}; reconcile gives the clip to another one."

@@ -100,8 +100,10 @@ def of_clip(record: ClipRecord, *, elapsed_s: float, is_answer: bool = True) -> 
     work = record.work
     note, detail = "", ""
     if work.failure is not None:
-        is_retry = not work.state.is_final
-        note = f"to be tried again: {work.failure.message}" if is_retry else work.failure.message
+        waits = work.retry_at is not None
+        note = f"to be tried again: {work.failure.message}" if waits else work.failure.message
+        if not waits and not work.state.is_final:
+            note = f"attempt {work.attempts}"
         detail = work.failure.detail
     return Sight(
         name=record.name,

@@ -35,6 +35,18 @@ class DirectoryHeld(ConfigurationError):  # noqa: N818 # as in tasks.errors
     """Another stack runs on the directory; the message says which."""
 
 
+def is_held(root: Path) -> bool:
+    """Whether a stack runs on the directory now."""
+    try:
+        with (root / "lock").open("r", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
 @dataclass(frozen=True, kw_only=True)
 class Secrets:
     """A stack's credentials: random, and the same as long as its directory lives."""

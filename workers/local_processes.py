@@ -36,7 +36,7 @@ def usable_environ(environ: Mapping[str, str]) -> dict[str, str]:
     kept = {name: value for name, value in environ.items() if not name.startswith(_FOREIGN)}
     for name, value in kept.items():
         # A ladder may also be a shipped one's plain name.
-        is_path = name == "NEWSREEL_WORKSPACE_DIR" or (name == "NEWSREEL_LADDER" and Path(value).is_file())
+        is_path = name == "NEWSREEL_LADDER" and Path(value).is_file()
         if is_path or (name.startswith(PREFIX) and name.endswith("_FILE")):
             kept[name] = str(Path(value).resolve())
     return kept
@@ -51,7 +51,7 @@ def public_env(environ: Mapping[str, str], ports: Ports, secrets: Secrets, works
     """What ``newsreel.env`` tells: addresses and credentials, enough for any client, and what a client explains."""
     fields = Settings.model_fields
     return {
-        "NEWSREEL_WORKSPACE_DIR": environ.get("NEWSREEL_WORKSPACE_DIR", str(workspace)),
+        "NEWSREEL_WORKSPACE_DIR": str(workspace),
         **{name: environ.get(name, value) for name, value in _LOCAL_PACE.items()},
         "NEWSREEL_BROKER_URL": f"redis://:{secrets.redis_password}@{HOST}:{ports.redis}/0",
         "NEWSREEL_S3_ENDPOINT_URL": f"http://{HOST}:{ports.s3}",

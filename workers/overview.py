@@ -68,8 +68,8 @@ def gather(client: Client) -> Overview:
     )
 
 
-def find_clip(client: Client, asked: str) -> ClipRecord | ObjectInfo:
-    """The record of the clip of that name, or file name; where there is none yet, its upload.
+def find(client: Client, asked: str) -> ClipRecord | ObjectInfo | ArticleRecord:
+    """The record of the clip of that name, or file name; where there is none yet, its upload; else the article's.
 
     Raises:
         NoSuchClip: there is neither.
@@ -83,7 +83,10 @@ def find_clip(client: Client, asked: str) -> ClipRecord | ObjectInfo:
     for upload in _uploads(client):
         if keys.stem(upload.key) in candidates:
             return upload
-    raise NoSuchClip(f"There is no clip {asked}.{_did_you_mean(keys.stem(asked), _clip_names(client))}")
+    for candidate in candidates:
+        if (article := client.articles.get(candidate)) is not None:
+            return article
+    raise NoSuchClip(f"There is no clip or article {asked}.{_did_you_mean(keys.stem(asked), _clip_names(client))}")
 
 
 def queue_depths(client: Client) -> Queues:

@@ -81,7 +81,7 @@ def _table(sights: Iterable[Sight]) -> Table:
         table.add_row(
             Text(sight.name, style="bold"),
             Text(sight.state, style=_STYLES.get(sight.state, "")),
-            ProgressBar(total=1.0, completed=sight.progress, width=12),
+            ProgressBar(total=1.0, completed=sight.progress, width=12, complete_style="cyan", finished_style="green"),
             Text(f"{sight.progress:.0%}"),
             Text(_speed(sight)),
             Text(sight.queue or ""),

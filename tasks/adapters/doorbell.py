@@ -32,11 +32,12 @@ class Doorbell:
         self._sender = sender
         self._client = client
 
-    def ring(self, task: str, name: str, *, queue: str | None = None) -> bool:
-        """Ask for the task; False if the same one is already waiting."""
+    def ring(self, task: str, name: str, *, queue: str | None = None, again: bool = False) -> bool:
+        """Ask for the task; False if the same one is already waiting, unless it is to be rung for ``again``."""
         pending, queue = _pending_key(task, name), queue or queues.TASK_QUEUES[task]
         try:
-            if not self._client.set(pending, "1", nx=True, ex=_PENDING_S) and not self._was_lost(pending, queue):
+            is_news = self._client.set(pending, "1", nx=not again, ex=_PENDING_S)
+            if not is_news and not self._was_lost(pending, queue):
                 return False
             try:
                 self._sender.send_task(task, (name,), queue=queue, ignore_result=True)
@@ -44,10 +45,16 @@ class Doorbell:
                 self._client.delete(pending)
                 raise
         except (redis.RedisError, OperationalError, OSError) as error:
-            raise TemporarilyUnavailable(
-                "broker_unavailable", "The message broker does not answer.", str(error)
-            ) from error
+            raise _silent(error) from error
         return True
+
+    def remind(self, task: str, name: str, *, every_s: float) -> bool:
+        """Ask for the task as `ring` does, but at most once in that many seconds; True if it was rung for."""
+        try:
+            is_due = self._client.set(f"newsreel:reminded:{task}:{name}", "1", nx=True, px=max(1, int(every_s * 1000)))
+        except (redis.RedisError, OSError) as error:
+            raise _silent(error) from error
+        return bool(is_due) and self.ring(task, name)
 
     def _was_lost(self, pending: str, queue: str) -> bool:
         # Nothing waits in the queue, yet the task has not begun for a while: its worker died with the message in hand.
@@ -67,9 +74,11 @@ class Doorbell:
         try:
             self._client.delete(_pending_key(task, name))
         except (redis.RedisError, OSError) as error:
-            raise TemporarilyUnavailable(
-                "broker_unavailable", "The message broker does not answer.", str(error)
-            ) from error
+            raise _silent(error) from error
+
+
+def _silent(error: Exception) -> TemporarilyUnavailable:
+    return TemporarilyUnavailable("broker_unavailable", "The message broker does not answer.", str(error))
 
 
 def _pending_key(task: str, name: str) -> str:

@@ -73,9 +73,8 @@ class Ffmpeg:
 def _failure(finished: process.Finished) -> SourceRejected | TemporarilyUnavailable:
     detail = finished.stderr_tail[-_DETAIL_CHARACTERS:]
     if finished.exit_code < 0:
-        return TemporarilyUnavailable(
-            "encoder_killed", "The encoder was ended from outside.", f"signal {-finished.exit_code}; {detail}"
-        )
+        told = f"signal {-finished.exit_code}" + (f"; {detail}" if detail else "")
+        return TemporarilyUnavailable("encoder_killed", "The encoder was ended from outside.", told)
     # ffmpeg has no exit code of its own for the machine's faults; these are the C library's fixed words.
     for code, words in (("disk_full", "No space left on device"), ("out_of_memory", "Cannot allocate memory")):
         if words in detail:

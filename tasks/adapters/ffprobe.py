@@ -31,7 +31,8 @@ class Ffprobe:
             TemporarilyUnavailable: ffprobe could not run, or was killed.
         """
         arguments = ["-v", "error", "-format_whitelist", DEMUXERS, "-protocol_whitelist", "file"]
-        arguments += ["-max_pixels", str(max_pixels), "-show_format", "-show_streams", "-of", "json", name]
+        arguments += ["-max_pixels", str(max_pixels), "-show_format", "-show_programs", "-show_streams"]
+        arguments += ["-of", "json", name]
         try:
             finished = self._run(folder, arguments)
         except process.Overran as error:
@@ -67,6 +68,25 @@ class Ffprobe:
         times = [_seconds(field[0]) for field in fields if len(field) > 1 and field[1].startswith("K")]
         known = sorted(time_s for time_s in times if time_s is not None)
         return max((later - earlier for earlier, later in itertools.pairwise(known)), default=None)
+
+    def packet_times_s(self, folder: Path, name: str, stream: int) -> list[float]:
+        """The presentation times, in seconds and in the file's order, of the packets of the first twenty seconds.
+
+        Packets that the file says are not to be shown (before an edit list's start) are left out.
+
+        Raises:
+            TemporarilyUnavailable: ffprobe could not run.
+        """
+        arguments = ["-v", "error", "-format_whitelist", DEMUXERS, "-protocol_whitelist", "file"]
+        arguments += ["-select_streams", str(stream), "-read_intervals", "%+20"]
+        arguments += ["-show_entries", "packet=pts_time,flags", "-of", "csv=p=0", name]
+        try:
+            lines = self._run(folder, arguments).stdout.decode("ascii", "replace").splitlines()
+        except process.Overran:
+            return []
+        fields = [line.split(",") for line in lines]
+        times = [_seconds(field[0]) for field in fields if len(field) > 1 and "D" not in field[1]]
+        return [time_s for time_s in times if time_s is not None]
 
     def packets(self, folder: Path, name: str) -> tuple[int, int, int]:
         """Width, height and number of pictures of a file that we made ourselves, counted without decoding.

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-_CONVENTION: Final = re.compile(
-    r"(\d{2})(\d{2})(\d{2})_([^\W\d_](?:[\w-]*[^\W\d])?)(\d{1,3})?", re.ASCII | re.IGNORECASE
-)
+_CONVENTION: Final = re.compile(r"([0-9]{2})([0-9]{2})([0-9]{2})_([^\W\d_](?:[\w-]*[^\W\d])?)([0-9]{1,3})?")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,14 +5,17 @@ Pure: a source and a ladder go in, an argument list comes out. Paths in it are r
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Final
 
 import ffmpeg
 
+from tasks.media.colour import scaled
+from tasks.media.encoders import encoder_options
 from tasks.media.ladder import Ladder, PlannedRung, climb
 from tasks.media.picture import shown
-from tasks.media.sound import mixed, sound_options
+from tasks.media.sound import MAIN, Programme, candidates, mixed, published, sound_options
 from tasks.media.source import Source, VideoStream
 from tasks.records.base import Value
 
@@ -20,7 +23,7 @@ SOURCE_FILE: Final = "source"
 OUTPUT: Final = "out"
 HLS: Final = "hls"
 MEDIA_PLAYLIST: Final = "index.m3u8"
-AUDIO_NAME: Final = "audio"
+AUDIO_NAME: Final = MAIN
 
 # Demuxers of the formats that newsrooms meet. Not in it, on purpose: hls, dash, concat, sdp, imf, image2 and all others
 # that open further files or addresses; naming the allowed ones is what keeps a playlist called .mp4 harmless.
@@ -35,8 +38,13 @@ class EncodePlan(Value):
 
     arguments: tuple[str, ...]
     rungs: tuple[PlannedRung, ...]
-    has_audio: bool
+    sound: tuple[Programme, ...]
     mp4_rung: PlannedRung
+
+    @property
+    def has_audio(self) -> bool:
+        """There is something to hear."""
+        return bool(self.sound)
 
 
 def input_options(*, max_pixels: int, key_frames_only: bool = False) -> dict[str, object]:
@@ -49,30 +57,21 @@ def input_options(*, max_pixels: int, key_frames_only: bool = False) -> dict[str
     }
 
 
-def plan_encode(source: Source, ladder: Ladder, *, max_pixels: int) -> EncodePlan:
-    """One decode, a cascade of scalers, every rendition and the sound into one HLS tree under ``out/hls/``."""
+def plan_encode(
+    source: Source, ladder: Ladder, *, max_pixels: int, sound: Sequence[Programme] | None = None
+) -> EncodePlan:
+    """One decode, a cascade of scalers, every rendition and the sound into one HLS tree under ``out/hls/``.
+
+    ``sound`` is what to publish, the main programme first; without it the tracks are taken as they lie in the file.
+    """
+    programmes = published(candidates(source), ladder.audio.languages) if sound is None else tuple(sound)
     rungs = climb(ladder, source.video)
     clip = ffmpeg.input(SOURCE_FILE, **input_options(max_pixels=max_pixels))
     pictures = _cascade(clip[str(source.video.index)], source.video, rungs)
-    sound = mixed(clip, source.audio)
+    mixes = [mixed(clip, programme, ladder.audio) for programme in programmes]
     gop = max(1, round(rungs[0].frame_rate * Fraction(ladder.gop_s)))
-    options: dict[str, object] = {
-        "c:v": "libx264",
-        "preset": ladder.preset,
-        "profile:v": "high",
-        "pix_fmt": "yuv420p",
-        # Closed, equally long GOPs at the same times in all rungs: players may switch at any of them.
-        "g": gop,
-        "keyint_min": gop,
-        "sc_threshold": 0,
-        "flags:v": "+cgop",
-        "fps_mode": "cfr",
-    }
-    for number, rung in enumerate(rungs):
-        options[f"crf:v:{number}"] = f"{rung.crf:g}"
-        options[f"maxrate:v:{number}"] = rung.max_bitrate_bps
-        options[f"bufsize:v:{number}"] = rung.max_bitrate_bps * 2
-    if sound:
+    options = encoder_options(rungs, preset=ladder.preset, gop=gop)
+    if programmes:
         options |= sound_options(ladder.audio)
     options |= {
         "map_metadata": -1,
@@ -83,18 +82,20 @@ def plan_encode(source: Source, ladder: Ladder, *, max_pixels: int) -> EncodePla
         "hls_segment_type": "fmp4",
         # A name that a playlist or a folder shows is a whole file: uploads run beside the encode.
         "hls_flags": "independent_segments+temp_file",
-        # A short first segment, so that playback can start early.
-        "hls_init_time": f"{ladder.gop_s:g}",
+        "hls_segment_options": "movflags=+cmaf",
+        # What lies before 0 is for decoders only, and edit lists take it off in every track alike. Moved to 0 it would
+        # need empty edits, which browsers pass over: they would play the sound too early.
+        "avoid_negative_ts": "disabled",
         "hls_fmp4_init_filename": "init.mp4",
         "hls_segment_filename": f"{OUTPUT}/{HLS}/%v/%05d.m4s",
-        "var_stream_map": _stream_map(rungs, has_audio=bool(sound)),
+        "var_stream_map": _stream_map(rungs, programmes),
     }
-    output = ffmpeg.output(*pictures, *sound, f"{OUTPUT}/{HLS}/%v/{MEDIA_PLAYLIST}", **options)
+    output = ffmpeg.output(*pictures, *mixes, f"{OUTPUT}/{HLS}/%v/{MEDIA_PLAYLIST}", **options)
     return EncodePlan(
         arguments=("-nostdin", "-hide_banner", "-loglevel", "warning", "-progress", "pipe:1", *output.get_args()),
         rungs=rungs,
-        has_audio=bool(sound),
-        mp4_rung=next((rung for rung in rungs if min(rung.width, rung.height) <= ladder.mp4.max_height), rungs[-1]),
+        sound=programmes,
+        mp4_rung=_mp4_rung(rungs, ladder.mp4.max_height),
     )
 
 
@@ -113,15 +114,24 @@ def mp4_path(rung: PlannedRung) -> str:
     return f"mp4/{rung.name}.mp4"
 
 
+def _mp4_rung(rungs: Sequence[PlannedRung], max_height: int) -> PlannedRung:
+    playable = [rung for rung in rungs if rung.codec == "h264"]
+    return next((rung for rung in playable if min(rung.width, rung.height) <= max_height), playable[-1])
+
+
 def _cascade(
     picture: ffmpeg.nodes.FilterableStream, video: VideoStream, rungs: tuple[PlannedRung, ...]
 ) -> list[ffmpeg.nodes.FilterableStream]:
     """Each rung is scaled from the next larger one, which costs a quarter less than all from the source."""
-    stream = shown(picture, video).filter("fps", str(rungs[0].frame_rate))
+    rate = rungs[0].frame_rate
+    # From the clip's start on: a picture that begins after the sound stands still until then, and both stay in step.
+    stream = shown(picture, video, rate=rate).filter("fps", str(rate), start_time=0)
     made = []
     for number, rung in enumerate(rungs):
-        stream = stream.filter("scale", rung.width, rung.height, flags="lanczos").filter("setsar", 1)
-        stream = stream.filter("format", "yuv420p")
+        if number == 0:
+            stream = scaled(stream, video.colour, rung.width, rung.height)
+        else:
+            stream = stream.filter("scale", rung.width, rung.height, flags="lanczos").filter("setsar", 1)
         if number + 1 < len(rungs):
             split = stream.split()
             made.append(split[0])
@@ -131,9 +141,8 @@ def _cascade(
     return made
 
 
-def _stream_map(rungs: tuple[PlannedRung, ...], *, has_audio: bool) -> str:
-    group = f",agroup:{AUDIO_NAME}" if has_audio else ""
+def _stream_map(rungs: tuple[PlannedRung, ...], programmes: Sequence[Programme]) -> str:
+    group = f",agroup:{AUDIO_NAME}" if programmes else ""
     variants = [f"v:{number}{group},name:{rung.name}" for number, rung in enumerate(rungs)]
-    if has_audio:
-        variants.append(f"a:0{group},name:{AUDIO_NAME}")
+    variants += [f"a:{number}{group},name:{programme.name}" for number, programme in enumerate(programmes)]
     return " ".join(variants)

@@ -10,7 +10,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tasks.errors import ConfigurationError
+from tasks.media.picture import field_rate
 from tasks.media.source import VideoStream
+from tasks.media.timing import divided_rate
 
 _EVEN = 2
 # A source this much taller than the highest rung below it gets a top rung of its own size.
@@ -25,19 +27,40 @@ Bitrate = Annotated[int, Field(ge=16_000, le=200_000_000)]
 Height = Annotated[int, Field(ge=72, le=4320, multiple_of=2)]
 
 
+Codec = Literal["h264", "hevc", "av1"]
+_CODECS: tuple[Codec, ...] = ("h264", "hevc", "av1")
+
+
 class Rung(_Part):
-    """One size: ``height`` is the picture's shorter side, ``crf`` x264's quality, capped at ``max_bitrate_bps``."""
+    """One size: ``height`` is the picture's shorter side, ``crf`` the encoder's quality, capped at ``max_bitrate_bps``.
+
+    ``crf`` counts as x264, x265 and SVT-AV1 do; the last one's numbers are about 12 higher for the same quality.
+    """
 
     height: Height
-    crf: Annotated[float, Field(ge=10, le=40)]
+    codec: Codec = "h264"
+    crf: Annotated[float, Field(ge=10, le=55)]
     max_bitrate_bps: Bitrate
+
+    @model_validator(mode="after")
+    def _known_quality(self) -> Rung:
+        if self.codec != "av1" and self.crf > 40:
+            raise ValueError(f"crf must be at most 40 for {self.codec} (found {self.crf:g})")
+        return self
 
 
 class AudioRung(_Part):
-    """AAC-LC, stereo."""
+    """AAC-LC, stereo, brought to ``loudness_lufs`` by one gain that keeps peaks below ``true_peak_dbtp`` (EBU R 128).
+
+    Without ``loudness_lufs`` the level stays as it is. A clip in several languages begins with the first of
+    ``languages`` that it has; they are written as the files' tags are, mostly ISO 639-2 (``vie``).
+    """
 
     bitrate_bps: Bitrate
     sample_rate: Literal[44_100, 48_000] = 48_000
+    loudness_lufs: Annotated[float, Field(ge=-40, le=-8)] | None = None
+    true_peak_dbtp: Annotated[float, Field(ge=-12, le=0)] = -1.0
+    languages: tuple[Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$")], ...] = ()
 
 
 class Mp4Choice(_Part):
@@ -47,9 +70,16 @@ class Mp4Choice(_Part):
 
 
 class PosterSize(_Part):
-    """The poster is the picture's own size, up to this width."""
+    """The widths in which the poster is made; none larger than the picture, which is then the largest itself."""
 
-    max_width: Annotated[int, Field(ge=160, le=3840, multiple_of=2)]
+    widths: Annotated[
+        tuple[Annotated[int, Field(ge=160, le=3840, multiple_of=2)], ...], Field(min_length=1, max_length=6)
+    ]
+
+    @property
+    def max_width(self) -> int:
+        """The largest of them."""
+        return max(self.widths)
 
 
 class StoryboardShape(_Part):
@@ -77,9 +107,11 @@ class Ladder(_Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Ladder:
-        heights = [rung.height for rung in self.rungs]
-        if len(set(heights)) != len(heights):
-            raise ValueError("each rung must have a height of its own")
+        sizes = [(rung.codec, rung.height) for rung in self.rungs]
+        if len(set(sizes)) != len(sizes):
+            raise ValueError("rungs: each rung of a codec must have a height of its own")
+        if "h264" not in {rung.codec for rung in self.rungs}:
+            raise ValueError('rungs: at least one must have codec = "h264", which every player and the MP4 need')
         if self.segment_s % self.gop_s:
             raise ValueError(f"segment_s ({self.segment_s}) must be a multiple of gop_s ({self.gop_s})")
         return self
@@ -97,6 +129,7 @@ class PlannedRung(_Part):
     width: int
     height: int
     frame_rate: Fraction
+    codec: Codec = "h264"
     crf: float
     max_bitrate_bps: int
 
@@ -121,23 +154,31 @@ def read_ladder(text: str, file_name: str) -> Ladder:
 
 
 def climb(ladder: Ladder, video: VideoStream) -> tuple[PlannedRung, ...]:
-    """The rungs to make from this picture, tallest first; at least one, none larger than the source."""
+    """The rungs to make from this picture, tallest first; at least one of H.264, none larger than the source."""
     short = min(video.width, video.height)
-    fitting = sorted((rung for rung in ladder.rungs if rung.height <= short), key=lambda rung: -rung.height)
-    above = min((rung for rung in ladder.rungs if rung.height > short), key=lambda rung: rung.height, default=None)
+    fitting = [rung for codec in _CODECS for rung in _fitting(ladder, codec, short)]
+    fitting.sort(key=lambda rung: -rung.height)
+    frame_rate = divided_rate(field_rate(video), ladder.max_frame_rate)
+    return tuple(_planned(rung, video, frame_rate) for rung in fitting)
+
+
+def _fitting(ladder: Ladder, codec: Codec, short: int) -> list[Rung]:
+    rungs = sorted((rung for rung in ladder.rungs if rung.codec == codec), key=lambda rung: -rung.height)
+    fitting = [rung for rung in rungs if rung.height <= short]
+    above = min((rung for rung in rungs if rung.height > short), key=lambda rung: rung.height, default=None)
     if above is not None and (not fitting or short >= fitting[0].height * _WORTH_A_RUNG):
         fitting.insert(0, above.model_copy(update={"height": short}))
-    frame_rate = _shown_rate(video.frame_rate, ladder.max_frame_rate)
-    return tuple(_planned(rung, video, frame_rate) for rung in fitting)
+    return fitting
 
 
 def _planned(rung: Rung, video: VideoStream, frame_rate: Fraction) -> PlannedRung:
     scale = Fraction(rung.height, min(video.width, video.height))
     return PlannedRung(
-        name=f"{rung.height}p",
+        name=f"{rung.height}p" if rung.codec == "h264" else f"{rung.height}p-{rung.codec}",
         width=_even(video.width * scale),
         height=_even(video.height * scale),
         frame_rate=frame_rate,
+        codec=rung.codec,
         crf=rung.crf,
         max_bitrate_bps=rung.max_bitrate_bps,
     )
@@ -146,9 +187,3 @@ def _planned(rung: Rung, video: VideoStream, frame_rate: Fraction) -> PlannedRun
 def _even(length: Fraction) -> int:
     # Rounded down at the edge: half a pixel of a source's odd last line must not make it an upscale.
     return max(_EVEN, int(length) // _EVEN * _EVEN)
-
-
-def _shown_rate(rate: Fraction, most: float) -> Fraction:
-    while rate > most:
-        rate /= 2
-    return rate

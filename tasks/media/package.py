@@ -7,9 +7,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from tasks.errors import TemporarilyUnavailable
+from tasks.media.boxes import read_header
+from tasks.media.codecs import codec_string
 from tasks.media.encode import EncodePlan
 from tasks.media.ladder import PlannedRung
+from tasks.media.language import language_name
+from tasks.media.sound import MAIN, Programme
 from tasks.records.base import Value
 
 MULTIVARIANT: Final = "main.m3u8"
@@ -21,10 +24,13 @@ _SOUND_BPS: Final = 160_000
 
 CONTENT_TYPES: Final[Mapping[str, str]] = {
     "m3u8": "application/vnd.apple.mpegurl",
+    "mpd": "application/dash+xml",
     "m4s": "video/iso.segment",
     "mp4": "video/mp4",
     "vtt": "text/vtt; charset=utf-8",
     "jpg": "image/jpeg",
+    "webp": "image/webp",
+    "avif": "image/avif",
 }
 
 
@@ -72,33 +78,32 @@ def measure_track(playlist: MediaPlaylist, sizes_bytes: Sequence[int], codecs: s
         if duration_s >= min(1.0, playlist.duration_s)
     ]
     average = sum(sizes_bytes) * 8 / playlist.duration_s if playlist.duration_s else 0
-    return Track(peak_bps=math.ceil(max(rates, default=average)), average_bps=math.ceil(average), codecs=codecs)
+    return Track(peak_bps=math.ceil(max([*rates, average])), average_bps=math.ceil(average), codecs=codecs)
 
 
-def avc_codecs(init: bytes) -> str:
-    """The RFC 6381 string of an H.264 track, from the ``avcC`` box of its initialization section (ISO/IEC 14496-15).
+def multivariant_playlist(
+    variants: Sequence[tuple[PlannedRung, Track]],
+    sound: Track | None,
+    programmes: Sequence[Programme] = (),
+    *,
+    iframes: Sequence[tuple[PlannedRung, Track]] = (),
+) -> str:
+    """The playlist that names all renditions. Players start with the first variant, so a middle one stands first.
 
-    Raises:
-        TemporarilyUnavailable: there is no such box; the encoder left a damaged file (``encoder_output_damaged``).
+    ``programmes`` are the audio renditions, the default one first; ``sound`` has the highest rates among them.
+    ``iframes`` are the I-frame playlists, each ``iframes.m3u8`` beside its rendition's own.
     """
-    start = init.find(b"avcC")
-    parameters = init[start + 5 : start + 8]
-    if start < 0 or len(parameters) < 3:
-        raise TemporarilyUnavailable(
-            "encoder_output_damaged", "The encoder made a damaged file.", "no avcC box in init.mp4"
-        )
-    return f"avc1.{parameters.hex()}"
-
-
-def multivariant_playlist(variants: Sequence[tuple[PlannedRung, Track]], sound: Track | None) -> str:
-    """The playlist that names all renditions. Players start with the first variant, so a middle one stands first."""
     lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
     if sound:
-        lines.append(
-            f'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="{_GROUP}",NAME="main",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2",'
-            'URI="audio/index.m3u8"'
-        )
-    start = next((number for number, (rung, _) in enumerate(variants) if min(rung.width, rung.height) <= 720), 0)
+        lines += _audio_group([(each.name, each.language) for each in programmes] or [(MAIN, None)])
+    start = next(
+        (
+            number
+            for number, (rung, _) in enumerate(variants)
+            if min(rung.width, rung.height) <= 720 and rung.codec == "h264"
+        ),
+        0,
+    )
     for rung, track in [variants[start], *variants[:start], *variants[start + 1 :]]:
         peak = track.peak_bps + (sound.peak_bps if sound else 0)
         average = track.average_bps + (sound.average_bps if sound else 0)
@@ -109,7 +114,22 @@ def multivariant_playlist(variants: Sequence[tuple[PlannedRung, Track]], sound: 
         )
         lines.append(f"#EXT-X-STREAM-INF:{attributes}" + (f',AUDIO="{_GROUP}"' if sound else ""))
         lines.append(f"{rung.name}/index.m3u8")
+    lines += [
+        f"#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH={track.peak_bps},AVERAGE-BANDWIDTH={track.average_bps},"
+        f'RESOLUTION={rung.width}x{rung.height},CODECS="{track.codecs}",URI="{rung.name}/iframes.m3u8"'
+        for rung, track in iframes
+    ]
     return "\n".join(lines) + "\n"
+
+
+def _audio_group(renditions: Sequence[tuple[str, str | None]]) -> list[str]:
+    # RFC 8216, 4.3.4.1: one DEFAULT in a group, names unique in it, LANGUAGE only where it is known.
+    return [
+        f'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="{_GROUP}",NAME="{language_name(language)}",'
+        + (f'LANGUAGE="{language}",' if language else "")
+        + f'DEFAULT={"NO" if number else "YES"},AUTOSELECT=YES,CHANNELS="2",URI="{name}/index.m3u8"'
+        for number, (name, language) in enumerate(renditions)
+    ]
 
 
 def growing_playlist(plan: EncodePlan, inits: Mapping[str, bytes]) -> str:
@@ -123,13 +143,13 @@ def growing_playlist(plan: EncodePlan, inits: Mapping[str, bytes]) -> str:
             Track(
                 peak_bps=rung.max_bitrate_bps * _OVERHEAD_PERCENT // 100,
                 average_bps=rung.max_bitrate_bps,
-                codecs=avc_codecs(inits[rung.name]),
+                codecs=codec_string(read_header(inits[rung.name])),
             ),
         )
         for rung in plan.rungs
     ]
     sound = Track(peak_bps=_SOUND_BPS, average_bps=_SOUND_BPS, codecs=AAC_LC) if plan.has_audio else None
-    head, rest = multivariant_playlist(variants, sound).split("\n", 1)
+    head, rest = multivariant_playlist(variants, sound, plan.sound).split("\n", 1)
     return f"{head}\n#EXT-X-START:TIME-OFFSET=0,PRECISE=YES\n{rest}"
 
 

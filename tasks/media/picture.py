@@ -2,16 +2,50 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import ffmpeg
 
+from tasks.media.scan import FILM_RATE
 from tasks.media.source import VideoStream
 
 
-def shown(stream: ffmpeg.nodes.FilterableStream, video: VideoStream) -> ffmpeg.nodes.FilterableStream:
-    """The stream as progressive frames, in the size and rate it came in; ffmpeg itself has turned it upright.
+def shown(
+    stream: ffmpeg.nodes.FilterableStream, video: VideoStream, *, rate: Fraction | None = None
+) -> ffmpeg.nodes.FilterableStream:
+    """The stream as progressive frames of the picture's own lines; ffmpeg itself has turned it upright.
 
-    Where the source is interlaced, bwdif makes one frame of each pair of fields.
+    Where the source is interlaced, bwdif makes one frame of each pair of fields, or one of each field where ``rate``,
+    the frames per second to encode at, asks for more than there are pairs. 3:2 pulldown is taken out.
     """
+    if video.blanking_lines:
+        # An even number, so the fields keep their order.
+        stream = stream.filter("crop", "iw", f"ih-{video.blanking_lines}", 0, video.blanking_lines)
     if not video.is_interlaced:
         return stream
-    return stream.filter("bwdif", mode="send_frame", parity=video.scan.removeprefix("interlaced_"))
+    if video.rotation % 180 == 0:
+        return _woven(stream, video, rate)
+    # ffmpeg has turned the fields' lines into columns; they are parted lying, as they were taken.
+    return _woven(stream.filter("transpose", "clock"), video, rate).filter("transpose", "cclock")
+
+
+def field_rate(video: VideoStream) -> Fraction:
+    """How often the picture moves: frames per second, fields of interlaced video, frames of telecined film."""
+    if video.telecined:
+        return FILM_RATE
+    return video.frame_rate * (2 if video.is_interlaced else 1)
+
+
+def _woven(
+    stream: ffmpeg.nodes.FilterableStream, video: VideoStream, rate: Fraction | None
+) -> ffmpeg.nodes.FilterableStream:
+    order = video.scan.removeprefix("interlaced_")
+    if video.telecined:
+        stream = stream.filter("fieldmatch", order=order, combmatch="full")
+        # What no neighbouring field fits is video, a ticker over film for one.
+        return stream.filter("bwdif", mode="send_frame", deint="interlaced").filter("decimate")
+    mode = "send_field" if rate is not None and rate > video.frame_rate else "send_frame"
+    if video.mixed:
+        # idet marks each frame by what it shows; the file's own marks are what it corrects.
+        return stream.filter("idet").filter("bwdif", mode=mode, parity=order, deint="interlaced")
+    return stream.filter("bwdif", mode=mode, parity=order)

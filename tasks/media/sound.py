@@ -1,27 +1,151 @@
-"""The sound: which of a source's tracks are heard, and how they are encoded."""
+"""The sound: which of a source's tracks are heard together as a programme, and how each becomes stereo.
+
+A programme is what a listener hears at once: a stereo track, two mono tracks as a broadcaster lays them out (1+2, 3+4,
+…), or a surround track brought down to two channels.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import ffmpeg
 
 from tasks.media.ladder import AudioRung
-from tasks.media.source import AudioStream
+from tasks.media.language import language_tag
+from tasks.media.source import AudioStream, Source
+from tasks.records.base import Value
+
+MAIN: Final = "audio"
+_MOST: Final = 16
+
+_LEFT: Final = ("FL", "BL", "SL")
+_RIGHT: Final = ("FR", "BR", "SR")
+# Channel layouts, by ffmpeg's names, that say what each channel holds. All others are taken as discrete channels, of
+# which broadcasters keep the first two for the main stereo programme.
+_SURROUND: Final[dict[str, str]] = {
+    "2.1": "FL FR LFE",
+    "3.0": "FL FR FC",
+    "3.1": "FL FR FC LFE",
+    "4.0": "FL FR FC BC",
+    "4.1": "FL FR FC LFE BC",
+    "quad": "FL FR BL BR",
+    "quad(side)": "FL FR SL SR",
+    "5.0": "FL FR FC BL BR",
+    "5.0(side)": "FL FR FC SL SR",
+    "5.1": "FL FR FC LFE BL BR",
+    "5.1(side)": "FL FR FC LFE SL SR",
+    "6.1": "FL FR FC LFE BC SL SR",
+    "7.0": "FL FR FC BL BR SL SR",
+    "7.1": "FL FR FC LFE BL BR SL SR",
+}
 
 
-def mixed(clip: ffmpeg.nodes.FilterableStream, audio: Sequence[AudioStream]) -> list[ffmpeg.nodes.FilterableStream]:
-    """The streams to encode: the first track, or none."""
-    return [clip[str(audio[0].index)]] if audio else []
+class Programme(Value):
+    """Sound to publish: one track or a pair of mono tracks; ``gain_db`` is applied to the mix, once and linearly.
+
+    ``name`` is its folder below ``hls/``; the main programme is `MAIN`.
+    """
+
+    name: str = MAIN
+    tracks: tuple[AudioStream, ...]
+    gain_db: float = 0.0
+
+    @property
+    def language(self) -> str | None:
+        """The tracks' language as an RFC 5646 tag, None where the file names none."""
+        return language_tag(self.tracks[0].language)
+
+    @property
+    def is_downmixed(self) -> bool:
+        """More channels were recorded than are heard."""
+        return self.tracks[0].channels > 2
+
+
+def candidates(source: Source) -> tuple[Programme, ...]:
+    """Every programme that the tracks can be read as, in the file's order; commentaries and descriptions come last.
+
+    Neighbouring mono tracks are a stereo pair, unless their language tags tell them apart. Of a transport stream with
+    several services, only the tracks of the picture's own are taken, if it has any.
+    """
+    audio = [track for track in source.audio if track.index in source.video.companions] or source.audio
+    found: list[Programme] = []
+    waiting: AudioStream | None = None
+    for track in audio:
+        if waiting is not None and track.channels == 1 and track.language == waiting.language:
+            found.append(Programme(tracks=(waiting, track)))
+            waiting = None
+            continue
+        if waiting is not None:
+            found.append(Programme(tracks=(waiting,)))
+        waiting = track if track.channels == 1 else None
+        if waiting is None:
+            found.append(Programme(tracks=(track,)))
+    if waiting is not None:
+        found.append(Programme(tracks=(waiting,)))
+    return tuple(sorted(found, key=lambda each: each.tracks[0].is_aside))[:_MOST]
+
+
+def published(sounding: Sequence[Programme], preferred: Sequence[str]) -> tuple[Programme, ...]:
+    """One programme for each language, the default one first: the first language of ``preferred`` that is there."""
+    by_language: dict[str | None, Programme] = {}
+    for programme in sounding:
+        by_language.setdefault(programme.language, programme)
+    wishes = [language_tag(language) for language in preferred]
+    ordered = sorted(
+        by_language.values(),
+        key=lambda each: wishes.index(each.language) if each.language in wishes else len(wishes),
+    )
+    return tuple(
+        programme.evolve(name=MAIN if number == 0 else f"{MAIN}-{number + 1}")
+        for number, programme in enumerate(ordered)
+    )
+
+
+def mixed(clip: ffmpeg.nodes.FilterableStream, programme: Programme, rung: AudioRung) -> ffmpeg.nodes.FilterableStream:
+    """The programme in stereo, at the rung's sample rate, in floating point: nothing clips before the encoder."""
+    tracks = [_in_step(clip[str(track.index)], rung) for track in programme.tracks]
+    if len(tracks) == 2:
+        sides = [tracks[0].filter("pan", "stereo|c0<c0"), tracks[1].filter("pan", "stereo|c1<c0")]
+        # Each side is silent in the other one's stream, so their sum is exact; the longer track decides the length.
+        stereo = ffmpeg.filter(sides, "amix", inputs=2, duration="longest", normalize=0)
+    else:
+        stereo = _stereo(tracks[0], programme.tracks[0])
+    if programme.gain_db:
+        stereo = stereo.filter("volume", f"{programme.gain_db:.2f}dB", precision="float")
+    return stereo
 
 
 def sound_options(rung: AudioRung) -> dict[str, object]:
-    """How the sound is encoded: AAC-LC, stereo."""
-    return {
-        "c:a": "aac",
-        "b:a": rung.bitrate_bps,
-        "ar": rung.sample_rate,
-        "ac": 2,
-        # Gaps and drifts of the source's time stamps become silence or are stretched: lips stay in step.
-        "filter:a": "aresample=async=1:first_pts=0",
-    }
+    """How each programme is encoded: AAC-LC."""
+    return {"c:a": "aac", "b:a": rung.bitrate_bps}
+
+
+def _in_step(track: ffmpeg.nodes.FilterableStream, rung: AudioRung) -> ffmpeg.nodes.FilterableStream:
+    # Gaps of the source's time stamps become silence, overlaps are cut, and all tracks begin at zero: lips stay in
+    # step, and tracks that start at different times can be mixed.
+    stream = track.filter("aresample", **{"async": 1, "first_pts": 0})
+    return stream.filter("aformat", sample_fmts="fltp", sample_rates=rung.sample_rate)
+
+
+def _stereo(stream: ffmpeg.nodes.FilterableStream, track: AudioStream) -> ffmpeg.nodes.FilterableStream:
+    if track.channels == 1:
+        return stream.filter("pan", "stereo|c0<c0|c1<c0")
+    if track.channels == 2:
+        return stream.filter("aformat", channel_layouts="stereo")
+    channels = _SURROUND.get(track.layout, "").split()
+    if not channels:
+        return stream.filter("pan", "stereo|c0<c0|c1<c1")
+    # "<" lets pan scale each side so that its weights add up to 1: no sum of full-scale channels can clip.
+    return stream.filter("pan", f"stereo|FL<{_side(channels, _LEFT)}|FR<{_side(channels, _RIGHT)}")
+
+
+def _side(channels: Sequence[str], own: Sequence[str]) -> str:
+    """One side of the downmix of ITU-R BS.775-3, annex 4: front + 0.7071 centre + 0.7071 surround, without LFE.
+
+    A single rear channel feeds both sides, and of two pairs of surrounds each is 3 dB lower again: the same power.
+    """
+    pairs = sum(channel in channels for channel in own[1:])
+    surround = 0.7071 if pairs == 1 else 0.5
+    weights = {own[0]: 1.0, "FC": 0.7071, own[1]: surround, own[2]: surround, "BC": 0.5}
+    return "+".join(f"{weight:g}*{channel}" for channel, weight in weights.items() if channel in channels)

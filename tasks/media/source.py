@@ -8,28 +8,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Final, Literal
+from typing import Final
 
 from tasks.errors import SourceRejected
+from tasks.media.colour import Colour, read_colour
+from tasks.media.scan import Scan
+from tasks.media.timing import claimed_rate
 
 MEDIA_EXTENSIONS: Final = frozenset(
     "3gp asf avi dv f4v flv gxf lxf m2t m2ts m4v mkv mov mp4 mpeg mpg mts mxf ogg ogv ps qt ts vob webm wmv y4m".split()
 )
-Scan = Literal["progressive", "interlaced_tff", "interlaced_bff"]
 _FIELD_ORDERS: Final[Mapping[str, Scan]] = {
     "tt": "interlaced_tff",
     "tb": "interlaced_tff",
     "bb": "interlaced_bff",
     "bt": "interlaced_bff",
 }
-_STANDARD_RATES: Final = tuple(
-    Fraction(rate)
-    for rate in ("12", "15", "24000/1001", "24", "25", "30000/1001", "30", "50", "60000/1001", "60", "100", "120")
-)
-_FALLBACK_RATE: Final = Fraction(25)
-_MAX_RATE: Final = 240
+# IMX (SMPTE 356M, D-10) carries the lines of the vertical blanking above the picture.
+_BLANKING_LINES: Final = 32
+_HEIGHTS_WITH_BLANKING: Final = (512, 608)
+_ASIDES: Final = ("comment", "hearing_impaired", "visual_impaired")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,13 @@ class SourceLimits:
 
 @dataclass(frozen=True, kw_only=True)
 class VideoStream:
-    """The picture. ``width`` × ``height`` is how it is shown, upright and with square pixels; ``index`` is ffmpeg's."""
+    """The picture. ``width`` × ``height`` is how it is shown, upright and with square pixels; ``index`` is ffmpeg's.
+
+    ``frame_rate`` is constant, in frames per second; where the container contradicts itself ``rate_is_sure`` is false,
+    and measuring decides, as it does of ``scan``. ``blanking_lines`` at the top are no picture. ``mixed`` and
+    ``telecined`` are as `ScanDecision` has them; they are measured, never read. ``companions`` are the indexes of the
+    streams in the same programme, empty where the container has none.
+    """
 
     index: int
     codec: str
@@ -56,6 +62,14 @@ class VideoStream:
     pixel_format: str
     rotation: int
     duration_s: float | None
+    nominal_rate: Fraction | None = None
+    rate_is_sure: bool = True
+    scan_is_told: bool = True
+    blanking_lines: int = 0
+    colour: Colour = field(default_factory=Colour)
+    mixed: bool = False
+    telecined: bool = False
+    companions: frozenset[int] = frozenset()
 
     @property
     def is_interlaced(self) -> bool:
@@ -65,23 +79,33 @@ class VideoStream:
 
 @dataclass(frozen=True, kw_only=True)
 class AudioStream:
-    """One sound track; ``language`` is the file's own tag, None where it has none."""
+    """One sound track; ``language`` is the file's own tag, None where it has none.
+
+    ``layout`` names the channels as ffmpeg does (``stereo``, ``5.1(side)``), "" where the file doesn't tell. A track
+    ``is_aside`` is marked as a commentary, or as made for people who see or hear badly.
+    """
 
     index: int
     codec: str
     channels: int
     sample_rate: int
     language: str | None
+    layout: str = ""
+    is_aside: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A probed upload. ``duration_s`` is 0 where the container does not tell."""
+    """A probed upload. ``duration_s`` is 0 where the container does not tell.
+
+    ``unreadable_audio`` counts the sound tracks that have no decoder or no channel.
+    """
 
     container: str
     duration_s: float
     video: VideoStream
     audio: tuple[AudioStream, ...]
+    unreadable_audio: int = 0
 
 
 def read_source(probe: Mapping[str, object], limits: SourceLimits) -> Source:
@@ -100,7 +124,7 @@ def read_source(probe: Mapping[str, object], limits: SourceLimits) -> Source:
             "too_many_streams", f"This file has {len(streams)} streams; at most {limits.streams} are taken."
         )
     duration_s = _number(form, "duration") or 0.0
-    video = _video(streams)
+    video = _video(streams, _items(probe.get("programs")))
     if video is None:
         raise SourceRejected(
             "no_video", "This file has no picture, only sound or data. Upload a file with video in it."
@@ -117,33 +141,99 @@ def read_source(probe: Mapping[str, object], limits: SourceLimits) -> Source:
             "too_long",
             f"The clip claims to last {duration_s / 3600:.1f} hours; at most {limits.duration_s / 3600:g} are taken.",
         )
-    return Source(container=container, duration_s=duration_s, video=video, audio=_audio(streams))
+    audio = _audio(streams)
+    return Source(
+        container=container,
+        duration_s=duration_s,
+        video=video,
+        audio=audio,
+        unreadable_audio=sum(_text(stream, "codec_type") == "audio" for stream in streams) - len(audio),
+    )
 
 
-def _video(streams: list[Mapping[str, object]]) -> VideoStream | None:
-    for stream in streams:
-        attached = _number(stream.get("disposition"), "attached_pic")
-        width, height = int(_number(stream, "width") or 0), int(_number(stream, "height") or 0)
-        if _text(stream, "codec_type") != "video" or attached or width <= 0 or height <= 0:
-            continue
-        rotation = _rotation(stream)
-        shown_width, shown_height = _shown_size(width, height, _ratio(_text(stream, "sample_aspect_ratio"), ":"))
-        if rotation % 180 == 90:
-            shown_width, shown_height = shown_height, shown_width
-        return VideoStream(
-            index=int(_number(stream, "index") or 0),
-            codec=_text(stream, "codec_name") or "unknown",
-            width=shown_width,
-            height=shown_height,
-            coded_width=width,
-            coded_height=height,
-            frame_rate=_frame_rate(stream),
-            scan=_FIELD_ORDERS.get(_text(stream, "field_order"), "progressive"),
-            pixel_format=_text(stream, "pix_fmt"),
-            rotation=rotation,
-            duration_s=_number(stream, "duration"),
+def _video(streams: list[Mapping[str, object]], programmes: list[Mapping[str, object]]) -> VideoStream | None:
+    pictures = [stream for stream in streams if _is_picture(stream)]
+    if not pictures:
+        return None
+    # What the file plays by default, and of several such the largest; the first of equals.
+    stream = max(pictures, key=lambda each: (_disposition(each, "default"), _size(each)[0] * _size(each)[1]))
+    index = int(_number(stream, "index") or 0)
+    width, height = _size(stream)
+    codec = _text(stream, "codec_name") or "unknown"
+    rotation = _rotation(stream)
+    blanking = _BLANKING_LINES if codec == "mpeg2video" and width == 720 and height in _HEIGHTS_WITH_BLANKING else 0
+    kept_width, kept_height = _kept_size(stream, width, height)
+    pixel_aspect = _ratio(_text(stream, "sample_aspect_ratio"), ":")
+    if blanking and pixel_aspect:
+        # The file's pixel aspect stretches all its lines over the screen, the picture's alone fill it.
+        pixel_aspect *= Fraction(height - blanking, height)
+        kept_height -= blanking
+    shown_width, shown_height = _shown_size(kept_width, kept_height, pixel_aspect)
+    if rotation % 180 == 90:
+        shown_width, shown_height = shown_height, shown_width
+    told = _text(stream, "field_order")
+    # DV is interlaced by its standard (IEC 61834), bottom field first; its containers often do not tell.
+    scan = _FIELD_ORDERS.get(told, "interlaced_bff" if codec == "dvvideo" and told != "progressive" else "progressive")
+    nominal = _ratio(_text(stream, "r_frame_rate"), "/")
+    average = _ratio(_text(stream, "avg_frame_rate"), "/")
+    rate, is_sure = claimed_rate(average, nominal, interlaced=scan != "progressive")
+    return VideoStream(
+        index=index,
+        codec=codec,
+        width=shown_width,
+        height=shown_height,
+        coded_width=width,
+        coded_height=height,
+        frame_rate=rate,
+        scan=scan,
+        pixel_format=_text(stream, "pix_fmt"),
+        rotation=rotation,
+        duration_s=_number(stream, "duration"),
+        nominal_rate=nominal,
+        rate_is_sure=is_sure,
+        scan_is_told=told in _FIELD_ORDERS or told == "progressive",
+        blanking_lines=blanking,
+        colour=read_colour(stream, width=width, height=height),
+        companions=_companions(index, programmes),
+    )
+
+
+def _is_picture(stream: Mapping[str, object]) -> bool:
+    stills = ("attached_pic", "timed_thumbnails", "still_image")
+    width, height = _size(stream)
+    return (
+        _text(stream, "codec_type") == "video"
+        and width > 0
+        and height > 0
+        and not any(_disposition(stream, kind) for kind in stills)
+    )
+
+
+def _size(stream: Mapping[str, object]) -> tuple[int, int]:
+    return int(_number(stream, "width") or 0), int(_number(stream, "height") or 0)
+
+
+def _disposition(stream: Mapping[str, object], kind: str) -> bool:
+    return bool(_number(stream.get("disposition"), kind))
+
+
+def _companions(index: int, programmes: list[Mapping[str, object]]) -> frozenset[int]:
+    for programme in programmes:
+        members = {int(_number(stream, "index") or 0) for stream in _items(programme.get("streams"))}
+        if index in members:
+            return frozenset(members)
+    return frozenset()
+
+
+def _kept_size(stream: Mapping[str, object], width: int, height: int) -> tuple[int, int]:
+    """What is left of the picture when ffmpeg has cropped it as the container says (clean aperture, PixelCrop)."""
+    for side_data in _items(stream.get("side_data_list")):
+        left, right, top, bottom = (
+            int(_number(side_data, f"crop_{side}") or 0) for side in ("left", "right", "top", "bottom")
         )
-    return None
+        if min(left, right, top, bottom) >= 0 and left + right < width and top + bottom < height:
+            width, height = width - left - right, height - top - bottom
+    return width, height
 
 
 def _audio(streams: list[Mapping[str, object]]) -> tuple[AudioStream, ...]:
@@ -154,6 +244,8 @@ def _audio(streams: list[Mapping[str, object]]) -> tuple[AudioStream, ...]:
             channels=int(_number(stream, "channels") or 0),
             sample_rate=int(_number(stream, "sample_rate") or 0),
             language=_language(stream),
+            layout=_text(stream, "channel_layout"),
+            is_aside=any(_number(stream.get("disposition"), mark) for mark in _ASIDES),
         )
         for stream in streams
         if _text(stream, "codec_type") == "audio" and _text(stream, "codec_name") and _number(stream, "channels")
@@ -182,17 +274,6 @@ def _rotation(stream: Mapping[str, object]) -> int:
         if degrees is not None and abs(degrees) <= 360:
             return round(degrees / 90) * 90 % 360
     return 0
-
-
-def _frame_rate(stream: Mapping[str, object]) -> Fraction:
-    """The rate to encode at: the average, moved to a standard rate that is within 1 %."""
-    for field in ("avg_frame_rate", "r_frame_rate"):
-        rate = _ratio(_text(stream, field), "/")
-        if rate is None or not 1 <= rate <= _MAX_RATE:
-            continue
-        nearest = min(_STANDARD_RATES, key=lambda standard, wanted=rate: abs(standard - wanted))  # type: ignore[misc]
-        return nearest if abs(nearest - rate) <= rate / 100 else rate.limit_denominator(1001)
-    return _FALLBACK_RATE
 
 
 def _ratio(text: str, separator: str) -> Fraction | None:

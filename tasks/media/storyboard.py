@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 from typing import Final
 
 import ffmpeg
 
+from tasks.media.colour import as_jpeg, scaled
 from tasks.media.encode import OUTPUT, SOURCE_FILE, input_options
 from tasks.media.ladder import Ladder, StoryboardShape
 from tasks.media.picture import shown
@@ -52,9 +54,12 @@ def plan_storyboard(
     key_frames_only = dense or duration_s > _DECODED_WHOLE_S
     picture = ffmpeg.input(SOURCE_FILE, **input_options(max_pixels=max_pixels, key_frames_only=key_frames_only))
     # Fields need no separating here: a picture this small is made of both.
-    picture = picture[str(source.video.index)].filter("scale", shape.tile_width, tile_height, flags="bicubic")
+    picture = picture[str(source.video.index)]
+    if source.video.blanking_lines:
+        picture = shown(picture, replace(source.video, scan="progressive"))
+    picture = scaled(picture, source.video.colour, shape.tile_width, tile_height, flags="bicubic")
     # The last frame is held, or the fps filter would leave out the last tile.
-    picture = picture.filter("setsar", 1).filter("tpad", stop_mode="clone", stop_duration=f"{interval_s:g}")
+    picture = as_jpeg(picture).filter("tpad", stop_mode="clone", stop_duration=f"{interval_s:g}")
     picture = picture.filter("fps", f"1/{interval_s:g}", start_time=0, round="near")
     picture = picture.filter("tile", f"{shape.columns}x{shape.rows}")
     output = picture.output(
@@ -107,7 +112,7 @@ def plan_poster(source: Source, ladder: Ladder, time_s: float, *, max_pixels: in
     width = min(ladder.poster.max_width, source.video.width // 2 * 2 or 2)
     height = max(2, round(width * source.video.height / source.video.width / 2) * 2)
     picture = shown(_frame_at(source, time_s, max_pixels), source.video)
-    picture = picture.filter("scale", width, height, flags="lanczos").filter("setsar", 1)
+    picture = as_jpeg(scaled(picture, source.video.colour, width, height))
     options = {"frames:v": 1, "c:v": "mjpeg", "q:v": 3, "pix_fmt": "yuvj420p", "f": "image2", "update": 1}
     output = picture.output(f"{OUTPUT}/{POSTER}", **options)
     return ("-nostdin", "-hide_banner", "-loglevel", "error", *output.get_args()), width, height

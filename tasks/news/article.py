@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
-from typing import Final, Literal
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from tasks.errors import SourceRejected
+from tasks.news.blocks import Block, Document, Kind, Metadata
 from tasks.news.byline import take_byline
 from tasks.news.dateline import Dateline, read_dateline
-from tasks.news.references import is_labelled, parse_reference_line
+from tasks.news.identity import paragraph_ids
+from tasks.news.references import STANDARD, ReferenceStyle, is_labelled, parse_reference_line, take_references
 from tasks.news.tail import split_tail
 from tasks.news.text import (
     decode_article,
@@ -24,6 +25,7 @@ from tasks.news.text import (
     normalise,
     one_line,
     shortened,
+    with_vietnamese_d,
     wrap_width,
 )
 from tasks.records.base import Notice
@@ -33,12 +35,12 @@ __all__ = [
     "ParsedArticle",
     "ParsedParagraph",
     "ParsedReference",
+    "assemble_article",
+    "block_of",
     "decode_article",
     "paragraph_ids",
     "parse_article",
 ]
-
-Kind = Literal["body", "caption", "heading"]
 
 # A line without sentence end is a caption up to here; beyond it is a paragraph whose full stop was forgotten.
 _LONGEST_CAPTION: Final = 200
@@ -61,10 +63,14 @@ class ParsedParagraph:
 
 @dataclass(frozen=True, kw_only=True)
 class ParsedReference:
-    """A name from a reference line, and the index of the body paragraph it belongs to (None: before the first)."""
+    """A clip's name, and the index of the body paragraph it belongs to (None: before the first).
+
+    ``is_inline``: that paragraph itself names the clip, so no other one can be meant.
+    """
 
     name: str
     paragraph: int | None
+    is_inline: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,17 +92,33 @@ class ParsedArticle:
     warnings: tuple[Notice, ...]
 
 
-def parse_article(text: str, *, zone: ZoneInfo) -> ParsedArticle:
-    """Read an article in the form that ``docs/articles.md`` describes; times without offset are in ``zone``.
+def parse_article(text: str, *, zone: ZoneInfo, style: ReferenceStyle = STANDARD) -> ParsedArticle:
+    """Read a plain text in the form that ``docs/articles.md`` describes; times without offset are in ``zone``.
 
     The same text gives the same article, whether its letters are composed or not and whatever its line ends.
 
     Raises:
         SourceRejected: ``article_empty``, no text and no reference; ``article_too_long``, too many lines or references.
     """
-    clean = normalise(text)
-    lines, tail = split_tail(_paragraph_lines(lines_of(clean)))
-    title, dateline, story = _take_header(lines, zone)
+    lines = _paragraph_lines(lines_of(with_vietnamese_d(normalise(text))), style)
+    return assemble_article(Document(blocks=tuple(block_of(line, style) for line in lines)), zone=zone, style=style)
+
+
+def block_of(line: str, style: ReferenceStyle, kind: Kind | None = None) -> Block:
+    """The block of a line of text, its references taken out."""
+    text, clips = take_references(line, style)
+    return Block(text=text, raw=line, kind=kind, clips=clips)
+
+
+def assemble_article(document: Document, *, zone: ZoneInfo, style: ReferenceStyle = STANDARD) -> ParsedArticle:
+    """Tell the parts of an article apart; what the file says of itself goes before what its text seems to say.
+
+    Raises:
+        SourceRejected: as for `parse_article`.
+    """
+    given = document.metadata
+    blocks, tail = split_tail(document.blocks)
+    title, dateline, story = _take_header(blocks, given, zone)
     story, byline = take_byline(story)
     paragraphs, references = _assemble(story)
     if not (title or paragraphs or references):
@@ -107,74 +129,72 @@ def parse_article(text: str, *, zone: ZoneInfo) -> ParsedArticle:
         published_at=dateline.published_at,
         views=dateline.views,
         lede=lede,
-        byline=byline,
-        keywords=tail.keywords,
+        byline=given.byline or byline,
+        keywords=given.keywords or tail.keywords,
         paragraphs=paragraphs,
         references=references,
         related=tail.related,
-        warnings=tuple(_warnings(clean, title, dateline, lede, story, tail.related)),
+        warnings=tuple(_warnings(document.blocks, title, dateline, lede, story, tail.related, style)),
     )
 
 
-def paragraph_ids(texts: Sequence[str]) -> tuple[str, ...]:
-    """An id for each text, unique in the article: ``p-`` and ten hex digits of its SHA-256, then ``-2``, ``-3``, …
-
-    Case, white space and the composition of letters don't count, nor do the other paragraphs, apart from equal ones.
-    """
-    seen: Counter[str] = Counter()
-    ids = []
-    for text in texts:
-        same = one_line(normalise(normalise(text).casefold()))
-        base = f"p-{hashlib.sha256(same.encode()).hexdigest()[:10]}"
-        seen[base] += 1
-        ids.append(base if seen[base] == 1 else f"{base}-{seen[base]}")
-    return tuple(ids)
-
-
-def _paragraph_lines(lines: tuple[str, ...]) -> tuple[str, ...]:
+def _paragraph_lines(lines: tuple[str, ...], style: ReferenceStyle) -> tuple[str, ...]:
     """One line for each paragraph, reference and other part; blank and merely decorative lines are gone."""
     width = wrap_width(lines)
     joined = list(lines[:1])
     for upper, lower in pairwise(lines):
         wrapped = width is not None and upper and lower and is_full(upper, lower, width)
-        if wrapped and not (parse_reference_line(upper) or parse_reference_line(lower)):
+        if wrapped and not (parse_reference_line(upper, style) or parse_reference_line(lower, style)):
             joined[-1] = f"{joined[-1]} {lower}"
         else:
             joined.append(lower)
     return tuple(line for line in joined if any(map(str.isalnum, line)))
 
 
-def _take_header(lines: Sequence[str], zone: ZoneInfo) -> tuple[str, Dateline, tuple[str, ...]]:
-    """The title, what the date lines say, and the other lines.
+def _take_header(blocks: Sequence[Block], given: Metadata, zone: ZoneInfo) -> tuple[str, Dateline, tuple[Block, ...]]:
+    """The title, what the date lines say, and the other blocks.
 
-    The title is the first line that is neither reference nor date line; date lines count up to the second line of text
-    after it, the first date and the first views winning.
+    The title is the given one, else the first block that is neither reference nor date line; date lines count up to the
+    second block of text after it, the first date and the first views winning.
 
     Raises:
         SourceRejected: ``article_too_long``, there are more than `_MAX_REFERENCES`.
     """
-    title = ""
+    title = given.title
     texts = references = 0
-    dateline = Dateline()
-    story: list[str] = []
-    for line in lines:
-        found = read_dateline(line, zone=zone) if texts < 3 else None
-        if names := parse_reference_line(line):
-            references += len(names)
-            if references > _MAX_REFERENCES:
-                raise SourceRejected(
-                    "article_too_long", f"This article refers to more than {_MAX_REFERENCES} clips; divide it."
-                )
-            story.append(line)
+    dateline = _given_date(given.published_at, zone)
+    story: list[Block] = []
+    for block in blocks:
+        references += len(block.clips)
+        if references > _MAX_REFERENCES:
+            raise SourceRejected(
+                "article_too_long", f"This article refers to more than {_MAX_REFERENCES} clips; divide it."
+            )
+        found = read_dateline(block.text, zone=zone) if texts < 3 and block.text else None
+        if block.is_reference:
+            story.append(block)
         elif found:
             dateline = _merged(dateline, found)
         else:
             texts += 1
-            if texts == 1 and len(line) <= _LONGEST_TITLE:
-                title = line
-            else:
-                story.append(line)
+            is_title = texts == 1 and not given.title and len(block.text) <= _LONGEST_TITLE
+            if is_title:
+                title = block.text
+            if not (is_title or (given.title and block.text == given.title and texts <= 3)):
+                story.append(block)
+            elif block.clips:
+                story.append(Block(text="", raw=block.raw, clips=block.clips))
     return title, dateline, tuple(story)
+
+
+def _given_date(written: str, zone: ZoneInfo) -> Dateline:
+    """The moment of an ISO 8601 date as a file's metadata give it; what is none counts as not given."""
+    try:
+        moment = datetime.fromisoformat(written)
+        local = moment.astimezone(zone) if moment.tzinfo else moment.replace(tzinfo=zone)
+        return Dateline(has_date=True, published_at=local.isoformat(timespec="seconds"))
+    except (ValueError, OverflowError):
+        return Dateline()
 
 
 def _merged(first: Dateline, second: Dateline) -> Dateline:
@@ -187,22 +207,21 @@ def _merged(first: Dateline, second: Dateline) -> Dateline:
     )
 
 
-def _assemble(story: Sequence[str]) -> tuple[tuple[ParsedParagraph, ...], tuple[ParsedReference, ...]]:
-    """Paragraphs and references; a reference belongs to the nearest body paragraph before it."""
-    names = [parse_reference_line(line) for line in story]
-    kinds = [None if found else _kind(line) for line, found in zip(story, names, strict=True)]
+def _assemble(story: Sequence[Block]) -> tuple[tuple[ParsedParagraph, ...], tuple[ParsedReference, ...]]:
+    """Paragraphs and references; one on its own, or in a caption, belongs to the nearest body paragraph before it."""
+    kinds = [None if block.is_reference else block.kind or _kind(block.text) for block in story]
     if "body" not in kinds and "caption" in kinds:
         # An article of one short line: with no other text, that line is what the article says.
         kinds[kinds.index("caption")] = "body"
     paragraphs: list[ParsedParagraph] = []
     references: list[ParsedReference] = []
     owner: int | None = None
-    for line, found, kind in zip(story, names, kinds, strict=True):
-        references.extend(ParsedReference(name=name, paragraph=owner) for name in found)
+    for block, kind in zip(story, kinds, strict=True):
         if kind is not None:
             if kind == "body":
                 owner = len(paragraphs)
-            paragraphs.append(ParsedParagraph(kind=kind, text=line))
+            paragraphs.append(ParsedParagraph(kind=kind, text=block.text))
+        references.extend(ParsedReference(name=name, paragraph=owner, is_inline=kind == "body") for name in block.clips)
     return tuple(paragraphs), tuple(references)
 
 
@@ -220,9 +239,15 @@ def _kind(line: str) -> Kind:
 
 
 def _warnings(
-    text: str, title: str, dateline: Dateline, lede: str, story: Iterable[str], related: Iterable[str]
+    blocks: Iterable[Block],
+    title: str,
+    dateline: Dateline,
+    lede: str,
+    story: Iterable[Block],
+    related: Iterable[str],
+    style: ReferenceStyle,
 ) -> Iterable[Notice]:
-    if "\ufffd" in text:
+    if any("\ufffd" in block.raw for block in blocks):
         yield Notice(code="text_damaged", message="Some letters of this article could not be read; save it as UTF-8.")
     if not title:
         yield Notice(code="title_missing", message="The article begins without a title.")
@@ -234,14 +259,14 @@ def _warnings(
         )
     if not lede:
         yield Notice(code="text_missing", message="The article has no paragraphs.")
-    for line in story:
-        if len(line) <= _LONGEST_CAPTION and is_labelled(line) and not parse_reference_line(line):
+    for line in (block.raw for block in story if not block.clips):
+        if len(line) <= _LONGEST_CAPTION and is_labelled(line, style):
             yield Notice(
                 code="reference_not_understood",
                 message=f"“{shortened(line)}” names no clip; write the file's name: “Video: 120320_OHAI1.mp4”.",
             )
     for line in related:
-        if parse_reference_line(line):
+        if take_references(line, style)[1]:
             yield Notice(
                 code="reference_in_tail",
                 message=f"“{shortened(line)}” stands below the story, among its keywords, and was passed over.",

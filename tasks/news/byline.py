@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Final
 
-from tasks.news.references import parse_reference_line
+from tasks.news.blocks import Block
 from tasks.news.text import ends_sentence
 
 _MAX_CHARACTERS: Final = 100
@@ -29,24 +29,27 @@ _REMARK: Final = re.compile(r" ?\([^()]{1,40}\)$")
 _HONORIFICS: Final = ("Ông ", "Bà ", "Đồng Chí ")
 
 
-def take_byline(story: Sequence[str]) -> tuple[tuple[str, ...], str]:
+def take_byline(story: Sequence[Block]) -> tuple[tuple[Block, ...], str]:
     """The story without its byline, and the byline, empty if there is none.
 
     Only the last lines of text can be one: those with labels (``Tin: …``, ``Ảnh: …``), and at most one that is just
     names, unless it is the story's only text. References may stand among them; they stay in the story.
     """
-    from_below = (index for index in reversed(range(len(story))) if not parse_reference_line(story[index]))
+    from_below = (index for index in reversed(range(len(story))) if not story[index].is_reference)
     last = tuple(islice(from_below, _MAX_LINES))
     taken: list[int] = []
     has_names = len(last) < 2
     for index in last:
-        if not _is_credit(story[index]):
-            if has_names or not _are_names(story[index]):
+        block = story[index]
+        if block.clips or block.kind is not None:
+            break
+        if not _is_credit(block.text):
+            if has_names or not _are_names(block.text):
                 break
             has_names = True
         taken.append(index)
-    byline = ", ".join(_bare(story[index]) for index in reversed(taken))
-    return tuple(line for index, line in enumerate(story) if index not in taken), byline
+    byline = ", ".join(_bare(story[index].text) for index in reversed(taken))
+    return tuple(block for index, block in enumerate(story) if index not in taken), byline
 
 
 def _is_credit(line: str) -> bool:

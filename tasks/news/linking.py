@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from urllib.parse import quote
 
 from tasks.errors import SourceRejected
-from tasks.news.article import ParsedArticle, paragraph_ids
+from tasks.news.anchors import Anchor, anchor
+from tasks.news.article import ParsedArticle
+from tasks.news.identity import carry_ids
+from tasks.news.people import speaker
+from tasks.news.suggest import suggest
+from tasks.news.text import shortened
 from tasks.records import keys
 from tasks.records.article_record import (
     ArticleRecord,
@@ -44,21 +49,37 @@ def build_record(
     parsed: ParsedArticle,
     clips: Mapping[str, tuple[ClipRecord, ...]],
     now: datetime,
+    previous: ArticleRecord | None = None,
+    existing: Collection[str] = (),
 ) -> ArticleRecord:
     """The article's record, given the records of all clips that match a reference, by its folded name (`keys.fold`).
+
+    From ``previous``, the record as it stands, paragraphs keep their ids and references their anchors. ``existing`` are
+    names of clips among which to look for what an unmatched reference may have meant.
 
     A clip is shown once under each paragraph that refers to it. A reference before the first paragraph keeps
     ``paragraph`` null, and its clip is shown under the first body paragraph.
     """
-    ids = paragraph_ids([paragraph.text for paragraph in parsed.paragraphs])
-    matches = [_match(reference.name, clips.get(keys.fold(reference.name), ())) for reference in parsed.references]
+    known = [(each.id, each.text) for each in previous.paragraphs] if previous else []
+    ids = carry_ids(known, [paragraph.text for paragraph in parsed.paragraphs])
+    anchors = anchor(parsed.references, parsed.paragraphs, ids, previous)
+    matches = [
+        _orphaned(place)
+        if place.is_orphaned
+        else _suggesting(
+            _match(reference.name, clips.get(keys.fold(reference.name), ())), reference.name, parsed, existing
+        )
+        for reference, place in zip(parsed.references, anchors, strict=True)
+    ]
     first_body = next((index for index, each in enumerate(parsed.paragraphs) if each.kind == "body"), None)
 
     shown: dict[int, dict[str, ParagraphClip]] = {}
-    for reference, match in zip(parsed.references, matches, strict=True):
-        index = first_body if reference.paragraph is None else reference.paragraph
-        if match.clip is not None and index is not None:
-            shown.setdefault(index, {}).setdefault(match.clip.name, _shown(match.clip))
+    texts = [paragraph.text for paragraph in parsed.paragraphs]
+    for place, match in zip(anchors, matches, strict=True):
+        index = first_body if place.paragraph is None else place.paragraph
+        if match.clip is not None and index is not None and match.clip.name not in shown.get(index, {}):
+            title = speaker(match.clip.slug or "", texts, index)
+            shown.setdefault(index, {})[match.clip.name] = _shown(match.clip, title)
 
     return ArticleRecord(
         id=article_id,
@@ -78,12 +99,15 @@ def build_record(
         references=tuple(
             Reference(
                 name=reference.name,
-                paragraph=None if reference.paragraph is None else ids[reference.paragraph],
+                paragraph=None if place.paragraph is None else ids[place.paragraph],
                 state=match.state,
                 message=match.message,
                 suggestions=match.suggestions,
+                selector=place.selector,
+                confidence=place.confidence,
+                stands_under=place.stands_under,
             )
-            for reference, match in zip(parsed.references, matches, strict=True)
+            for reference, place, match in zip(parsed.references, anchors, matches, strict=True)
         ),
         warnings=parsed.warnings if parsed.references else (*parsed.warnings, _NO_REFERENCES),
     )
@@ -98,6 +122,16 @@ def failed_record(article_id: str, source: ArticleSource, failure: SourceRejecte
         source=source,
         failure=Failure(code=failure.code, message=failure.message, detail=failure.detail),
     )
+
+
+def withdrawn_record(before: ArticleRecord, now: datetime) -> ArticleRecord:
+    """The record of an article whose upload was deleted: a text that was taken back is shown nowhere."""
+    return ArticleRecord(id=before.id, state=ArticleState.WITHDRAWN, updated_at=now, source=before.source)
+
+
+def needs_suggestions(name: str, clips: Mapping[str, tuple[ClipRecord, ...]]) -> bool:
+    """Whether nothing of that name was ever uploaded."""
+    return not clips.get(keys.fold(name))
 
 
 def links_of(record: ArticleRecord) -> dict[str, tuple[str, ...]]:
@@ -121,6 +155,26 @@ def _match(name: str, candidates: Iterable[ClipRecord]) -> _Match:
     if by_name:
         return _outcome(by_name[(public or sorted(by_name))[0]])
     return _Match(state=ReferenceState.WAITING, message=f"No upload named {name} has arrived yet.")
+
+
+def _suggesting(match: _Match, name: str, parsed: ParsedArticle, existing: Collection[str]) -> _Match:
+    if match.state is not ReferenceState.WAITING or match.clip is not None or not existing:
+        return match
+    # A clip that the article names elsewhere is hardly meant here as well.
+    others = {keys.fold(each.name) for each in parsed.references}
+    found = suggest(name, [each for each in existing if keys.fold(each) not in others])
+    if not found:
+        return match
+    return replace(match, suggestions=found, message=f"{match.message} Did you mean {' or '.join(found)}?")
+
+
+def _orphaned(place: Anchor) -> _Match:
+    quoted = place.selector.exact if place.selector else ""
+    message = (
+        f"The paragraph that this clip stood under (“{shortened(quoted)}”) was taken out. Move the line to the paragraph "
+        "it belongs to, or take it out too."
+    )
+    return _Match(state=ReferenceState.ORPHANED, message=message)
 
 
 def _outcome(clip: ClipRecord) -> _Match:
@@ -147,6 +201,7 @@ def _is_settled(match: _Match) -> bool:
     return match.state is ReferenceState.LINKED and match.clip is not None and match.clip.state is ClipState.READY
 
 
-def _shown(clip: ClipRecord) -> ParagraphClip:
+def _shown(clip: ClipRecord, title: str | None) -> ParagraphClip:
     # From articles/<id>/article.json, two levels up is the bucket's root; ids and names hold no slash.
-    return ParagraphClip(name=clip.name, state=clip.state, record=f"../../clips/{quote(clip.name, safe='')}/clip.json")
+    record = f"../../clips/{quote(clip.name, safe='')}/clip.json"
+    return ParagraphClip(name=clip.name, state=clip.state, record=record, title=title)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tasks.news.references import parse_reference_line
+from tasks.news.blocks import Block
 from tasks.news.text import ends_sentence
 
 _BULLETS: Final = "•·●▪*-–—+># "
@@ -30,23 +30,24 @@ class Tail:
     related: tuple[str, ...] = ()
 
 
-def split_tail(lines: Sequence[str]) -> tuple[tuple[str, ...], Tail]:
-    """The lines of the story, and what follows it.
+def split_tail(blocks: Sequence[Block]) -> tuple[tuple[Block, ...], Tail]:
+    """The blocks of the story, and what follows it.
 
     The tail begins at the line ``Từ khóa``. Where there is none, it begins at a line such as ``Tin liên quan``, unless
     references follow: then that line is but a box in mid-story.
     """
+    lines = [block.raw for block in blocks]
     for index, line in enumerate(lines):
         marker = _KEYWORDS.match(line.lstrip(_BULLETS))
         if marker:
             keywords, below = _take_keywords(marker["list"] or "", lines[index + 1 :])
-            return tuple(lines[:index]), Tail(keywords=keywords, related=below)
+            return tuple(blocks[:index]), Tail(keywords=keywords, related=below)
     for index in range(len(lines) - 1, -1, -1):
-        if parse_reference_line(lines[index]):
+        if blocks[index].clips:
             break
         if _RELATED.match(lines[index].lstrip(_BULLETS)):
-            return tuple(lines[:index]), Tail(related=tuple(lines[index + 1 :]))
-    return tuple(lines), Tail()
+            return tuple(blocks[:index]), Tail(related=tuple(lines[index + 1 :]))
+    return tuple(blocks), Tail()
 
 
 def _take_keywords(listed: str, below: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -29,6 +29,8 @@ _LONGEST_RUN: Final = 30
 _SUSPECT_RUN: Final = re.compile(rf"[^\w\s!-~]{{{_LONGEST_RUN + 1},}}")
 _BEYOND_ASCII: Final = re.compile("[^\x00-\x7f\ufffd]")
 
+_ETH: Final = re.compile(r"(?<![^\W\d_])[Ðð]")
+
 _NARROWEST_WRAP, _WIDEST_WRAP = 40, 100
 
 
@@ -52,6 +54,14 @@ def normalise(text: str) -> str:
         return text
     visible = _INVISIBLE.sub("", _SURROGATE.sub("\ufffd", _LINE_ENDS.sub("\n", text)))
     return unicodedata.normalize("NFC", _SUSPECT_RUN.sub(lambda run: _shortened(run[0]), visible))
+
+
+def with_vietnamese_d(text: str) -> str:
+    """The text with Đ, đ where a word begins with the look-alike Ð, ð (eth), as old keyboards wrote it.
+
+    No Vietnamese syllable has đ elsewhere, and no Icelandic word begins with eth, so both languages keep their letters.
+    """
+    return _ETH.sub(lambda letter: "Đ" if letter[0] == "Ð" else "đ", text)
 
 
 def one_line(text: str) -> str:

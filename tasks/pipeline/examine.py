@@ -37,9 +37,17 @@ def describe_source(known: SourceFacts, source: Source, sha256: str) -> SourceFa
             scan=video.scan,
             pixel_format=video.pixel_format,
             rotation=video.rotation,
+            dynamic_range=video.colour.dynamic_range,
+            telecined=video.telecined,
         ),
         audio=tuple(
-            AudioFacts(codec=each.codec, channels=each.channels, sample_rate=each.sample_rate, language=each.language)
+            AudioFacts(
+                codec=each.codec,
+                channels=each.channels,
+                sample_rate=each.sample_rate,
+                language=each.language,
+                layout=each.layout,
+            )
             for each in source.audio
         ),
     )

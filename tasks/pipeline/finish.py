@@ -7,6 +7,7 @@ from typing import Final
 import structlog
 
 from config import queues
+from tasks.adapters.clock import utc_now
 from tasks.errors import TemporarilyUnavailable
 from tasks.pipeline.services import Services
 from tasks.records import keys, lifecycle
@@ -27,6 +28,15 @@ def ring_articles(services: Services, name: str) -> None:
     """Ask for the rebuild of every article that refers to the clip."""
     for article_id in referring_articles(services, name):
         services.doorbell.ring(queues.LINK_TASK, article_id)
+
+
+def hasten(services: Services, name: str) -> None:
+    """An article waits for the clip: if it still waits for its turn, ring for it again where turns come first."""
+    committed = services.clips.update(
+        name, lambda record: lifecycle.hasten(record, queue=queues.TRANSCODE_URGENT, now=utc_now())
+    )
+    if committed.changed:
+        services.doorbell.ring(queues.TRANSCODE_TASK, name, queue=queues.TRANSCODE_URGENT, again=True)
 
 
 def announce(services: Services, name: str) -> None:

@@ -25,7 +25,11 @@ _BULK_AFTER: Final = timedelta(hours=24)
 
 
 def ingest(services: Services, key: str) -> None:
-    """Take note of the object under that key of the incoming bucket; one that is gone, or nobody's, is passed over."""
+    """Take note of the object under that key of the incoming bucket; one that is gone, or nobody's, is passed over.
+
+    Raises:
+        SourceRejected: it is no clip. The record says so already; this tells whoever watches tasks.
+    """
     if not is_upload(key):
         log.info("ignored", key=key, reason="not under clips/ or articles/")
         return
@@ -74,6 +78,8 @@ def _ingest_clip(services: Services, info: ObjectInfo) -> None:
         log.info("received", clip=record.name, version=record.work.version, state=record.work.state)
     if record.work.state.is_final:
         finish.settle(services, record.name, key=info.key, etag=info.etag, size_bytes=info.size_bytes)
+        if rejection is not None and committed.changed:
+            raise rejection
         return
     if committed.changed:
         finish.ring_articles(services, record.name)
@@ -112,9 +118,10 @@ def _first_record(services: Services, info: ObjectInfo, clip: ClipName, rejectio
 def _rejection(services: Services, info: ObjectInfo) -> SourceRejected | None:
     extension = keys.extension(info.key)
     if extension not in MEDIA_EXTENSIONS:
-        known = ", ".join(sorted(MEDIA_EXTENSIONS))
         told = f"Files ending in “.{extension}” are" if extension else "Files without an extension are"
-        return SourceRejected("unknown_extension", f"{told} not taken as clips. Taken are: {known}.", info.key)
+        return SourceRejected(
+            "unknown_extension", f"{told} not taken as clips; export it as .mp4, .mov or .mxf.", info.key
+        )
     if info.size_bytes == 0:
         return SourceRejected("empty_upload", "This upload is empty (0 bytes). Upload the file again.", info.key)
     if info.size_bytes > services.settings.max_source_bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 import time
 import uuid
@@ -10,6 +12,7 @@ from contextlib import contextmanager
 
 import structlog
 
+from config import queues
 from tasks.adapters.clock import utc_now
 from tasks.errors import LeaseLost, TemporarilyUnavailable
 from tasks.pipeline.services import Services
@@ -21,8 +24,10 @@ _TICK_S = 0.25
 
 
 def new_owner() -> str:
-    """A name for one try at one clip, never used again."""
-    return uuid.uuid4().hex
+    """A name for one try at one clip, never used again; it begins with the worker's, as Flower shows it."""
+    return (
+        f"{queues.queue_class('transcode').name}@{socket.gethostname()}, process {os.getpid()}, {uuid.uuid4().hex[:8]}"
+    )
 
 
 class Lease:

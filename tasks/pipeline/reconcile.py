@@ -16,6 +16,8 @@ from tasks.pipeline.services import Services
 from tasks.records import keys, lifecycle
 
 log: Final = structlog.get_logger()
+# A clip that comes rings its articles itself; this finds the ring that was lost.
+_WAITING_S: Final = 300.0
 
 
 def reconcile(services: Services) -> int:
@@ -27,9 +29,10 @@ def reconcile(services: Services) -> int:
         for upload in services.store.list(settings.incoming_bucket, prefix):
             mark = keys.settled_marker(upload.key, lifecycle.upload_id(upload.etag, upload.size_bytes))
             if is_upload(upload.key) and mark not in settled:
-                rung += doorbell.ring(queues.INGEST_TASK, upload.key)
+                # Work that goes on is unfinished too: asking once in a lease time is enough to miss its worker.
+                rung += doorbell.remind(queues.INGEST_TASK, upload.key, every_s=settings.lease_s)
     for waiting in services.store.list(settings.media_bucket, keys.WAITING):
-        rung += doorbell.ring(queues.LINK_TASK, waiting.key.removeprefix(keys.WAITING))
+        rung += doorbell.remind(queues.LINK_TASK, waiting.key.removeprefix(keys.WAITING), every_s=_WAITING_S)
     swept = services.workspaces.sweep()
     if rung or swept:
         log.info("reconciled", rung=rung, workspaces_swept=swept)

@@ -28,6 +28,7 @@ from tasks.records import keys, lifecycle
 log: Final = structlog.get_logger()
 _POLL_S: Final = 0.25
 _UPLOADS_AT_A_TIME: Final = 6
+_NAMES_OTHERS: Final = (".m3u8", ".mpd")
 
 
 class Stream:
@@ -48,7 +49,7 @@ class Stream:
 
     def advance(self) -> None:
         """Send the segments that are whole, then the playlists that name them; with the first of all, tell readers."""
-        tracks = [rung.name for rung in self._plan.rungs] + [encode.AUDIO_NAME] * self._plan.has_audio
+        tracks = [rung.name for rung in self._plan.rungs] + [each.name for each in self._plan.sound]
         grown = [(path, text) for track in tracks if (path := self._playlist(track)) and (text := self._unsent(path))]
         self._send([file for path, text in grown for file in _named(path, text)])
         for path, text in grown:
@@ -57,16 +58,16 @@ class Stream:
             self._become_playable()
 
     def complete(self) -> None:
-        """Send what is left: media first, then the playlists, the multivariant one last.
+        """Send what is left: media first, then the playlists; the multivariant one and the DASH manifest last.
 
         Raises:
             LeaseLost: the work must end.
             TemporarilyUnavailable: the store failed.
         """
         files = sorted(path for path in self._root.rglob("*") if path.is_file())
-        playlists = [path for path in files if path.suffix == ".m3u8"]
-        self._send([path for path in files if path.suffix != ".m3u8"], report=True)
-        for path in sorted(playlists, key=lambda path: path.name == package.MULTIVARIANT):
+        playlists = [path for path in files if path.suffix in _NAMES_OTHERS]
+        self._send([path for path in files if path.suffix not in _NAMES_OTHERS], report=True)
+        for path in sorted(playlists, key=lambda path: path.stem == Path(package.MULTIVARIANT).stem):
             self._put_playlist(path, path.read_text(encoding="utf-8"), is_final=True)
 
     def _playlist(self, track: str) -> Path:

@@ -6,12 +6,15 @@ from typing import Final
 
 import structlog
 
+from tasks.adapters.clock import utc_now
 from tasks.adapters.object_store import NoSuchObject
 from tasks.errors import SourceRejected
 from tasks.media import encode
-from tasks.pipeline import finish, pictures
+from tasks.pipeline import examine_picture, finish, pictures
 from tasks.pipeline.examine import probe
 from tasks.pipeline.services import Services
+from tasks.records import lifecycle
+from tasks.records.base import Failure
 from tasks.records.clip_record import ClipState
 
 log: Final = structlog.get_logger()
@@ -28,9 +31,16 @@ def thumbnails(services: Services, name: str) -> None:
             with services.workspaces.open(source_bytes=work.source.size_bytes) as folder:
                 incoming = services.settings.incoming_bucket
                 services.store.download(incoming, work.source.key, folder / encode.SOURCE_FILE)
-                pictures.make(services, folder, probe(services, folder), name, work)
+                source, _ = examine_picture.examine(services, folder, probe(services, folder))
+                pictures.make(services, folder, source, name, work)
         except NoSuchObject:
             log.info("upload gone", clip=name)
         except SourceRejected as error:
-            pictures.give_up(services, name, work.version, error)
+            # It is no clip at all: the editor need not wait for the encode's turn to hear it.
+            log.info("rejected", clip=name, code=error.code, detail=error.detail)
+            failure = Failure(code=error.code, message=error.message, detail=error.detail)
+            services.clips.update(
+                name,
+                lambda current: lifecycle.reject(current, version=work.version, now=utc_now(), failure=failure),
+            )
     finish.settle(services, name, key=work.source.key, etag=work.source.etag, size_bytes=work.source.size_bytes)

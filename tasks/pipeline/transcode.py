@@ -12,12 +12,13 @@ from tasks.adapters import process
 from tasks.adapters.clock import utc_now
 from tasks.adapters.object_store import NoSuchObject
 from tasks.errors import LeaseLost, SourceRejected, TemporarilyUnavailable
-from tasks.media import encode, package, quality
+from tasks.media import dash, encode, package, quality
 from tasks.media.encode import EncodePlan
 from tasks.media.progress import Progress
 from tasks.media.source import Source
-from tasks.pipeline import finish, pictures
+from tasks.pipeline import examine_picture, finish, packaging, pictures
 from tasks.pipeline.examine import describe_source, probe
+from tasks.pipeline.examine_sound import listen
 from tasks.pipeline.lease import Lease, held, new_owner
 from tasks.pipeline.services import Services
 from tasks.pipeline.streaming import ENCODE_SHARE, Stream, beside_the_encode
@@ -26,10 +27,16 @@ from tasks.records.base import Failure
 from tasks.records.clip_record import ClipRecord, Mp4, Rendition, Work
 
 log: Final = structlog.get_logger()
+# Sound comes in AAC blocks of 1024 samples, one of them before the first.
+_SOUND_BLOCK_S: Final = 0.05
 
 
 def transcode(services: Services, name: str) -> None:
-    """Bring the version in work to its end, if it is to be had; a clip that somebody else holds is left alone."""
+    """Bring the version in work to its end, if it is to be had; a clip that somebody else holds is left alone.
+
+    Raises:
+        SourceRejected, TemporarilyUnavailable: how it ended. The record says so already; this is for Flower.
+    """
     owner = new_owner()
     settings = services.settings
     committed = services.clips.update(
@@ -49,6 +56,7 @@ def transcode(services: Services, name: str) -> None:
     work = record.work
     bound = log.bind(clip=name, version=work.version, attempt=work.attempts)
     finish.announce(services, name)
+    rejected: SourceRejected | None = None
     with held(services, name, owner) as lease:
         try:
             _make(services, record, work, lease)
@@ -57,6 +65,7 @@ def transcode(services: Services, name: str) -> None:
             failure = Failure(code=error.code, message=error.message, detail=error.detail)
             bound.info("rejected", code=error.code, detail=error.detail)
             lease.end()
+            rejected = error
             services.clips.update(
                 name, lambda now_record: lifecycle.fail(now_record, owner=owner, now=utc_now(), failure=failure)
             )
@@ -64,7 +73,7 @@ def transcode(services: Services, name: str) -> None:
             bound.warning("postponed", code=error.code, detail=error.detail)
             lease.end()
             _postpone(services, name, owner, error)
-            return
+            raise
         except (LeaseLost, process.Stopped) as error:
             bound.info("stopped", reason=str(error))
             lease.end()
@@ -72,6 +81,8 @@ def transcode(services: Services, name: str) -> None:
                 _release(services, name, owner)
             return
     _settle(services, record)
+    if rejected is not None:
+        raise rejected
 
 
 def _make(services: Services, record: ClipRecord, work: Work, lease: Lease) -> None:
@@ -84,10 +95,11 @@ def _make(services: Services, record: ClipRecord, work: Work, lease: Lease) -> N
                 "upload_removed", "The upload was deleted before it could be processed.", str(error)
             ) from error
         lease.raise_if_stopped()
-        source = probe(services, folder)
-        plan = encode.plan_encode(source, services.ladder, max_pixels=settings.max_pixels)
+        source, seen = examine_picture.examine(services, folder, probe(services, folder))
+        heard = listen(services, folder, source, stop=lease.stop)
+        plan = encode.plan_encode(source, services.ladder, max_pixels=settings.max_pixels, sound=heard.programmes)
         facts = describe_source(work.source, source, sha256)
-        warnings = quality.audio_notice(plan)
+        warnings = (*quality.audio_notice(plan), *heard.notices, *seen)
         services.clips.update(
             record.name,
             lambda current: lifecycle.describe(
@@ -97,9 +109,12 @@ def _make(services: Services, record: ClipRecord, work: Work, lease: Lease) -> N
         stream = Stream(services, folder, plan, record.name, work.version, lease)
         # A second try leaves alone what the first had put up, until all is there: a playlist never gets shorter.
         with nullcontext() if work.hls else beside_the_encode(stream, lease):
-            encoded_s = _encode(services, folder, plan, source, lease)
-        warnings = (*warnings, *quality.judge_length(source, encoded_s))
-        made = _package(services, folder, plan, work.version, encoded_s)
+            longest_s = _encode(services, folder, plan, source, lease)
+        encoded_s = _pictures_s(folder, plan, longest_s)
+        # A container that tells no duration of the picture's own tells that of its longest track.
+        warnings = (*warnings, *quality.judge_length(source, encoded_s if source.video.duration_s else longest_s))
+        warnings = (*warnings, *examine_picture.look(services, folder, plan, encoded_s))
+        made = _package(services, folder, plan, work.version, encoded_s) | {"sound": heard.facts}
         stream.complete()
         pictures.await_or_make(services, folder, source, record.name, work.version, should_stop=lease.stop.is_set)
         lease.raise_if_stopped()
@@ -110,7 +125,7 @@ def _make(services: Services, record: ClipRecord, work: Work, lease: Lease) -> N
 
 
 def _encode(services: Services, folder: Path, plan: EncodePlan, source: Source, lease: Lease) -> float:
-    for name in [rung.name for rung in plan.rungs] + [encode.AUDIO_NAME] * plan.has_audio:
+    for name in [rung.name for rung in plan.rungs] + [each.name for each in plan.sound]:
         (folder / encode.OUTPUT / encode.HLS / name).mkdir(parents=True)
     last = Progress()
 
@@ -126,13 +141,26 @@ def _encode(services: Services, folder: Path, plan: EncodePlan, source: Source, 
     return last.time_s
 
 
-def _package(services: Services, folder: Path, plan: EncodePlan, version: str, encoded_s: float) -> dict[str, object]:
-    """Verify every rendition, write the multivariant playlist and the MP4; returns the record's fields naming them."""
+def _pictures_s(folder: Path, plan: EncodePlan, longest_s: float) -> float:
+    """How long the pictures must last, of a run that encoded ``longest_s``: less only where the sound outlasts them."""
     root = folder / encode.OUTPUT / encode.HLS
-    variants = []
+
+    def duration_s(name: str) -> float:
+        path = root / name / encode.MEDIA_PLAYLIST
+        return package.read_media_playlist(path.read_text(encoding="utf-8")).duration_s if path.is_file() else 0.0
+
+    if max((duration_s(each.name) for each in plan.sound), default=0.0) < longest_s - _SOUND_BLOCK_S:
+        return longest_s
+    return min(longest_s, max(duration_s(rung.name) for rung in plan.rungs))
+
+
+def _package(services: Services, folder: Path, plan: EncodePlan, version: str, encoded_s: float) -> dict[str, object]:
+    """Verify every rendition, write playlists, manifest and the MP4; returns the record's fields naming them."""
+    root = folder / encode.OUTPUT / encode.HLS
+    made = []
     for rung in plan.rungs:
-        playlist = package.read_media_playlist((root / rung.name / encode.MEDIA_PLAYLIST).read_text(encoding="utf-8"))
-        track = _track(root / rung.name, playlist, codecs=None)
+        picture = packaging.read_picture(root, rung)
+        playlist = picture.playlist
         width, height, frames = services.ffprobe.packets(
             folder, f"{encode.OUTPUT}/{encode.HLS}/{rung.name}/{encode.MEDIA_PLAYLIST}"
         )
@@ -140,21 +168,18 @@ def _package(services: Services, folder: Path, plan: EncodePlan, version: str, e
             width=width, height=height, frames=frames, duration_s=playlist.duration_s, is_complete=playlist.is_complete
         )
         quality.verify_rendition(rung, measured, encoded_s)
-        variants.append((rung, track))
-    sound = None
-    if plan.has_audio:
-        playlist = package.read_media_playlist(
-            (root / encode.AUDIO_NAME / encode.MEDIA_PLAYLIST).read_text(encoding="utf-8")
-        )
-        sound = _track(root / encode.AUDIO_NAME, playlist, codecs=package.AAC_LC)
-    (root / package.MULTIVARIANT).write_text(package.multivariant_playlist(variants, sound), encoding="utf-8")
+        made.append(picture)
+    sounds = [packaging.read_sound(root, programme) for programme in plan.sound]
+    packaging.write(folder / encode.OUTPUT, made, sounds, plan.sound)
 
     (folder / encode.OUTPUT / "mp4").mkdir()
     services.ffmpeg.run(folder, encode.plan_mp4(plan.mp4_rung, has_audio=plan.has_audio), timeout_s=600 + encoded_s)
     mp4 = folder / encode.OUTPUT / encode.mp4_path(plan.mp4_rung)
-    track = next(track for rung, track in variants if rung == plan.mp4_rung)
+    codecs = [next(each.track.codecs for each in made if each.rung == plan.mp4_rung)]
+    codecs += [each.track.codecs for each in sounds[:1]]
     return {
         "hls": f"{version}/{encode.HLS}/{package.MULTIVARIANT}",
+        "dash": f"{version}/{dash.MANIFEST}",
         "mp4": (
             Mp4(
                 url=f"{version}/{encode.mp4_path(plan.mp4_rung)}",
@@ -162,33 +187,21 @@ def _package(services: Services, folder: Path, plan: EncodePlan, version: str, e
                 height=plan.mp4_rung.height,
                 bitrate_bps=round(mp4.stat().st_size * 8 / encoded_s),
                 size_bytes=mp4.stat().st_size,
-                codecs=f"{track.codecs},{sound.codecs}" if sound else track.codecs,
+                codecs=",".join(codecs),
             ),
         ),
         "renditions": tuple(
             Rendition(
-                name=rung.name,
-                width=rung.width,
-                height=rung.height,
-                frame_rate=round(float(rung.frame_rate), 3),
-                codecs=track.codecs,
-                bitrate_bps=track.average_bps,
+                name=each.name,
+                width=each.rung.width,
+                height=each.rung.height,
+                frame_rate=round(float(each.rung.frame_rate), 3),
+                codecs=each.track.codecs,
+                bitrate_bps=each.track.average_bps,
             )
-            for rung, track in variants
+            for each in made
         ),
     }
-
-
-def _track(folder: Path, playlist: package.MediaPlaylist, *, codecs: str | None) -> package.Track:
-    try:
-        sizes = [(folder / name).stat().st_size for name, _ in playlist.segments]
-        return package.measure_track(
-            playlist, sizes, codecs or package.avc_codecs((folder / playlist.init).read_bytes())
-        )
-    except OSError as error:
-        raise TemporarilyUnavailable(
-            "encoder_output_damaged", "The encoder made a damaged file.", str(error)
-        ) from error
 
 
 def _postpone(services: Services, name: str, owner: str, error: TemporarilyUnavailable) -> None:

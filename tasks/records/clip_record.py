@@ -33,7 +33,10 @@ class ClipState(StrEnum):
 
 
 class VideoFacts(Value):
-    """The source's picture as it is shown: ``width`` × ``height`` with rotation and pixel shape applied."""
+    """The source's picture as it is shown: ``width`` × ``height`` with rotation and pixel shape applied.
+
+    ``telecined``: film at 23.976 frames per second in 29.97 (3:2 pulldown); it is published as film.
+    """
 
     codec: str
     width: int
@@ -42,15 +45,18 @@ class VideoFacts(Value):
     scan: Literal["progressive", "interlaced_tff", "interlaced_bff"]
     pixel_format: str = ""
     rotation: int = 0
+    dynamic_range: Literal["sdr", "pq", "hlg"] = "sdr"
+    telecined: bool = False
 
 
 class AudioFacts(Value):
-    """One audio track of the source; ``language`` is the tag that the file carries, if any."""
+    """One audio track of the source; ``language`` is the tag that the file carries, ``layout`` as ffmpeg names it."""
 
     codec: str
     channels: int
     sample_rate: int = 0
     language: str | None = None
+    layout: str = ""
 
 
 class SourceFacts(Value):
@@ -75,6 +81,26 @@ class Rendition(Value):
     frame_rate: float
     codecs: str
     bitrate_bps: int
+
+
+class Loudness(Value):
+    """What was measured before the encode (EBU R 128: LUFS, LU, dBTP), and the linear gain applied to it."""
+
+    integrated_lufs: float
+    range_lu: float
+    true_peak_dbtp: float
+    gain_db: float
+
+
+class Sound(Value):
+    """A published sound programme, the first is the default; ``tracks`` count the source's audio tracks from 1.
+
+    ``language`` is an RFC 5646 tag.
+    """
+
+    language: str | None
+    tracks: tuple[int, ...]
+    loudness: Loudness | None = None
 
 
 class Mp4(Value):
@@ -144,6 +170,7 @@ class Work(Value):
     dash: str | None = None
     mp4: tuple[Mp4, ...] = ()
     renditions: tuple[Rendition, ...] = ()
+    sound: tuple[Sound, ...] = ()
     poster: Poster | None = None
     storyboard: Storyboard | None = None
     warnings: tuple[Notice, ...] = ()

@@ -161,6 +161,29 @@ def fail(record: ClipRecord | None, *, owner: str | None, now: datetime, failure
     )
 
 
+def reject(record: ClipRecord | None, *, version: str, now: datetime, failure: Failure) -> ClipRecord | None:
+    """End a version that nobody holds, since looking at it showed that it is no clip; the queue need not be waited for.
+
+    A worker that holds it comes to see the same by itself.
+    """
+    if record is None:
+        return None
+    work = record.work
+    if work.version != version or work.state.is_final or work.has_live_lease(now):
+        return record
+    return _with_work(record, now, state=ClipState.FAILED, failure=failure, lease=None, retry_at=None)
+
+
+def hasten(record: ClipRecord | None, *, queue: str, now: datetime) -> ClipRecord | None:
+    """Move work that nobody has taken yet to another queue."""
+    if record is None:
+        return None
+    work = record.work
+    if work.state.is_final or work.has_live_lease(now) or work.queue == queue:
+        return record
+    return _with_work(record, now, queue=queue)
+
+
 def postpone(
     record: ClipRecord | None, *, owner: str, now: datetime, failure: Failure, delay_s: float, max_attempts: int
 ) -> ClipRecord:

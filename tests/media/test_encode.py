@@ -22,18 +22,22 @@ def test_one_decode_feeds_every_rendition_in_one_command() -> None:
         *("-nostdin", "-hide_banner", "-loglevel", "warning", "-progress", "pipe:1"),
         *("-format_whitelist", DEMUXERS, "-max_pixels", "35389440", "-protocol_whitelist", "file", "-i", "source"),
         "-filter_complex",
-        "[0:0]fps=25[s0];[s0]scale=960:540:flags=lanczos[s1];[s1]setsar=1[s2];[s2]format=yuv420p[s3];"
-        "[s3]split=2[s4][s5];[s5]scale=640:360:flags=lanczos[s6];[s6]setsar=1[s7];[s7]format=yuv420p[s8]",
-        *("-map", "[s4]", "-map", "[s8]", "-map", "0:1"),
-        *("-f", "hls", "-ac", "2", "-ar", "48000", "-b:a", "128000"),
+        "[0:0]fps=25:start_time=0[s0];[s0]scale=960:540:flags=lanczos[s1];[s1]setsar=1[s2];[s2]format=yuv420p[s3];"
+        "[s3]setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:field_mode=prog:range=limited[s4];"
+        "[s4]split=2[s5][s6];[s6]scale=640:360:flags=lanczos[s7];[s7]setsar=1[s8];"
+        "[0:1]aresample=async=1:first_pts=0[s9];[s9]aformat=sample_fmts=fltp:sample_rates=48000[s10];"
+        "[s10]aformat=channel_layouts=stereo[s11]",
+        *("-map", "[s5]", "-map", "[s8]", "-map", "[s11]"),
+        *("-f", "hls", "-avoid_negative_ts", "disabled", "-b:a", "128000"),
         *("-bufsize:v:0", "3200000", "-bufsize:v:1", "1600000", "-c:a", "aac", "-c:v", "libx264"),
-        *("-crf:v:0", "23", "-crf:v:1", "24", "-filter:a", "aresample=async=1:first_pts=0"),
+        *("-crf:v:0", "23", "-crf:v:1", "24"),
         *("-flags:v", "+cgop", "-fps_mode", "cfr", "-g", "50", "-hls_flags", "independent_segments+temp_file"),
-        *("-hls_fmp4_init_filename", "init.mp4", "-hls_init_time", "2", "-hls_playlist_type", "event"),
-        *("-hls_segment_filename", "out/hls/%v/%05d.m4s", "-hls_segment_type", "fmp4", "-hls_time", "4"),
+        *("-hls_fmp4_init_filename", "init.mp4", "-hls_playlist_type", "event"),
+        *("-hls_segment_filename", "out/hls/%v/%05d.m4s", "-hls_segment_options", "movflags=+cmaf"),
+        *("-hls_segment_type", "fmp4", "-hls_time", "2"),
         *("-keyint_min", "50", "-map_chapters", "-1", "-map_metadata", "-1"),
-        *("-maxrate:v:0", "1600000", "-maxrate:v:1", "800000", "-pix_fmt", "yuv420p", "-preset", "veryfast"),
-        *("-profile:v", "high", "-sc_threshold", "0", "-var_stream_map"),
+        *("-maxrate:v:0", "1600000", "-maxrate:v:1", "800000", "-pix_fmt", "yuv420p", "-preset:v", "veryfast"),
+        *("-profile:v", "high", "-sc_threshold:v", "0", "-var_stream_map"),
         "v:0,agroup:audio,name:540p v:1,agroup:audio,name:360p a:0,agroup:audio,name:audio",
         "out/hls/%v/index.m3u8",
     ]
@@ -59,13 +63,14 @@ def test_no_demuxer_that_opens_further_files_is_allowed() -> None:
 def test_fields_are_separated_before_anything_else() -> None:
     source = replace(SMALL, video=replace(SMALL.video, scan="interlaced_bff"))
     graph = plan_encode(source, NEWS, max_pixels=1).arguments
-    assert "[0:0]bwdif=mode=send_frame:parity=bff[s0];[s0]fps=25" in graph[graph.index("-filter_complex") + 1]
+    filters = graph[graph.index("-filter_complex") + 1]
+    assert "[0:0]bwdif=mode=send_frame:parity=bff[s0];[s0]fps=25:start_time=0[s1]" in filters
 
 
 def test_a_clip_without_sound_has_no_audio_options() -> None:
     plan = plan_encode(replace(SMALL, audio=()), NEWS, max_pixels=1)
     assert not plan.has_audio
-    assert not {"-c:a", "-b:a", "-filter:a", "-ac", "-ar"} & set(plan.arguments)
+    assert not {"-c:a", "-b:a"} & set(plan.arguments)
     assert "v:0,name:540p v:1,name:360p" in plan.arguments
 
 
@@ -73,7 +78,7 @@ def test_key_frames_stand_at_whole_frames_for_broken_rates_too() -> None:
     source = replace(SMALL, video=replace(SMALL.video, frame_rate=Fraction(30000, 1001)))
     arguments = plan_encode(source, NEWS, max_pixels=1).arguments
     assert arguments[arguments.index("-g") + 1] == "60"
-    assert "[0:0]fps=30000/1001[s0]" in arguments[arguments.index("-filter_complex") + 1]
+    assert "[0:0]fps=30000/1001:start_time=0[s0]" in arguments[arguments.index("-filter_complex") + 1]
 
 
 def test_the_progressive_file_copies_the_tallest_rung_up_to_the_ladders_choice() -> None:

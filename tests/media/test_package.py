@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 
 import pytest
@@ -9,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.errors import SourceRejected, TemporarilyUnavailable
-from tasks.media import package, quality, storyboard
+from tasks.media import boxes, iframes, package, quality, storyboard
+from tasks.media.boxes import Fragment
+from tasks.media.codecs import codec_string
 from tasks.media.encode import plan_encode
 from tasks.media.ladder import PlannedRung
 from tasks.media.progress import Progress, ProgressReader
@@ -29,6 +32,23 @@ PLAYLIST = """#EXTM3U
 00002.m4s
 #EXT-X-ENDLIST
 """
+
+
+def box(kind: str, *contents: bytes) -> bytes:
+    """A box of ISO/IEC 14496-12."""
+    body = b"".join(contents)
+    return struct.pack(">I4s", 8 + len(body), kind.encode()) + body
+
+
+def init_section(entry: str, name: str, record: bytes, *, edits: tuple[tuple[int, int], ...] = ()) -> bytes:
+    """An initialization section of 12 800 ticks a second, in a movie of 1000; edits are duration and media time."""
+    described = box("stsd", bytes(8), box(entry, bytes(78), box(name, record)))
+    media = box("mdia", box("mdhd", struct.pack(">12xII4x", 12_800, 0)), box("minf", box("stbl", described)))
+    entries = b"".join(struct.pack(">IiI", duration, time, 0x10000) for duration, time in edits)
+    listed = box("edts", box("elst", struct.pack(">II", 0, len(edits)), entries)) if edits else b""
+    return box("ftyp", b"iso6") + box("moov", box("mvhd", struct.pack(">12xI", 1000)), box("trak", listed, media))
+
+
 RUNG = PlannedRung(name="720p", width=1280, height=720, frame_rate=Fraction(25), crf=23, max_bitrate_bps=2_800_000)
 LOW = RUNG.model_copy(update={"name": "360p", "width": 640, "height": 360})
 
@@ -48,10 +68,26 @@ def test_the_peak_rate_passes_over_a_last_segment_of_one_frame() -> None:
     assert track.average_bps == 1_582_090
 
 
-def test_the_codec_string_comes_from_the_stream_itself() -> None:
-    assert package.avc_codecs(b"....avcC\x01\x64\x00\x1f\xff") == "avc1.64001f"
-    with pytest.raises(TemporarilyUnavailable):
-        package.avc_codecs(b"no box")
+@pytest.mark.parametrize(
+    ("entry", "name", "record", "codecs"),
+    [
+        ("avc1", "avcC", "0164001fff", "avc1.64001f"),
+        ("hvc1", "hvcC", "010160000000900000000000" + "5d", "hvc1.1.6.L93.90"),
+        ("hvc1", "hvcC", "01622000000000b00000000000"[:24] + "99", "hvc1.A2.4.H153.0.B0"),
+        ("av01", "av1C", "81040c00", "av01.0.04M.08"),
+        ("av01", "av1C", "812dcc00", "av01.1.13H.10"),
+    ],
+)
+def test_the_codec_string_comes_from_the_stream_itself(entry: str, name: str, record: str, codecs: str) -> None:
+    header = boxes.read_header(init_section(entry, name, bytes.fromhex(record)))
+    assert codec_string(header) == codecs
+
+
+def test_a_stream_without_its_configuration_is_a_damaged_file() -> None:
+    with pytest.raises(TemporarilyUnavailable, match="damaged"):
+        codec_string(boxes.read_header(init_section("avc1", "free", b"")))
+    with pytest.raises(TemporarilyUnavailable, match="damaged"):
+        boxes.read_header(b"no box at all")
 
 
 def test_the_multivariant_playlist_names_all_with_exact_attributes() -> None:
@@ -75,9 +111,60 @@ def test_without_sound_no_group_is_named() -> None:
     assert 'CODECS="avc1.64001f"\n' in text
 
 
+@pytest.mark.parametrize(
+    ("edits", "offset"),
+    [((), 0), (((0, 1024),), -1024), (((80, -1), (0, 1024)), 0), (((80, -1), (0, 0)), 1024)],
+)
+def test_the_edit_list_tells_when_a_tracks_first_frame_is_shown(
+    edits: tuple[tuple[int, int], ...], offset: int
+) -> None:
+    assert boxes.read_header(init_section("avc1", "avcC", bytes(8), edits=edits)).edit_offset == offset
+
+
+FRAGMENT = Fragment(
+    decode_time=0, start=0, duration=51_200, samples=100, offset=76, size_bytes=40_000, begins_with_key_frame=True
+)
+
+
+def test_rfc_8216_4_3_3_6_each_entry_of_an_i_frame_playlist_is_a_range_with_one_key_frame() -> None:
+    playlist = package.read_media_playlist(PLAYLIST)
+    assert iframes.iframe_playlist(playlist, [FRAGMENT] * 3) == (
+        "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:4\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:VOD\n"
+        '#EXT-X-I-FRAMES-ONLY\n#EXT-X-MAP:URI="init_0.mp4"\n'
+        "#EXTINF:4.000000,\n#EXT-X-BYTERANGE:40000@76\n00000.m4s\n"
+        "#EXTINF:4.000000,\n#EXT-X-BYTERANGE:40000@76\n00001.m4s\n"
+        "#EXTINF:0.040000,\n#EXT-X-BYTERANGE:40000@76\n00002.m4s\n#EXT-X-ENDLIST\n"
+    )
+    with pytest.raises(TemporarilyUnavailable):
+        iframes.iframe_playlist(playlist, [FRAGMENT.evolve(begins_with_key_frame=False)] * 3)
+
+
+def test_rfc_8216_4_3_4_3_i_frame_streams_are_named_without_sound_at_their_own_rate() -> None:
+    video = package.Track(peak_bps=2_000_000, average_bps=1_500_000, codecs="avc1.64001f")
+    sound = package.Track(peak_bps=130_000, average_bps=128_000, codecs="mp4a.40.2")
+    track = iframes.iframe_track(package.read_media_playlist(PLAYLIST), [FRAGMENT] * 3, video.codecs)
+    text = package.multivariant_playlist([(RUNG, video)], sound, iframes=[(RUNG, track)])
+    assert text.splitlines()[-1] == (
+        "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=119403,AVERAGE-BANDWIDTH=119403,RESOLUTION=1280x720,"
+        'CODECS="avc1.64001f",URI="720p/iframes.m3u8"'
+    )
+
+
+def test_a_player_starts_with_a_middle_rendition_of_h264_which_all_can_play() -> None:
+    track = package.Track(peak_bps=2, average_bps=1, codecs="x")
+    hevc = RUNG.model_copy(update={"name": "720p-hevc", "codec": "hevc"})
+    text = package.multivariant_playlist([(hevc, track), (RUNG, track)], None)
+    assert [line for line in text.splitlines() if not line.startswith("#")] == [
+        "720p/index.m3u8",
+        "720p-hevc/index.m3u8",
+    ]
+
+
 def test_a_growing_clip_is_played_from_its_beginning_at_the_ladders_caps() -> None:
     plan = plan_encode(SMALL, NEWS, max_pixels=1)
-    text = package.growing_playlist(plan, {rung.name: b"avcC\x01\x64\x00\x1f" for rung in plan.rungs})
+    text = package.growing_playlist(
+        plan, {rung.name: init_section("avc1", "avcC", bytes.fromhex("0164001f")) for rung in plan.rungs}
+    )
     assert text.startswith("#EXTM3U\n#EXT-X-START:TIME-OFFSET=0,PRECISE=YES\n")
     assert ":BANDWIDTH=1920000,AVERAGE-BANDWIDTH=1760000,RESOLUTION=960x540" in text
 

@@ -60,25 +60,6 @@ def test_the_shown_size_is_upright_with_square_pixels(stream: dict[str, Any], sh
 
 
 @pytest.mark.parametrize(
-    ("average", "nominal", "rate"),
-    [
-        ("25/1", "25/1", Fraction(25)),
-        ("30000/1001", "30000/1001", Fraction(30000, 1001)),
-        ("12600/1703", "600/1", Fraction(12600, 1703).limit_denominator(1001)),
-        ("0/0", "50/1", Fraction(50)),
-        ("0/0", "0/0", Fraction(25)),
-        ("90000/1", "25/1", Fraction(25)),
-        ("547500/19019", "30000/1001", Fraction(547500, 19019).limit_denominator(1001)),
-        ("2490/100", "25/1", Fraction(25)),
-    ],
-)
-def test_the_frame_rate_is_the_average_or_the_standard_rate_beside_it(
-    average: str, nominal: str, rate: Fraction
-) -> None:
-    assert video_of(avg_frame_rate=average, r_frame_rate=nominal).frame_rate == rate
-
-
-@pytest.mark.parametrize(
     ("order", "scan"),
     [
         ("tt", "interlaced_tff"),
@@ -91,6 +72,72 @@ def test_the_frame_rate_is_the_average_or_the_standard_rate_beside_it(
 )
 def test_the_field_order_decides_the_scan(order: str, scan: str) -> None:
     assert video_of(field_order=order).scan == scan
+
+
+def test_dv_is_interlaced_unless_it_says_otherwise() -> None:
+    silent = video_of(codec_name="dvvideo", height=576, width=720)
+    assert (silent.scan, silent.scan_is_told) == ("interlaced_bff", False)
+    assert video_of(codec_name="dvvideo", field_order="progressive").scan == "progressive"
+
+
+@pytest.mark.parametrize(
+    ("average", "nominal", "rate", "sure"),
+    [
+        ("25/1", "25/1", Fraction(25), True),
+        ("25/2", "25/1", Fraction(25, 2), False),
+        ("0/0", "0/0", Fraction(25), False),
+    ],
+)
+def test_the_frame_rate_is_sure_where_the_container_agrees_with_itself(
+    average: str, nominal: str, rate: Fraction, sure: bool
+) -> None:
+    video = video_of(avg_frame_rate=average, r_frame_rate=nominal)
+    assert (video.frame_rate, video.rate_is_sure) == (rate, sure)
+
+
+def test_what_the_container_crops_does_not_count() -> None:
+    # A clean aperture as QuickTime writes it of DV: 703 of 720 columns are 4:3.
+    crop = {"side_data_type": "Frame Cropping", "crop_top": 0, "crop_bottom": 0, "crop_left": 8, "crop_right": 9}
+    video = video_of(width=720, height=576, sample_aspect_ratio="59:54", side_data_list=[crop])
+    assert (video.width, video.height, video.coded_width) == (768, 576, 720)
+    absurd = crop | {"crop_left": 9999}
+    assert video_of(side_data_list=[absurd]).width == 1920
+
+
+def test_blanking_lines_are_cut_off_imx_only() -> None:
+    imx = video_of(codec_name="mpeg2video", width=720, height=608, sample_aspect_ratio="152:135")
+    assert (imx.width, imx.height, imx.blanking_lines) == (768, 576, 32)
+    assert video_of(width=720, height=608).blanking_lines == 0
+
+
+def picture(index: int, **stream: Any) -> dict[str, Any]:
+    return {"index": index, "codec_type": "video", "codec_name": "h264", "width": 640, "height": 360} | stream
+
+
+@pytest.mark.parametrize(
+    ("streams", "chosen"),
+    [
+        ([picture(0), picture(1, width=1280, height=720)], 1),
+        ([picture(0), picture(1)], 0),
+        ([picture(0, disposition={"default": 1}), picture(1, width=1280, height=720)], 0),
+        ([picture(0, width=3000, height=3000, disposition={"attached_pic": 1, "default": 1}), picture(1)], 1),
+        ([picture(0, width=3000, height=3000, disposition={"timed_thumbnails": 1}), picture(1)], 1),
+        ([picture(0, width=0), picture(1)], 1),
+    ],
+)
+def test_of_several_pictures_the_default_or_largest_real_one_is_taken(
+    streams: list[dict[str, Any]], chosen: int
+) -> None:
+    video = read_source({"format": {"format_name": "mpegts"}, "streams": streams}, LIMITS).video
+    assert video.index == chosen
+
+
+def test_the_streams_of_the_pictures_programme_are_its_companions() -> None:
+    programmes = [{"streams": [{"index": 0}, {"index": 2}]}, {"streams": [{"index": 1}, {"index": 3}]}]
+    streams = [picture(0), picture(1, width=1280, height=720)]
+    answer = {"format": {"format_name": "mpegts"}, "streams": streams, "programs": programmes}
+    assert read_source(answer, LIMITS).video.companions == {1, 3}
+    assert read_source(probe(), LIMITS).video.companions == frozenset()
 
 
 def test_a_cover_picture_is_not_the_video() -> None:
@@ -138,7 +185,8 @@ def test_tracks_without_a_codec_or_channels_are_no_sound() -> None:
 
 FIELDS = st.sampled_from(
     "streams format index codec_type codec_name width height duration format_name avg_frame_rate "
-    "sample_aspect_ratio side_data_list rotation tags disposition attached_pic channels".split()
+    "sample_aspect_ratio side_data_list rotation tags disposition attached_pic channels "
+    "programs pix_fmt max_content crop_top".split()
 )
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),

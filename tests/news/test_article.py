@@ -403,7 +403,8 @@ class TestAnyText:
             try:
                 parse_article(before + piece * (1_000_000 // len(piece)), zone=HANOI)
             except SourceRejected as rejected:
-                assert rejected.code == "article_empty"  # noqa: PT017 # a few pieces hold no letter at all
+                # A few pieces hold no letter at all; one refers to a clip thousands of times.
+                assert rejected.code in {"article_empty", "article_too_long"}  # noqa: PT017
 
     @pytest.mark.parametrize("line", ["Video: a1.mp4", "Video: a1.mp4" + ", a1.mp4" * 9])
     def test_more_than_five_hundred_references_are_rejected(self, line: str) -> None:

@@ -23,7 +23,7 @@ from tests.servers import S3Server
 from workers.client import Client, connect
 from workers.commands.status import command
 from workers.explain import explain_clip, what_next
-from workers.overview import NoSuchClip, Queues, find_clip, gather
+from workers.overview import NoSuchClip, Queues, find, gather
 
 NO_QUEUES = Queues(depths=dict.fromkeys(ALL_QUEUES, 0))
 
@@ -145,22 +145,22 @@ def test_json_is_all_there_is_on_stdout(status: Callable[..., Result], client: C
 
 @pytest.mark.parametrize("asked", ["120320_OHAI1", "120320_OHAI1.mp4", "120320_ohai1", "120320_ohai1.MP4"])
 def test_a_clip_is_found_by_name_and_file_name(client: Client, asked: str) -> None:
-    found = find_clip(client, asked)
+    found = find(client, asked)
     assert isinstance(found, ClipRecord)
     assert found.name == "120320_OHAI1"
 
 
 def test_decomposed_letters_find_the_clip_too(client: Client) -> None:
-    found = find_clip(client, "Đe\u0302 đie\u0302\u0300u 2.mp4")
+    found = find(client, "Đe\u0302 đie\u0302\u0300u 2.mp4")
     assert isinstance(found, ClipRecord)
     assert found.state is ClipState.FAILED
 
 
 def test_a_clip_that_is_not_there_brings_similar_names(client: Client) -> None:
     with pytest.raises(NoSuchClip, match="Did you mean 120320_OHAI1"):
-        find_clip(client, "120320_OHAY1.mp4")
+        find(client, "120320_OHAY1.mp4")
     with pytest.raises(NoSuchClip, match=r"There is no clip zzz\.$"):
-        find_clip(client, "zzz")
+        find(client, "zzz")
 
 
 def test_a_failed_clip_is_explained_to_its_end(status: Callable[..., Result]) -> None:

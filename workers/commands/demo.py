@@ -79,7 +79,9 @@ def command(once: bool, clips_dir: Path | None, article_file: Path | None, data_
                 clips = own_clips or _demo_clips(client, data_dir, out)
                 is_whole = _run(client, article, clips, out)
                 _say("", *address_lines(stack.env, keys.stem(article.key), data_dir), out=out)
-                if not once:
+                if once:
+                    out.print("\nThey answer while newsreel runs: newsreel demo (without --once), or newsreel up.")
+                else:
                     out.print("\nAll of it stays up until Ctrl-C.")
                     stack.wait()
         except KeyboardInterrupt:

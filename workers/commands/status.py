@@ -13,11 +13,12 @@ from rich.text import Text
 
 from tasks.adapters.clock import utc_now
 from tasks.adapters.object_store import ObjectInfo
+from tasks.records.article_record import ArticleRecord
 from tasks.records.clip_record import ClipRecord
 from workers.client import Client, connect
-from workers.explain import explain_clip, explain_upload
+from workers.explain import explain_article, explain_clip, explain_upload
 from workers.follow import of_article, of_clip
-from workers.overview import Overview, Queues, find_clip, gather, queue_depths
+from workers.overview import Overview, Queues, find, gather, queue_depths
 from workers.terminal import between, console
 
 
@@ -32,7 +33,7 @@ from workers.terminal import between, console
     help="Where `newsreel up` keeps its data.  [default: .newsreel, or what the environment names]",
 )
 def command(clip: str | None, is_json: bool, data_dir: Path | None) -> None:
-    """Show all clips, articles and queues; with CLIP (a name, or its file's name) that clip in plain words.
+    """Show all clips, articles and queues; with CLIP (a name, or its file's name) that clip, or article.
 
     Exit codes: 0 shown, 1 no such clip or nothing answers.
     """
@@ -40,15 +41,17 @@ def command(clip: str | None, is_json: bool, data_dir: Path | None) -> None:
     if clip is None:
         _show_all(gather(client), is_json=is_json)
     else:
-        _show_clip(client, find_clip(client, clip), is_json=is_json)
+        _show_one(client, find(client, clip), is_json=is_json)
 
 
-def _show_clip(client: Client, found: ClipRecord | ObjectInfo, *, is_json: bool) -> None:
+def _show_one(client: Client, found: ClipRecord | ObjectInfo | ArticleRecord, *, is_json: bool) -> None:
     if is_json:
-        click.echo(found.to_json() if isinstance(found, ClipRecord) else _json(_upload_facts(found)))
+        click.echo(_json(_upload_facts(found)) if isinstance(found, ObjectInfo) else found.to_json())
         return
     if isinstance(found, ClipRecord):
         lines = explain_clip(found, queues=queue_depths(client), settings=client.settings, now=utc_now())
+    elif isinstance(found, ArticleRecord):
+        lines = explain_article(found, now=utc_now())
     else:
         lines = explain_upload(found, settings=client.settings, now=utc_now())
     out = console()

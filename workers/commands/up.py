@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,6 +45,7 @@ def command(data_dir: Path) -> None:
             with stack.running() as running:
                 _show(running)
                 running.wait()
+            click.echo(f"newsreel has ended; its data stay in {data_dir}.", err=True)
         except StackStopped as reason:
             click.echo(str(reason), err=True)
 
@@ -71,6 +73,8 @@ def _stopped_by_signals(stack: LocalStack) -> Iterator[None]:
         nonlocal seen
         seen += 1
         if seen == 1:
+            # Not click.echo: a signal handler may interrupt a write to the same stream.
+            os.write(2, b"newsreel is stopping; another Ctrl-C ends it at once.\n")
             stack.stop()
         else:
             stack.kill()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -65,12 +67,17 @@ def address_lines(env: Mapping[str, str], article_id: str, data_dir: Path) -> It
     login = f"user {env['NEWSREEL_FLOWER_USER']}, password {env['NEWSREEL_FLOWER_PASSWORD']}"
     yield f"  Flower       {env['NEWSREEL_FLOWER_URL']} ({login})"
     yield f"  S3 endpoint  {env['NEWSREEL_S3_ENDPOINT_URL']}"
-    yield "  Upload with  newsreel put CLIP.mp4 --wait" + (
-        f" --data {data_dir}" if str(data_dir) != ".newsreel" else ""
+    yield f"  Upload with  {_command()} put CLIP.mp4 --wait" + (
+        f" --data {shlex.quote(str(data_dir))}" if str(data_dir) != ".newsreel" else ""
     )
-    yield f"  or with      set -a; . {data_dir}/newsreel.env; set +a"
+    yield f"  or with      set -a; . {shlex.quote(str(data_dir / 'newsreel.env'))}; set +a"
     bucket = env["NEWSREEL_INCOMING_BUCKET"]
     yield f'               aws --endpoint-url "$NEWSREEL_S3_ENDPOINT_URL" s3 cp CLIP.mp4 s3://{bucket}/clips/'
+
+
+def _command() -> str:
+    # As this very process was started, since the virtual environment need not be on the PATH.
+    return shlex.quote(sys.argv[0]) if Path(sys.argv[0]).name == "newsreel" else "newsreel"
 
 
 def _picture(record: ClipRecord) -> str:

@@ -1,0 +1,102 @@
+"""Faults of the picture that an editor should know of: black and frozen stretches, bars; seen in the smallest rung.
+
+There everything is seen that a viewer gets, at a hundredth of what decoding the source costs.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import ffmpeg
+
+from tasks.media.encode import HLS, MEDIA_PLAYLIST, OUTPUT
+from tasks.media.ladder import PlannedRung
+from tasks.records.base import Notice
+
+STRETCHES_FILE: Final = "stretches.txt"
+BARS_FILE: Final = "bars.txt"
+_BLACK_S: Final = 2.0
+_FROZEN_S: Final = 5.0
+# A re-encoded still breathes a little from one key frame to the next.
+_FROZEN_NOISE: Final = 0.003
+_BAR: Final = 0.04
+_LEAST_PICTURE: Final = 0.25
+_TOLD: Final = 3
+_VALUE: Final = re.compile(r"^lavfi\.(?:freezedetect\.|cropdetect\.)?(\w+)=(-?[\d.]+)$", re.MULTILINE)
+
+
+def plan_look(rung: PlannedRung) -> tuple[str, ...]:
+    """Arguments of a run over a finished rendition that writes what it finds into the two files above."""
+    # Frames that no other needs are skipped; what is left is close enough in time.
+    picture = ffmpeg.input(f"{OUTPUT}/{HLS}/{rung.name}/{MEDIA_PLAYLIST}", skip_frame="noref")["v"].split()
+    stretches = picture[0].filter("blackdetect", d=f"{_BLACK_S:g}", pix_th="0.08")
+    stretches = stretches.filter("freezedetect", n=f"{_FROZEN_NOISE:g}", d=f"{_FROZEN_S:g}")
+    stretches = stretches.filter("metadata", "print", file=STRETCHES_FILE)
+    bars = picture[1].filter("fps", "2").filter("cropdetect", limit=24, round=2, skip=0, reset=0)
+    bars = bars.filter("metadata", "print", file=BARS_FILE)
+    output = ffmpeg.output(stretches, bars, "-", f="null")
+    return ("-nostdin", "-hide_banner", "-loglevel", "error", *output.get_args())
+
+
+def judge(stretches: str, bars: str, rung: PlannedRung, duration_s: float) -> tuple[Notice, ...]:
+    """The notices for what `plan_look`'s run wrote: ``black_stretch``, ``frozen_stretch``, letter- and pillar-box."""
+    values = _VALUE.findall(stretches)
+    black = _pairs(values, "black_start", "black_end", duration_s)
+    frozen = [
+        (start, end)
+        for start, end in _pairs(values, "freeze_start", "freeze_end", duration_s)
+        if not any(start < dark_end and dark_start < end for dark_start, dark_end in black)
+    ]
+    notices = []
+    if black:
+        notices.append(Notice(code="black_stretch", message=f"The picture is black {_told(black)}."))
+    if frozen:
+        notices.append(Notice(code="frozen_stretch", message=f"The picture stands still {_told(frozen)}."))
+    return (*notices, *_bars(bars, rung))
+
+
+def _bars(printed: str, rung: PlannedRung) -> tuple[Notice, ...]:
+    # The outermost edges of all frames so far stand at the last one.
+    last = {key: float(value) for key, value in _VALUE.findall(printed)}
+    if not {"x1", "x2", "y1", "y2"} <= last.keys():
+        return ()
+    left, right = last["x1"] / rung.width, 1 - (last["x2"] + 1) / rung.width
+    above, below = last["y1"] / rung.height, 1 - (last["y2"] + 1) / rung.height
+    if left + right > 1 - _LEAST_PICTURE or above + below > 1 - _LEAST_PICTURE:
+        return ()  # a point of light in the dark, no picture with bars
+    notices = []
+    if min(above, below) >= _BAR:
+        share = f"{above + below:.0%}".replace("%", " %")
+        message = f"Black bars above and below take {share} of the picture's height."
+        notices.append(Notice(code="letterboxed", message=message))
+    if min(left, right) >= _BAR:
+        share = f"{left + right:.0%}".replace("%", " %")
+        message = f"Black bars at the sides take {share} of the picture's width."
+        notices.append(Notice(code="pillarboxed", message=message))
+    return tuple(notices)
+
+
+def _pairs(values: list[tuple[str, str]], first: str, last: str, duration_s: float) -> list[tuple[float, float]]:
+    pairs: list[tuple[float, float]] = []
+    start_s: float | None = None
+    for key, value in values:
+        if key == first:
+            start_s = float(value)
+        elif key == last and start_s is not None:
+            pairs.append((start_s, float(value)))
+            start_s = None
+    if start_s is not None and start_s < duration_s:
+        pairs.append((start_s, duration_s))
+    return pairs
+
+
+def _told(stretches: list[tuple[float, float]]) -> str:
+    words = [f"from {_clock(start)} to {_clock(end)}" for start, end in stretches[:_TOLD]]
+    more = len(stretches) - _TOLD
+    return ", ".join(words) + (f", and {more} more times" if more > 1 else ", and once more" if more == 1 else "")
+
+
+def _clock(time_s: float) -> str:
+    minutes, seconds = divmod(round(time_s), 60)
+    return f"{minutes}:{seconds:02d}"

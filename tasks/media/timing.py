@@ -1,0 +1,92 @@
+"""Timing: the constant frame rate to encode at, by the container's claims and, where they differ, the packets' times.
+
+A source of constant rate keeps its own: no frame is dropped or doubled. One of varying rate (phones, screen
+captures, thermal cameras) gets a standard rate at which no frame stands more than half a frame from its own time.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from fractions import Fraction
+from statistics import fmean, median_low
+from typing import Final
+
+STANDARD_RATES: Final = tuple(
+    Fraction(rate)
+    for rate in (
+        *("10", "12", "12.5", "15", "20", "24000/1001", "24", "25", "30000/1001", "30", "48", "50"),
+        *("60000/1001", "60", "90", "100", "120000/1001", "120", "240"),
+    )
+)
+_VARYING_RATES: Final = tuple(Fraction(rate) for rate in (25, 30, 50, 60))
+_FALLBACK: Final = Fraction(25)
+_SLOWEST: Final = 1
+_FASTEST: Final = 240
+# Two readings of one rate: NTSC's 1000/1001 is a difference of 0.1 %, a rounded duration one of less.
+_SAME: Final = Fraction(5, 10_000)
+_NEAR: Final = Fraction(1, 100)
+# Interlaced pictures come at 25 or 30 a second; a claim of about twice that counted fields.
+_MOST_INTERLACED: Final = 40
+_STEADY_SHARE: Final = 0.6
+# A clock of milliseconds, as Matroska and FLV have it, moves a frame by as much.
+_CLOCK_S: Final = 0.0011
+_JITTER: Final = 0.05
+_NO_TIME_S: Final = 0.0005
+
+
+def claimed_rate(average: Fraction | None, nominal: Fraction | None, *, interlaced: bool) -> tuple[Fraction, bool]:
+    """The rate of a stream by its container's average and nominal rate (None: absent), and whether that is sure.
+
+    It is sure where both say the same, or the nominal one is a standard rate that the average comes within 1 % of.
+    """
+    average, nominal = _believable(average), _believable(nominal)
+    if average and nominal:
+        if abs(average - nominal) <= nominal * _NEAR and nominal in STANDARD_RATES:
+            return _frames(nominal, interlaced=interlaced), True
+        if abs(average - nominal) <= nominal * _SAME:
+            return _frames(_snapped(average, _SAME), interlaced=interlaced), True
+    rate = average or nominal
+    if rate is None:
+        return _FALLBACK, False
+    return _frames(_snapped(rate, _NEAR), interlaced=interlaced), False
+
+
+def measured_rate(times_s: Sequence[float], claimed: Fraction, nominal: Fraction | None) -> Fraction:
+    """The rate by the packets' presentation times, in seconds and any order; ``claimed`` where there are too few.
+
+    Where most frames follow each other at one distance that distance decides, however many were left out.
+    """
+    times = sorted(set(times_s))
+    gaps = [later - earlier for earlier, later in itertools.pairwise(times) if later - earlier > _NO_TIME_S]
+    nominal = _believable(nominal)
+    if not gaps:
+        return nominal if nominal in STANDARD_RATES else claimed
+    usual_s = median_low(gaps)
+    # Single steps; a frame left out makes a double one.
+    steps = [gap for gap in gaps if abs(gap - usual_s) <= max(_JITTER * usual_s, _CLOCK_S)]
+    rate = Fraction(1 / fmean(steps)).limit_denominator(1001)
+    if nominal in STANDARD_RATES and abs(rate - nominal) <= nominal * _NEAR:
+        rate = nominal
+    if len(steps) >= _STEADY_SHARE * len(gaps) and _SLOWEST <= rate <= _FASTEST:
+        return _snapped(rate, _NEAR)
+    return next((standard for standard in _VARYING_RATES if standard >= rate * (1 - _NEAR)), _VARYING_RATES[-1])
+
+
+def divided_rate(rate: Fraction, most: float) -> Fraction:
+    """The rate, or its largest whole fraction that is at most 1 % above ``most``: every n-th frame is shown."""
+    # A little more than asked for is better than the half of it.
+    return next(rate / n for n in itertools.count(1) if rate / n <= most * (1 + _NEAR))
+
+
+def _believable(rate: Fraction | None) -> Fraction | None:
+    return rate if rate is not None and _SLOWEST <= rate <= _FASTEST else None
+
+
+def _snapped(rate: Fraction, tolerance: Fraction) -> Fraction:
+    nearest = min(STANDARD_RATES, key=lambda standard: abs(standard - rate))
+    return nearest if abs(nearest - rate) <= rate * tolerance else rate.limit_denominator(1001)
+
+
+def _frames(rate: Fraction, *, interlaced: bool) -> Fraction:
+    return rate / 2 if interlaced and rate > _MOST_INTERLACED else rate

@@ -1,0 +1,144 @@
+"""Which paragraph a reference belongs to after an edit: where its line stands, unless that can't be what is meant.
+
+A reference is an annotation of a paragraph, whose words it quotes (W3C Web Annotation, TextQuoteSelector). The line's
+place in the file is the editor's word and decides, but in two cases:
+
+- the paragraph was moved and its line forgotten: the clip stays with the words that it was put under;
+- the paragraph was taken out and its line forgotten, so that it now stands under one that has its own matter: the
+  reference is orphaned until an editor moves the line or takes it out.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from tasks.news.article import ParsedParagraph, ParsedReference
+from tasks.news.identity import containment, similarity
+from tasks.records import keys
+from tasks.records.article_record import ArticleRecord, Reference, ReferenceState, TextQuoteSelector
+
+_CONTEXT: Final = 32
+# A paragraph that went into another has most of its words there.
+_MERGED: Final = 0.8
+_LEFT_BEHIND: Final = 0.7
+_REWRITTEN: Final = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Anchor:
+    """The index of the paragraph that a reference belongs to (None: before the first, or ``is_orphaned``).
+
+    ``selector`` quotes it, or the one that is gone; ``stands_under`` is the id of the one its line stands under.
+    """
+
+    paragraph: int | None
+    stands_under: str | None
+    confidence: float = 1.0
+    is_orphaned: bool = False
+    selector: TextQuoteSelector | None = None
+
+
+def anchor(
+    references: Sequence[ParsedReference],
+    paragraphs: Sequence[ParsedParagraph],
+    ids: Sequence[str],
+    previous: ArticleRecord | None,
+) -> tuple[Anchor, ...]:
+    """An anchor for each reference of an article whose previous record, if it has one, is that."""
+    text = _Edit(paragraphs, ids, previous)
+    earlier: dict[str, list[Reference]] = defaultdict(list)
+    for each in previous.references if previous else ():
+        earlier[keys.fold(each.name)].append(each)
+    anchors: dict[int, Anchor] = {}
+    places = [None if each.paragraph is None else ids[each.paragraph] for each in references]
+    # Those that stand where they stood are settled first, so that a second mention takes no other's place.
+    for is_second_round in (False, True):
+        for index, reference in enumerate(references):
+            candidates = earlier[keys.fold(reference.name)]
+            same = next((each for each in candidates if _stood_under(each) == places[index]), None)
+            if index in anchors or (same is None and not is_second_round):
+                continue
+            known = same or next(iter(candidates), None)
+            if known:
+                candidates.remove(known)
+            anchors[index] = text.place(reference, known)
+    return tuple(anchors[index] for index in range(len(references)))
+
+
+def _stood_under(reference: Reference) -> str | None:
+    return reference.paragraph if reference.stands_under is None else reference.stands_under
+
+
+class _Edit:
+    """The paragraphs as they were and as they are."""
+
+    def __init__(
+        self, paragraphs: Sequence[ParsedParagraph], ids: Sequence[str], previous: ArticleRecord | None
+    ) -> None:
+        self.paragraphs = paragraphs
+        self.ids = ids
+        self.now: Mapping[str, int] = {each: index for index, each in enumerate(ids)}
+        self.old = {each.id: index for index, each in enumerate(previous.paragraphs)} if previous else {}
+        self.texts = {each.id: each.text for each in previous.paragraphs} if previous else {}
+
+    def place(self, reference: ParsedReference, known: Reference | None) -> Anchor:
+        index = reference.paragraph
+        here = None if index is None else self.ids[index]
+        if known is None or reference.is_inline:
+            return self._at(index, here)
+        was_orphaned = known.state is ReferenceState.ORPHANED
+        target, stood = None if was_orphaned else known.paragraph, _stood_under(known)
+        if here == stood and (was_orphaned or target in self.now):
+            # The line stands where it stood: what was decided then still holds.
+            return self._orphan(known, here) if was_orphaned else self._at(self.now[str(target)], here, known)
+        if was_orphaned:
+            return self._orphan(known, here) if stood not in self.now and here in self.old else self._at(index, here)
+        if target is None or target == here:
+            return self._at(index, here, known)
+        if target in self.now:
+            is_left_behind = here in self.old and self._was_moved(target, index)
+            return self._at(self.now[target], here, known, _LEFT_BEHIND) if is_left_behind else self._at(index, here)
+        if here is not None and here not in self.old:
+            return self._at(index, here, confidence=_REWRITTEN)
+        quoted = known.selector.exact if known.selector else self.texts.get(target, "")
+        if index is not None and (kept := containment(quoted, self.paragraphs[index].text)) >= _MERGED:
+            return self._at(index, here, confidence=round(kept, 2))
+        return self._orphan(known, here)
+
+    def _was_moved(self, target: str, index: int | None) -> bool:
+        """The target has changed sides with a neighbour of the line; otherwise it was the line that moved."""
+        after = range(0 if index is None else index + 1, len(self.ids))
+        below = next(
+            (each for each in after if self.ids[each] in self.old and self.paragraphs[each].kind == "body"), None
+        )
+        neighbours = [each for each in (index, below) if each is not None and self.ids[each] in self.old]
+        return any(
+            (self.old[self.ids[each]] < self.old[target]) != (each < self.now[target])
+            for each in neighbours
+            if self.ids[each] != target
+        )
+
+    def _at(
+        self, index: int | None, here: str | None, known: Reference | None = None, confidence: float = 1.0
+    ) -> Anchor:
+        selector = None if index is None else self._selector(index)
+        if known and known.selector and selector:
+            # Once edited, a link does not become certain again by being looked at: the lower of the two counts.
+            if known.selector.exact == selector.exact:
+                confidence = min(confidence, known.confidence)
+            else:
+                confidence *= round(similarity(known.selector.exact, selector.exact), 2)
+        return Anchor(paragraph=index, stands_under=here, confidence=round(confidence, 2), selector=selector)
+
+    def _orphan(self, known: Reference, here: str | None) -> Anchor:
+        text = self.texts.get(known.paragraph or "", "")
+        selector = known.selector or TextQuoteSelector(exact=text)
+        return Anchor(paragraph=None, stands_under=here, confidence=0.0, is_orphaned=True, selector=selector)
+
+    def _selector(self, index: int) -> TextQuoteSelector:
+        before = self.paragraphs[index - 1].text if index else ""
+        after = self.paragraphs[index + 1].text if index + 1 < len(self.paragraphs) else ""
+        return TextQuoteSelector(exact=self.paragraphs[index].text, prefix=before[-_CONTEXT:], suffix=after[:_CONTEXT])

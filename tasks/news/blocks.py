@@ -1,0 +1,48 @@
+"""What every format of an article is read into before its parts are told apart: blocks, and the file's own words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["body", "caption", "heading"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """A line or paragraph in reading order: its text without reference markers, and the clips that it names.
+
+    ``kind`` is what the markup says, None where only the words can tell. ``raw`` is the text as it was written.
+    """
+
+    text: str
+    raw: str
+    kind: Kind | None = None
+    clips: tuple[str, ...] = ()
+
+    @property
+    def is_reference(self) -> bool:
+        """It names clips and says nothing else."""
+        return bool(self.clips) and not self.text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metadata:
+    """What a file says of its article beside the text; empty where it says nothing.
+
+    ``published_at`` is as written: an ISO 8601 date or date and time.
+    """
+
+    title: str = ""
+    published_at: str = ""
+    byline: str = ""
+    keywords: tuple[str, ...] = ()
+    summary: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """An article as its format gives it, before the rules of `tasks.news.article` are applied."""
+
+    blocks: tuple[Block, ...]
+    metadata: Metadata = Metadata()

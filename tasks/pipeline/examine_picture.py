@@ -1,0 +1,65 @@
+"""Examine the picture: measure what a source's flags leave open or get wrong, and look at what was made of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from tasks.errors import SourceRejected, TemporarilyUnavailable
+from tasks.media import encode, faults, sampling
+from tasks.media.colour import colour_notice
+from tasks.media.encode import EncodePlan
+from tasks.media.scan import decide_scan, read_fields, scan_notice
+from tasks.media.source import Source
+from tasks.media.timing import measured_rate
+from tasks.pipeline.services import Services
+from tasks.records.base import Notice
+
+log: Final = structlog.get_logger()
+_TIMEOUT_S: Final = 30.0
+
+
+def examine(services: Services, folder: Path, source: Source) -> tuple[Source, tuple[Notice, ...]]:
+    """The source with its frame rate and scan as measured, where measuring is called for, and what is to be told of it.
+
+    Costs a fraction of a second, however long the clip. Where the measurement fails the flags' word stands: the encode
+    that follows says better what is wrong.
+    """
+    video = source.video
+    if not video.rate_is_sure:
+        times_s = services.ffprobe.packet_times_s(folder, encode.SOURCE_FILE, video.index)
+        video = replace(video, frame_rate=measured_rate(times_s, video.frame_rate, video.nominal_rate))
+    if not sampling.may_be_interlaced(video):
+        return replace(source, video=video), colour_notice(video.colour)
+    try:
+        arguments = sampling.plan_fields(source, max_pixels=services.settings.max_pixels)
+        printed = services.ffmpeg.run(folder, arguments, timeout_s=_TIMEOUT_S).stdout
+    except (SourceRejected, TemporarilyUnavailable) as error:
+        log.info("scan not measured", code=error.code, detail=error.detail)
+        return replace(source, video=video), colour_notice(video.colour)
+    decision = decide_scan(video.scan, video.frame_rate, read_fields(printed))
+    # Turned upside down, fields change their order with no fault of the file's.
+    notices = scan_notice(video.scan, decision) if video.scan_is_told and not video.rotation else ()
+    video = replace(video, scan=decision.scan, mixed=decision.mixed, telecined=decision.telecined)
+    return replace(source, video=video), (*notices, *colour_notice(video.colour))
+
+
+def look(services: Services, folder: Path, plan: EncodePlan, encoded_s: float) -> tuple[Notice, ...]:
+    """What is to be told of the finished smallest rendition: black, frozen, bars.
+
+    Raises:
+        TemporarilyUnavailable: ffmpeg could not run, or ran out of something.
+    """
+    rung = plan.rungs[-1]
+    try:
+        services.ffmpeg.run(folder, faults.plan_look(rung), timeout_s=_TIMEOUT_S + encoded_s)
+        stretches = (folder / faults.STRETCHES_FILE).read_text(encoding="utf-8")
+        bars = (folder / faults.BARS_FILE).read_text(encoding="utf-8")
+    except (SourceRejected, OSError) as error:
+        # Whether the rendition is whole is verified elsewhere; this look is a courtesy.
+        log.info("not looked at", reason=str(error))
+        return ()
+    return faults.judge(stretches, bars, rung, encoded_s)

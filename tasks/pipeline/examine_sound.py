@@ -1,0 +1,130 @@
+"""Examine the sound: measure every programme before the encode, then decide which are heard and how loud."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from tasks.errors import SourceRejected
+from tasks.media import loudness
+from tasks.media.language import language_name
+from tasks.media.loudness import Measured
+from tasks.media.sound import Programme, candidates, published
+from tasks.media.source import Source
+from tasks.pipeline.services import Services
+from tasks.records.base import Notice, Value
+from tasks.records.clip_record import Loudness, Sound
+
+# The figures are ffmpeg's last messages, of which 8 KiB are kept; those of one programme take little more than 1 KiB.
+_AT_A_TIME: Final = 6
+
+
+class Heard(Value):
+    """The programmes to publish with their gains, the record's facts of them, and what an editor should know."""
+
+    programmes: tuple[Programme, ...] = ()
+    facts: tuple[Sound, ...] = ()
+    notices: tuple[Notice, ...] = ()
+
+
+class _Take(Value):
+    """A programme that can be decoded; ``measured`` is None where ffmpeg told no figures."""
+
+    programme: Programme
+    measured: Measured | None
+
+    @property
+    def is_silent(self) -> bool:
+        return self.measured is not None and self.measured.is_silent
+
+
+def listen(services: Services, folder: Path, source: Source, *, stop: threading.Event | None = None) -> Heard:
+    """Decode the sound of the downloaded source once, and decide; a source without sound takes no run.
+
+    Tracks that can't be decoded are passed over with a notice, and so are silent ones where others sound.
+
+    Raises:
+        TemporarilyUnavailable: ffmpeg was killed, stalled or overran.
+        process.Stopped: ``stop`` was set.
+    """
+    rung = services.ladder.audio
+    offered = candidates(source)
+    takes: list[_Take] = []
+    for start in range(0, len(offered), _AT_A_TIME):
+        takes += _measure(services, folder, source, offered[start : start + _AT_A_TIME], stop)
+    by_tracks = {take.programme.tracks: take for take in takes}
+    readable = [take.programme for take in takes]
+    sounding = [take.programme for take in takes if not take.is_silent]
+    first, chosen = published(readable, rung.languages), published(sounding or readable, rung.languages)
+    notices = [*_passed_over(source, offered, readable), *_replaced(source, first, chosen)]
+    programmes, facts = [], []
+    for programme in chosen:
+        measured, gain_db = by_tracks[programme.tracks].measured, 0.0
+        if measured is not None:
+            gain_db, missed = loudness.gain_for(measured, rung)
+            found = (*loudness.judge(measured, programme), *missed)
+            name = f"{language_name(programme.language)}: " if len(chosen) > 1 else ""
+            notices += [each.evolve(message=name + each.message) for each in found]
+        programmes.append(programme.evolve(gain_db=gain_db))
+        facts.append(
+            Sound(
+                language=programme.language,
+                tracks=_numbers(source, programme),
+                loudness=measured
+                and Loudness(
+                    integrated_lufs=measured.integrated_lufs,
+                    range_lu=measured.range_lu,
+                    true_peak_dbtp=measured.true_peak_dbtp,
+                    gain_db=gain_db,
+                ),
+            )
+        )
+    return Heard(programmes=tuple(programmes), facts=tuple(facts), notices=tuple(notices))
+
+
+def _measure(
+    services: Services, folder: Path, source: Source, programmes: Sequence[Programme], stop: threading.Event | None
+) -> list[_Take]:
+    arguments = loudness.plan_measure(programmes, services.ladder.audio, max_pixels=services.settings.max_pixels)
+    try:
+        finished = services.ffmpeg.run(
+            folder, arguments, timeout_s=600 + source.duration_s, on_progress=lambda _: None, stop=stop
+        )
+    except SourceRejected:
+        # One track that ffmpeg can't decode ends the whole run: without it the others may do.
+        alone = [] if len(programmes) == 1 else programmes
+        return [take for each in alone for take in _measure(services, folder, source, [each], stop)]
+    figures = loudness.read_measured(finished.stderr_tail)
+    return [_Take(programme=each, measured=figures.get(number)) for number, each in enumerate(programmes)]
+
+
+def _passed_over(source: Source, offered: Sequence[Programme], readable: Sequence[Programme]) -> list[Notice]:
+    known = {each.tracks for each in readable}
+    count = source.unreadable_audio + sum(len(each.tracks) for each in offered if each.tracks not in known)
+    if not count:
+        return []
+    tracks = "A sound track" if count == 1 else f"{count} sound tracks"
+    return [Notice(code="sound_unreadable", message=f"{tracks} of this clip can't be decoded and is left out.")]
+
+
+def _replaced(source: Source, first: Sequence[Programme], chosen: Sequence[Programme]) -> list[Notice]:
+    heard = {each.language: each for each in chosen}
+    notices = []
+    for programme in first:
+        instead = heard.get(programme.language)
+        if instead is not None and instead.tracks == programme.tracks:
+            continue
+        message = f"Sound track {_spelt(source, programme)} is silent"
+        message += f"; {_spelt(source, instead)} is heard instead." if instead else " and left out."
+        notices.append(Notice(code="track_silent", message=message))
+    return notices
+
+
+def _numbers(source: Source, programme: Programme) -> tuple[int, ...]:
+    return tuple(number for number, track in enumerate(source.audio, start=1) if track in programme.tracks)
+
+
+def _spelt(source: Source, programme: Programme) -> str:
+    return "+".join(str(number) for number in _numbers(source, programme))

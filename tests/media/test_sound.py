@@ -1,0 +1,134 @@
+"""Which tracks are heard together, and how they become stereo."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import ffmpeg
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.media.ladder import AudioRung
+from tasks.media.language import language_name, language_tag
+from tasks.media.sound import Programme, candidates, mixed, published
+from tasks.media.source import AudioStream, Source
+from tests.media.test_ladder import VIDEO
+
+RUNG = AudioRung(bitrate_bps=128_000)
+
+
+def track(index: int, channels: int = 1, language: str | None = None, **facts: object) -> AudioStream:
+    return AudioStream(
+        index=index,
+        codec="pcm_s16le",
+        channels=channels,
+        sample_rate=48000,
+        language=language,
+        **facts,  # type: ignore[arg-type]
+    )
+
+
+def source(*tracks: AudioStream) -> Source:
+    return Source(container="mxf", duration_s=10.0, video=VIDEO, audio=tracks)
+
+
+def indexes(programmes: tuple[Programme, ...]) -> list[list[int]]:
+    return [[each.index for each in programme.tracks] for programme in programmes]
+
+
+def graph(programme: Programme) -> str:
+    arguments = ffmpeg.output(mixed(ffmpeg.input("source"), programme, RUNG), "o").get_args()
+    return str(arguments[arguments.index("-filter_complex") + 1])
+
+
+@pytest.mark.parametrize(
+    ("tracks", "programmes"),
+    [
+        ([], []),
+        ([track(1, 2)], [[1]]),
+        ([track(1)], [[1]]),
+        ([track(1), track(2), track(3), track(4)], [[1, 2], [3, 4]]),
+        ([track(1), track(2), track(3)], [[1, 2], [3]]),
+        ([track(1, 2), track(2), track(3)], [[1], [2, 3]]),
+        ([track(1), track(2, 2), track(3)], [[1], [2], [3]]),
+        ([track(1, language="vie"), track(2, language="eng")], [[1], [2]]),
+        ([track(1, language="vie"), track(2, language="vie")], [[1, 2]]),
+        ([track(1, 2, is_aside=True), track(2, 2)], [[2], [1]]),
+        ([track(1, 8)], [[1]]),
+        ([track(number) for number in range(1, 65)], [[number, number + 1] for number in range(1, 32, 2)]),
+    ],
+)
+def test_tracks_are_read_as_broadcasters_lay_them_out(tracks: list[AudioStream], programmes: list[list[int]]) -> None:
+    assert indexes(candidates(source(*tracks))) == programmes
+
+
+def test_of_several_services_only_the_pictures_own_sound_is_taken() -> None:
+    both = source(track(1, 2), track(5, 2))
+    assert indexes(candidates(replace(both, video=replace(VIDEO, companions=frozenset({4, 5}))))) == [[5]]
+    assert indexes(candidates(replace(both, video=replace(VIDEO, companions=frozenset({7}))))) == [[1], [5]]
+
+
+def test_each_language_is_published_once_and_the_preferred_one_first() -> None:
+    tracks = [track(1, 2, "eng"), track(2, 2, "fre"), track(3, 2, "fra"), track(4, 2, "vie"), track(5, 2)]
+    made = published(candidates(source(*tracks)), ("vie", "fr"))
+    assert [(each.name, each.language, each.tracks[0].index) for each in made] == [
+        ("audio", "vi", 4),
+        ("audio-2", "fr", 2),
+        ("audio-3", "en", 1),
+        ("audio-4", None, 5),
+    ]
+    assert [each.name for each in published(candidates(source(*tracks[:1])), ("vie",))] == ["audio"]
+
+
+def test_a_pair_of_mono_tracks_is_summed_from_sides_that_start_together() -> None:
+    assert graph(Programme(tracks=(track(1), track(2)), gain_db=-3.5)) == (
+        "[0:1]aresample=async=1:first_pts=0[s0];[s0]aformat=sample_fmts=fltp:sample_rates=48000[s1];"
+        "[s1]pan=stereo|c0<c0[s2];"
+        "[0:2]aresample=async=1:first_pts=0[s3];[s3]aformat=sample_fmts=fltp:sample_rates=48000[s4];"
+        "[s4]pan=stereo|c1<c0[s5];"
+        "[s2][s5]amix=duration=longest:inputs=2:normalize=0[s6];[s6]volume=-3.50dB:precision=float[s7]"
+    )
+
+
+@pytest.mark.parametrize(
+    ("channels", "layout", "pan"),
+    [
+        (1, "mono", "pan=stereo|c0<c0|c1<c0"),
+        (2, "stereo", "aformat=channel_layouts=stereo"),
+        (2, "", "aformat=channel_layouts=stereo"),
+        (4, "", "pan=stereo|c0<c0|c1<c1"),
+        (16, "hexadecagonal", "pan=stereo|c0<c0|c1<c1"),
+        (4, "4.0", "pan=stereo|FL<1*FL+0.7071*FC+0.5*BC|FR<1*FR+0.7071*FC+0.5*BC"),
+        (6, "5.1(side)", "pan=stereo|FL<1*FL+0.7071*FC+0.7071*SL|FR<1*FR+0.7071*FC+0.7071*SR"),
+        (8, "7.1", "pan=stereo|FL<1*FL+0.7071*FC+0.5*BL+0.5*SL|FR<1*FR+0.7071*FC+0.5*BR+0.5*SR"),
+    ],
+)
+def test_any_number_of_channels_becomes_two(channels: int, layout: str, pan: str) -> None:
+    made = graph(Programme(tracks=(track(1, channels, layout=layout),)))
+    assert made.endswith(f"[s1]{pan}[s2]")
+
+
+@pytest.mark.parametrize(
+    ("written", "tag", "name"),
+    [
+        ("vie", "vi", "Tiếng Việt"),
+        ("VIE", "vi", "Tiếng Việt"),
+        ("chi", "zh", "中文"),
+        ("pt-BR", "pt-BR", "Português (BR)"),
+        ("hmn", "hmn", "hmn"),
+        ("und", None, "main"),
+        (None, None, "main"),
+        ("\x00\x00\x00", None, "main"),
+        ('a",URI="b', None, "main"),
+    ],
+)
+def test_a_language_is_what_players_read(written: str | None, tag: str | None, name: str) -> None:
+    assert language_tag(written) == tag
+    assert language_name(tag) == name
+
+
+@given(st.text(max_size=20))
+def test_no_tag_of_a_file_breaks_out_of_the_playlists_quotes(written: str) -> None:
+    tag = language_tag(written)
+    assert not set('",\n\r') & set((tag or "") + language_name(tag))

@@ -1,0 +1,154 @@
+"""What is published plays in a real browser: hls.js, dash.js, Shaka Player, and Chromium's own HLS player."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Callable, Iterator, Mapping
+
+import pytest
+from playwright.sync_api import Browser, Page, Route
+
+from tasks.pipeline.ingest import ingest
+from tasks.pipeline.services import Services
+from tasks.pipeline.thumbnails import thumbnails
+from tasks.pipeline.transcode import transcode
+from tasks.records.clip_record import ClipRecord, ClipState
+from tests import clips
+from tests.gateway.conftest import serving
+
+pytestmark = pytest.mark.browser
+
+NAME = "120320_PLAY1"
+HEIGHTS = [360, 540, 720]
+SCRIPTS = {
+    "hls.js": ("hls.js@1", "package/dist/hls.min.js"),
+    "dash.js": ("dashjs@5", "package/dist/modern/umd/dash.all.min.js"),
+    "shaka": ("shaka-player@5", "package/dist/shaka-player.compiled.js"),
+}
+STARTERS = {
+    "hls.js": """
+        const hls = new Hls({lowLatencyMode: false});
+        hls.on(Hls.Events.ERROR, (_, data) => faults.push(`${data.type} ${data.details} ${data.error || ''}`));
+        hls.on(Hls.Events.MANIFEST_PARSED, () => { heights = () => hls.levels.map(level => level.height); });
+        hls.loadSource(address); hls.attachMedia(video); video.play();
+    """,
+    "dash.js": """
+        const player = dashjs.MediaPlayer().create();
+        player.updateSettings({debug: {logLevel: 0}});
+        player.on(dashjs.MediaPlayer.events.ERROR, event => faults.push(JSON.stringify(event.error)));
+        player.on(dashjs.MediaPlayer.events.STREAM_INITIALIZED, () => {
+            heights = () => player.getRepresentationsByType('video').map(each => each.height);
+        });
+        player.initialize(video, address, true);
+    """,
+    "shaka": """
+        shaka.polyfill.installAll();
+        const player = new shaka.Player();
+        player.addEventListener('error', event => faults.push(JSON.stringify(event.detail)));
+        player.attach(video).then(() => player.load(address)).then(() => {
+            heights = () => player.getVariantTracks().map(each => each.height);
+            video.play();
+        }).catch(error => faults.push(String(error)));
+    """,
+    "native": """
+        heights = () => [];
+        video.src = address; video.play();
+    """,
+}
+PAGE = """<!doctype html><link rel="icon" href="data:,"><video muted playsinline width="640"></video>
+<script src="/player.js"></script>
+<script>
+    const video = document.querySelector('video'), faults = [];
+    let heights = null;
+    const address = '%s';
+    video.addEventListener('error', () => faults.push(`video: ${video.error.message}`));
+    %s
+</script>"""
+
+
+@pytest.fixture(scope="module")
+def players(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """The players' own scripts, from the package registry."""
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("no npm on this machine: it fetches hls.js, dash.js and Shaka Player")
+    folder = tmp_path_factory.mktemp("players")
+    scripts = {"native": ""}
+    for player, (package, path) in SCRIPTS.items():
+        command = [npm, "pack", package, "--silent"]
+        packed = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+        if packed.returncode:
+            pytest.skip(f"npm can't fetch {package}: {packed.stderr[-200:]}")
+        with tarfile.open(folder / packed.stdout.split()[-1]) as archive:
+            member = archive.extractfile(path)
+            assert member is not None
+            scripts[player] = member.read().decode()
+    return scripts
+
+
+@pytest.fixture(scope="module")
+def published(services: Services, tmp_path_factory: pytest.TempPathFactory) -> ClipRecord:
+    """A clip of six seconds in three sizes."""
+    clip = clips.progressive(tmp_path_factory.mktemp("clips") / "p.mp4", seconds=6, size="1280x720")
+    services.store.put(services.settings.incoming_bucket, f"clips/{NAME}.mp4", clip.read_bytes(), content_type="x/x")
+    ingest(services, f"clips/{NAME}.mp4")
+    thumbnails(services, NAME)
+    transcode(services, NAME)
+    record = services.clips.get(NAME)
+    assert record is not None
+    assert record.state is ClipState.READY
+    return record
+
+
+@pytest.fixture(scope="module")
+def gateway(services: Services) -> Iterator[str]:
+    """A gateway over what was published."""
+    with serving(services) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def browser(launch_chromium: Callable[..., Browser]) -> Browser:
+    return launch_chromium("--autoplay-policy=no-user-gesture-required")
+
+
+def watch(browser: Browser, gateway: str, address: str, player: str, script: str) -> Iterator[Page]:
+    """Play the address with that player in a page of its own."""
+    page = browser.new_page()
+
+    def answer(route: Route) -> None:
+        is_script = route.request.url.endswith(".js")
+        body = script if is_script else PAGE % (address, STARTERS[player])
+        route.fulfill(body=body, content_type="text/javascript" if is_script else "text/html")
+
+    page.route(f"{gateway}/player.*", answer)
+    page.goto(f"{gateway}/player.html")
+    yield page
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("player", "kind"),
+    [("hls.js", "hls"), ("native", "hls"), ("shaka", "hls"), ("shaka", "dash"), ("dash.js", "dash")],
+)
+def test_a_published_clip_plays_in_all_its_sizes(
+    browser: Browser, gateway: str, players: Mapping[str, str], published: ClipRecord, player: str, kind: str
+) -> None:
+    address = f"{gateway}/media/clips/{NAME}/{published.hls if kind == 'hls' else published.dash}"
+    for page in watch(browser, gateway, address, player, players[player]):
+        if player == "native" and not page.evaluate("video.canPlayType('application/vnd.apple.mpegurl')"):
+            pytest.skip("this Chromium has no HLS player of its own")
+        page.wait_for_function("faults.length || (heights && video.currentTime > 1.5)", timeout=30_000)
+        assert page.evaluate("faults") == []
+        assert sorted(page.evaluate("heights()")) == (HEIGHTS if player != "native" else [])
+        start, end = page.evaluate("[video.buffered.start(0), video.buffered.end(video.buffered.length - 1)]")
+        assert start == pytest.approx(0, abs=0.03), "sound and picture begin at 0"
+        assert page.evaluate("video.duration") == pytest.approx(6, abs=0.1)
+        page.evaluate("video.currentTime = 5")
+        page.wait_for_function("faults.length || video.ended || video.currentTime > 5.5", timeout=30_000)
+        assert page.evaluate("faults") == []
+        assert page.evaluate("video.getVideoPlaybackQuality().totalVideoFrames") > 25
+        assert page.evaluate("video.webkitAudioDecodedByteCount") > 0
+        assert end > 1.5

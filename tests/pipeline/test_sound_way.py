@@ -1,0 +1,369 @@
+"""The way of the sound: levels, tracks, languages and sync, as published by a real ffmpeg from generated sources."""
+
+from __future__ import annotations
+
+import math
+import re
+import struct
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tasks.media import encode
+from tasks.pipeline.examine import probe
+from tasks.pipeline.examine_sound import Heard, listen
+from tasks.pipeline.ingest import ingest
+from tasks.pipeline.services import Services
+from tasks.pipeline.thumbnails import thumbnails
+from tasks.pipeline.transcode import transcode
+from tasks.records.clip_record import ClipRecord, ClipState
+from tests import clips
+
+Put = Callable[[str, Path | bytes], str]
+
+PICTURE = ("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25:duration=4")
+H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-bf", "2")
+SILENCE = "anullsrc=channel_layout=mono:sample_rate=48000:duration=4"
+
+
+def tone(hertz: int, *, amplitude: float = 0.1, layout: str = "mono") -> str:
+    return (
+        f"sine=frequency={hertz}:sample_rate=48000:duration=4,volume={amplitude * 8},aformat=channel_layouts={layout}"
+    )
+
+
+def sounds(*graphs: str) -> list[str]:
+    """Inputs of these lavfi graphs, one track each."""
+    inputs = [argument for graph in graphs for argument in ("-f", "lavfi", "-i", graph)]
+    return [*inputs, *(argument for number in range(len(graphs) + 1) for argument in ("-map", str(number)))]
+
+
+def heard(services: Services, source: Path) -> Heard:
+    """What is decided on this file."""
+    folder = source.parent
+    source.rename(folder / encode.SOURCE_FILE)
+    return listen(services, folder, probe(services, folder))
+
+
+def codes(found: Heard) -> set[str]:
+    return {notice.code for notice in found.notices}
+
+
+class Published:
+    """A clip that went the whole way, its files fetched into a folder."""
+
+    def __init__(self, services: Services, put: Put, source: Path, folder: Path) -> None:
+        name = f"s{abs(hash(str(source)))}"
+        key = f"clips/{name}{source.suffix}"
+        put(key, source)
+        ingest(services, key)
+        thumbnails(services, name)
+        transcode(services, name)
+        record = services.clips.get(name)
+        assert record is not None
+        assert record.state is ClipState.READY, record.failure
+        self.record: ClipRecord = record
+        self._services, self._name, self._folder = services, name, folder
+        self.main = self._fetch(record.hls or "").read_text()
+        self.mp4 = self._fetch(record.mp4[0].url)
+
+    def track(self, name: str) -> Path:
+        """A rendition's media playlist, its segments beside it."""
+        base = (self.record.hls or "").rpartition("/")[0]
+        playlist = self._fetch(f"{base}/{name}/{encode.MEDIA_PLAYLIST}")
+        text = playlist.read_text()
+        for file in re.findall(r'URI="([^"]+)"', text) + [line for line in text.splitlines() if line[:1] not in "#"]:
+            self._fetch(f"{base}/{name}/{file}")
+        return playlist
+
+    def codes(self) -> set[str]:
+        return {notice.code for notice in self.record.warnings}
+
+    def _fetch(self, url: str) -> Path:
+        path = self._folder / "published" / url
+        path.parent.mkdir(parents=True, exist_ok=True)
+        bucket = self._services.settings.media_bucket
+        path.write_bytes(self._services.store.get(bucket, f"clips/{self._name}/{url}").body)
+        return path
+
+
+@pytest.fixture
+def publish(services: Services, put: Put, tmp_path: Path) -> Callable[[Path], Published]:
+    return lambda source: Published(services, put, source, tmp_path)
+
+
+def messages(path: Path, *arguments: str) -> str:
+    """What ffmpeg says of our own file."""
+    command = [str(clips.FFMPEG), "-nostdin", "-hide_banner", "-nostats", "-copyts", "-i", str(path), *arguments]
+    done = subprocess.run([*command, "-f", "null", "-"], capture_output=True, text=True, check=True, timeout=60)
+    return done.stderr
+
+
+def loudness(path: Path) -> tuple[float, float]:
+    """Integrated LUFS and true peak in dBTP."""
+    told = messages(path, "-map", "0:a:0", "-af", "ebur128=peak=true:framelog=quiet")
+    figures = [re.findall(pattern, told)[-1] for pattern in (r"I:\s+(\S+) LUFS", r"Peak:\s+(\S+) dBFS")]
+    return float(figures[0]), float(figures[1])
+
+
+def levels(path: Path, *hertz: int) -> list[tuple[float, float]]:
+    """The amplitude of each frequency, left and right, over the third second (Goertzel)."""
+    command = [str(clips.FFMPEG), "-nostdin", "-v", "error", "-ss", "2", "-t", "1", "-i", str(path), "-map", "0:a:0"]
+    raw = subprocess.run([*command, "-f", "f32le", "-"], capture_output=True, check=True, timeout=60).stdout
+    samples = struct.unpack(f"<{len(raw) // 4}f", raw)
+    return [(_amplitude(samples[::2], each), _amplitude(samples[1::2], each)) for each in hertz]
+
+
+def _amplitude(samples: tuple[float, ...], hertz: int) -> float:
+    turn = 2 * math.cos(2 * math.pi * hertz / 48000)
+    one = two = 0.0
+    for sample in samples:
+        one, two = sample + turn * one - two, one
+    return 2 * math.sqrt(max(0.0, one * one + two * two - turn * one * two)) / len(samples)
+
+
+def test_sound_is_published_at_the_ladders_loudness_with_its_peaks_kept(
+    publish: Callable[[Path], Published], tmp_path: Path
+) -> None:
+    noise = "anoisesrc=color=pink:sample_rate=48000:duration=4:seed=7:amplitude=0.2,aformat=channel_layouts=stereo"
+    clip = publish(clips.make(tmp_path / "a.mov", *PICTURE, *sounds(noise), *H264, "-c:a", "pcm_s16le"))
+    (sound,) = clip.record.sound
+    assert sound.loudness
+    assert sound.loudness.gain_db == pytest.approx(-16 - sound.loudness.integrated_lufs, abs=0.01)
+    assert sound.loudness.gain_db > 3
+    for path in (clip.mp4, clip.track("audio")):
+        integrated, true_peak = loudness(path)
+        assert integrated == pytest.approx(-16, abs=0.5)
+        assert true_peak <= -0.7
+    assert clip.codes() <= {"name_unconventional"}
+
+
+def test_peaks_limit_the_gain_and_the_record_says_that_the_target_was_missed(
+    publish: Callable[[Path], Published], tmp_path: Path
+) -> None:
+    # A quiet tone with short, loud bursts: their peaks leave no room for the whole gain.
+    bursts = "aevalsrc='0.01*sin(2*PI*300*t)+0.6*sin(2*PI*997*t)*pow(sin(PI*t),2000)':sample_rate=48000:duration=4"
+    clip = publish(clips.make(tmp_path / "a.mov", *PICTURE, *sounds(bursts), *H264, "-c:a", "pcm_s16le"))
+    assert "loudness_missed" in clip.codes()
+    for path in (clip.mp4, clip.track("audio")):
+        integrated, true_peak = loudness(path)
+        assert integrated < -16.5
+        assert -2.5 <= true_peak <= -0.7
+
+
+def test_silence_is_never_amplified(services: Services, tmp_path: Path) -> None:
+    hiss = "anoisesrc=sample_rate=48000:duration=4:amplitude=0.0002"
+    found = heard(services, clips.make(tmp_path / "a.mov", *PICTURE, *sounds(hiss), *H264, "-c:a", "pcm_s16le"))
+    assert [each.gain_db for each in found.programmes] == [0.0]
+    assert codes(found) == {"silent"}
+
+
+def test_of_four_mono_tracks_the_first_pair_is_heard_left_and_right(
+    publish: Callable[[Path], Published], tmp_path: Path
+) -> None:
+    tracks = sounds(tone(500), tone(1000), tone(2000), tone(3000))
+    clip = publish(
+        clips.make(tmp_path / "a.mxf", *PICTURE, *tracks, "-c:v", "mpeg2video", "-b:v", "2M", "-c:a", "pcm_s16le")
+    )
+    assert [sound.tracks for sound in clip.record.sound] == [(1, 2)]
+    left, right, other = levels(clip.mp4, 500, 1000, 2000)
+    assert left[0] > 20 * left[1]
+    assert right[1] > 20 * right[0]
+    assert max(other) < 0.01 * left[0]
+
+
+def test_a_silent_first_pair_gives_way_to_the_next_that_sounds(services: Services, tmp_path: Path) -> None:
+    tracks = sounds(SILENCE, SILENCE, tone(500), tone(1000))
+    found = heard(services, clips.make(tmp_path / "a.mov", *PICTURE, *tracks, *H264, "-c:a", "pcm_s24le"))
+    assert [sound.tracks for sound in found.facts] == [(3, 4)]
+    assert [notice.message for notice in found.notices if notice.code == "track_silent"] == [
+        "Sound track 1+2 is silent; 3+4 is heard instead."
+    ]
+
+
+def test_sixteen_mono_tracks_are_measured_whole(services: Services, tmp_path: Path) -> None:
+    tracks = sounds(*[SILENCE] * 14, tone(500), tone(600))
+    found = heard(
+        services, clips.make(tmp_path / "a.mxf", *PICTURE, *tracks, "-c:v", "mpeg2video", "-c:a", "pcm_s16le")
+    )
+    assert [sound.tracks for sound in found.facts] == [(15, 16)]
+    assert found.facts[0].loudness
+
+
+def test_a_single_mono_track_is_heard_on_both_sides(publish: Callable[[Path], Published], tmp_path: Path) -> None:
+    clip = publish(clips.make(tmp_path / "a.mp4", *PICTURE, *sounds(tone(500)), *H264, "-c:a", "aac"))
+    ((left, right),) = levels(clip.mp4, 500)
+    assert left == pytest.approx(right, rel=0.02)
+    assert left > 0.05
+
+
+def test_of_eight_discrete_channels_the_first_two_are_heard(
+    publish: Callable[[Path], Published], tmp_path: Path
+) -> None:
+    graph = "|".join(f"0.1*sin(2*PI*{500 + 250 * number}*t)" for number in range(8))
+    clip = publish(
+        clips.make(
+            tmp_path / "a.mxf",
+            *PICTURE,
+            *sounds(f"aevalsrc='{graph}':sample_rate=48000:duration=4"),
+            *("-c:v", "mpeg2video", "-b:v", "2M", "-c:a", "pcm_s16le"),
+        )
+    )
+    assert [(track.channels, track.layout) for track in clip.record.source.audio] == [(8, "")]
+    first, second, third = levels(clip.mp4, 500, 750, 1000)
+    assert first[0] > 20 * first[1]
+    assert second[1] > 20 * second[0]
+    assert max(third) < 0.01 * first[0]
+
+
+def test_surround_is_brought_down_with_its_dialogue_in_both_sides_and_without_lfe(
+    publish: Callable[[Path], Published], tmp_path: Path
+) -> None:
+    graph = "|".join(f"0.1*sin(2*PI*{hertz}*t)" for hertz in (500, 800, 1100, 60, 1400, 1700))
+    clip = publish(
+        clips.make(
+            tmp_path / "a.ts",
+            *PICTURE,
+            *sounds(f"aevalsrc='{graph}':channel_layout=5.1:sample_rate=48000:duration=4"),
+            *(*H264, "-c:a", "ac3", "-b:a", "448k"),
+        )
+    )
+    front, centre, low, rear = levels(clip.mp4, 500, 1100, 60, 1400)
+    assert centre[0] == pytest.approx(centre[1], rel=0.02)
+    assert centre[0] / front[0] == pytest.approx(0.7071, rel=0.05)
+    assert rear[0] / front[0] == pytest.approx(0.7071, rel=0.05)
+    assert rear[1] < 0.02 * front[0]
+    assert max(low) < 0.02 * front[0]
+    assert loudness(clip.mp4)[0] == pytest.approx(-16, abs=0.5)
+
+
+def test_each_language_is_a_rendition_and_the_ladders_first_one_is_the_default(
+    publish: Callable[[Path], Published], tmp_path: Path
+) -> None:
+    tracks = sounds(tone(500, layout="stereo"), tone(1000, layout="stereo", amplitude=0.05))
+    tags = ("-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=vie")
+    clip = publish(clips.make(tmp_path / "a.mkv", *PICTURE, *tracks, *H264, "-c:a", "pcm_s16le", *tags))
+    assert [line for line in clip.main.splitlines() if "TYPE=AUDIO" in line] == [
+        '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="sound",NAME="Tiếng Việt",LANGUAGE="vi",DEFAULT=YES,AUTOSELECT=YES,'
+        'CHANNELS="2",URI="audio/index.m3u8"',
+        '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="sound",NAME="English",LANGUAGE="en",DEFAULT=NO,AUTOSELECT=YES,'
+        'CHANNELS="2",URI="audio-2/index.m3u8"',
+    ]
+    assert [(sound.language, sound.tracks) for sound in clip.record.sound] == [("vi", (2,)), ("en", (1,))]
+    for path, own, other in (
+        (clip.mp4, 1000, 500),
+        (clip.track("audio"), 1000, 500),
+        (clip.track("audio-2"), 500, 1000),
+    ):
+        (heard_own, _), (heard_other, _) = levels(path, own, other)
+        assert heard_own > 20 * heard_other
+        assert loudness(path)[0] == pytest.approx(-16, abs=0.5)
+
+
+@pytest.mark.parametrize(
+    ("file", "codec", "known", "unknown"),
+    [
+        # A name that nobody gave, and AC-4, which is known by its four letters and decoded by no ffmpeg.
+        ("a.mkv", "ac3", b"A_AC3", b"A_XYZ"),
+        ("a.mp4", "ac3", b"ac-3", b"ac-4"),
+    ],
+)
+def test_a_track_that_cannot_be_decoded_is_passed_over(
+    publish: Callable[[Path], Published], tmp_path: Path, file: str, codec: str, known: bytes, unknown: bytes
+) -> None:
+    tracks = sounds(tone(500, layout="stereo"), tone(1000, layout="stereo"))
+    made = clips.make(tmp_path / file, *PICTURE, *tracks, *H264, "-c:a:0", codec, "-c:a:1", "aac")
+    made.write_bytes(made.read_bytes().replace(known, unknown))
+    clip = publish(made)
+    assert "sound_unreadable" in clip.codes()
+    first, second = levels(clip.mp4, 500, 1000)
+    assert second[0] > 20 * first[0]
+
+
+@pytest.mark.parametrize(
+    ("graph", "code"),
+    [
+        ("aevalsrc='0.1*sin(2000*t)|0':sample_rate=48000:duration=4", "channel_dead"),
+        ("aevalsrc='0.1*sin(2000*t)|-0.1*sin(2000*t)':sample_rate=48000:duration=4", "out_of_phase"),
+        ("aevalsrc='clip(4*sin(2000*t),-1,1)|0.1*sin(700*t)':sample_rate=48000:duration=4", "clipped"),
+        ("aevalsrc='0.9*sin(6000*t)|0.9*sin(6000*t)':sample_rate=48000:duration=4", "too_loud"),
+        ("aevalsrc='0.004*sin(2000*t)|0.004*sin(2000*t)':sample_rate=48000:duration=4", "too_quiet"),
+        ("aevalsrc='0.1*sin(2000*t)|0.1*sin(1700*t)':sample_rate=48000:duration=4", None),
+        ("aevalsrc='0.999*sin(2000*t)*lt(mod(t,1),0.03)|0.1*sin(1700*t)':sample_rate=48000:duration=4", None),
+    ],
+)
+def test_faults_of_a_recording_are_told_and_no_others(
+    services: Services, tmp_path: Path, graph: str, code: str | None
+) -> None:
+    found = heard(services, clips.make(tmp_path / "a.mov", *PICTURE, *sounds(graph), *H264, "-c:a", "pcm_s16le"))
+    wanted = {code} if code else set()
+    assert codes(found) - {"loudness_missed", "too_loud" if code == "clipped" else ""} == wanted
+
+
+def test_sound_of_a_tenth_of_a_second_is_no_silence(services: Services, tmp_path: Path) -> None:
+    blip = "sine=frequency=500:sample_rate=48000:duration=0.1"
+    found = heard(services, clips.make(tmp_path / "a.mov", *PICTURE, *sounds(blip), *H264, "-c:a", "pcm_s16le"))
+    assert codes(found) == set()
+    assert found.programmes[0].gain_db == 0
+
+
+def test_a_source_without_sound_takes_no_run(services: Services, tmp_path: Path) -> None:
+    assert heard(services, clips.make(tmp_path / "a.mov", *PICTURE, *H264)) == Heard()
+
+
+FLASH = (
+    "color=black:size=160x90:rate=25:duration=4,drawbox=color=white:t=fill:enable='between(n,50,59)',format=yuv420p,"
+    "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709"
+)
+BEEP = "aevalsrc='0.3*sin(2*PI*1000*t)*between(t,2,2.4)':sample_rate=48000:duration=4"
+
+
+@pytest.mark.parametrize(
+    ("file", "codec", "picture_s", "sound_s", "start_s"),
+    [
+        ("a.mp4", "aac", 0, 0, 0),
+        ("a.mp4", "aac", 0, 0.6, 0),
+        ("a.mp4", "aac", 0.6, 0, 0),
+        ("a.mkv", "pcm_s16le", 0, 0.6, 0),
+        ("a.mkv", "pcm_s16le", 0.6, 0, 0),
+        ("a.ts", "mp2", 0, 0.6, 95_000),
+        ("a.ts", "aac", 0.6, 0, 3600),
+    ],
+)
+def test_sound_and_picture_stay_in_step(
+    publish: Callable[[Path], Published],
+    tmp_path: Path,
+    file: str,
+    codec: str,
+    picture_s: float,
+    sound_s: float,
+    start_s: int,
+) -> None:
+    source = clips.make(
+        tmp_path / file,
+        *("-itsoffset", str(picture_s), "-f", "lavfi", "-i", FLASH, "-itsoffset", str(sound_s)),
+        *("-f", "lavfi", "-i", BEEP, *H264, "-c:a", codec),
+        *(("-output_ts_offset", str(start_s)) if start_s else ()),
+    )
+    wanted_s = _beep_s(source) - _flash_s(source)
+    clip = publish(source)
+    rung = clip.record.renditions[0].name
+    assert _beep_s(clip.mp4) - _flash_s(clip.mp4) == pytest.approx(wanted_s, abs=0.02)
+    assert _beep_s(clip.track("audio")) - _flash_s(clip.track(rung)) == pytest.approx(wanted_s, abs=0.02)
+    assert not clip.codes() & {"truncated"}
+
+
+def _flash_s(path: Path) -> float:
+    return _first(r"black_end:([\d.]+)", messages(path, "-map", "0:v:0", "-vf", "blackdetect=d=0.3:pix_th=0.2"))
+
+
+def _beep_s(path: Path) -> float:
+    return _first(r"silence_end: ([\d.]+)", messages(path, "-map", "0:a:0", "-af", "silencedetect=n=-30dB:d=0.3"))
+
+
+def _first(pattern: str, text: str) -> float:
+    found = re.search(pattern, text)
+    assert found, text
+    return float(found.group(1))
