@@ -7,13 +7,14 @@ A secret may also be given as a file: ``NEWSREEL_EVENTS_TOKEN_FILE=/run/secrets/
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from pathlib import Path
-from typing import Literal
-from zoneinfo import ZoneInfo
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "NEWSREEL_"
 
@@ -21,7 +22,8 @@ PREFIX = "NEWSREEL_"
 class Settings(BaseSettings):
     """Everything a newsreel process can be told. Times in seconds, sizes in bytes."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+    # A wrong setting is told by its name: its value, or its neighbours', may be secret.
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
 
     # Where the servers are
     broker_url: str = "redis://127.0.0.1:6379/0"
@@ -62,14 +64,37 @@ class Settings(BaseSettings):
     # The newsroom
     timezone: str = "Asia/Ho_Chi_Minh"
     max_article_bytes: int = 10 * 1024**2
+    reference_labels: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("video clip", "video-clip", "videos", "video", "clips", "clip"),
+        description="Words before a clip's name in an article (“Video: NAME.mp4”), separated by commas.",
+    )
+    reference_shortcodes: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("video", "clip", "newsreel"),
+        description="Shortcodes that name a clip (“[video NAME]”), separated by commas.",
+    )
 
     log_format: Literal["console", "json"] = "json"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
+    @field_validator("reference_labels", "reference_shortcodes", mode="before")
+    @classmethod
+    def _words(cls, value: object, info: ValidationInfo) -> object:
+        words = tuple(" ".join(each.split()) for each in value.split(",")) if isinstance(value, str) else value
+        plain = re.compile(r"[^\W\d_](?:[^\W_]|[ -](?=[^\W_])){0,29}")
+        if not (isinstance(words, tuple | list) and words and all(plain.fullmatch(str(each)) for each in words)):
+            raise ValueError(
+                f"{PREFIX}{str(info.field_name).upper()}: expected words of letters, separated by commas, such as "
+                f"“video, clip”; got “{value}”"
+            )
+        return tuple(words)
+
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        ZoneInfo(value)
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f"{value!r} is no time zone; one is Asia/Ho_Chi_Minh") from error
         return value
 
     @model_validator(mode="after")

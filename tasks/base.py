@@ -6,14 +6,16 @@ a worker whose broker restarts exits. What a dead worker drops is found by `reco
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import structlog
 from celery import Task
 
 from config import queues
-from tasks.errors import NewsreelError
+from tasks.errors import NewsreelError, TemporarilyUnavailable
 from tasks.pipeline.services import Services
+
+log: Final = structlog.get_logger()
 
 
 class PipelineTask(Task):  # type: ignore[type-arg] # celery's stubs are generic, celery's class is not
@@ -35,5 +37,9 @@ class PipelineTask(Task):  # type: ignore[type-arg] # celery's stubs are generic
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(task=self.name, task_id=task_id)
         if args and self.name != queues.RECONCILE_TASK:
-            self.services.doorbell.answered(self.name, args[0])
+            try:
+                self.services.doorbell.answered(self.name, args[0])
+            except TemporarilyUnavailable as error:
+                # The work itself matters more; a ring that is held back meanwhile is repeated by reconcile.
+                log.warning("not answered", error=error.detail)
         super().before_start(task_id, args, kwargs)

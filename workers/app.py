@@ -33,16 +33,25 @@ class NewsreelApp(Celery):
         super().__init__("newsreel")
         self.settings = load_settings()
         self.conf.update(celery_options(self.settings))
-        # Made before the pool forks, so that the parent can tell its children to give their work back.
-        self.stopping = multiprocessing.get_context("fork").Event()
+        # Shared with the pool, which forks later: the parent tells its children to give their work back. A bare value,
+        # since a lock would stay locked for all if a child were killed while it holds it.
+        self._stopping = multiprocessing.RawValue("b", 0)
         self._services: Services | None = None
 
     @property
     def services(self) -> Services:
         """The adapters of this process, built when they are first asked for."""
         if self._services is None:
-            self._services = build_services(self.settings, app=self, is_stopping=self.stopping.is_set)
+            self._services = build_services(self.settings, app=self, is_stopping=self.is_stopping)
         return self._services
+
+    def is_stopping(self) -> bool:
+        """The worker is to end."""
+        return bool(self._stopping.value)
+
+    def stop_work(self) -> None:
+        """Tell all processes of this worker's pool to give their work back."""
+        self._stopping.value = 1
 
 
 app = NewsreelApp()
@@ -61,6 +70,10 @@ def _check_before_start(**_: Any) -> None:
         verify_ffmpeg(app.settings.ffmpeg)
         # A short race: some stores make losers wait a second each. `newsreel doctor` runs the long one.
         verify_conditional_writes(services.store, app.settings.media_bucket, rounds=1, racers=3)
+        # Each worker sweeps its own disk: a job that was killed leaves its folder.
+        services.workspaces.sweep()
+        if not services.is_caged:
+            log.warning("ffmpeg runs without the cage", remedy="allow user namespaces; newsreel doctor tells more")
     except NewsreelError as error:
         log.critical("refusing to start", reason=str(error))
         sys.exit(1)
@@ -76,4 +89,4 @@ def _reconcile_at_start(sender: Any, **_: Any) -> None:
 @signals.worker_shutting_down.connect
 def _stop_work(**_: Any) -> None:
     """Running work gives its lease back and ends its ffmpeg; the pool then ends without waiting for it."""
-    app.stopping.set()
+    app.stop_work()

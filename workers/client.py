@@ -19,7 +19,7 @@ from tasks.errors import ConfigurationError
 from tasks.records import keys
 from tasks.records.article_record import ArticleRecord
 from tasks.records.clip_record import ClipRecord
-from workers.local_dir import is_held
+from workers.local_dir import was_left
 
 DEFAULT_DATA_DIR: Final = Path(".newsreel")
 ENV_FILE: Final = "newsreel.env"
@@ -102,7 +102,7 @@ def _environment(data_dir: Path | None) -> dict[str, str]:
             "For a newsreel elsewhere, set NEWSREEL_S3_ENDPOINT_URL, NEWSREEL_BROKER_URL, AWS_ACCESS_KEY_ID and "
             "AWS_SECRET_ACCESS_KEY."
         )
-    if of_file and not is_held(file.parent):
+    if of_file and was_left(file.parent):
         raise NotRunning(
             f"The newsreel on {file.parent} has ended without a word. Remedy: start it again with: newsreel up"
             + (f" --data {data_dir}" if data_dir else "")

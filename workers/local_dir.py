@@ -35,16 +35,14 @@ class DirectoryHeld(ConfigurationError):  # noqa: N818 # as in tasks.errors
     """Another stack runs on the directory; the message says which."""
 
 
-def is_held(root: Path) -> bool:
-    """Whether a stack runs on the directory now."""
+def was_left(root: Path) -> bool:
+    """Whether a stack ran on the directory and has ended, perhaps without the chance to tidy up."""
     try:
         with (root / "lock").open("r", encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
+    except (FileNotFoundError, BlockingIOError):
         return False
-    except BlockingIOError:
-        return True
-    return False
+    return True
 
 
 @dataclass(frozen=True, kw_only=True)

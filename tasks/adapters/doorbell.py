@@ -11,7 +11,7 @@ from config import queues
 from tasks.errors import TemporarilyUnavailable
 
 # A message that has waited this long is taken for lost: the worker that dequeued it died before it began.
-_PENDING_S = 15 * 60
+_PENDING_S = 5 * 60
 # A worker that has dequeued a message begins it within moments.
 _IN_HAND_S = 10
 

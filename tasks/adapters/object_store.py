@@ -201,26 +201,23 @@ class ObjectStore:
             )
         return answer["ETag"].strip('"')
 
-    def download(self, bucket: str, key: str, path: Path, *, on_bytes: Callable[[int], None] | None = None) -> str:
+    def download(self, bucket: str, key: str, path: Path, *, etag: str) -> str:
         """Write the object to a new file and return the SHA-256 of what was written, in hex.
-
-        ``on_bytes`` is told the bytes of each chunk.
 
         Raises:
             NoSuchObject: it isn't there.
+            PreconditionFailed: it is not the one of ``etag`` any more.
             TemporarilyUnavailable: it came shorter than promised, or the disk is full (``disk_full``).
         """
         digest = hashlib.sha256()
         written = 0
         with _translated(bucket, key):
-            answer = self._client.get_object(Bucket=bucket, Key=key)
+            answer = self._client.get_object(Bucket=bucket, Key=key, IfMatch=f'"{etag}"')
             with path.open("xb") as file:
                 while chunk := answer["Body"].read(_READ_BYTES):
                     digest.update(chunk)
                     file.write(chunk)
                     written += len(chunk)
-                    if on_bytes:
-                        on_bytes(len(chunk))
         if written != answer["ContentLength"]:
             raise TemporarilyUnavailable(
                 "store_unavailable",
@@ -312,6 +309,8 @@ def _translated(bucket: str, key: str) -> Iterator[None]:
 
 
 def _unavailable(where: str, error: Exception) -> TemporarilyUnavailable:
+    # A detail may be published with a record: what the server said may, where the server is may not.
+    told = str(error) if isinstance(error, ClientError) else type(error).__name__
     return TemporarilyUnavailable(
-        "store_unavailable", "The object store did not answer as it should.", f"{where}: {error}"
+        "store_unavailable", "The object store did not answer as it should.", f"{where}: {told}"
     )

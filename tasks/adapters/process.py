@@ -64,6 +64,8 @@ def run(
     process = subprocess.Popen(
         cage.wrap(program, arguments, folder),
         cwd=folder,
+        # What decodes other people's files needs none of our variables, and some of them are secrets.
+        env={},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -84,8 +86,8 @@ def run(
             if silence_s is not None and now - reader.heard_at > silence_s:
                 raise Overran(f"{program.name} made no progress for {silence_s:.0f} s")
         exit_code = process.wait(timeout=max(1.0, started + timeout_s - time.monotonic()))
-        # bubblewrap reports its program's death by a signal the shell's way.
-        exit_code = 128 - exit_code if cage.works and 128 < exit_code < 128 + 65 else exit_code
+        # bubblewrap reports its program's death by a signal the shell's way; ffmpeg's own codes begin above those.
+        exit_code = 128 - exit_code if cage.works and 128 < exit_code < 128 + 32 else exit_code
         return Finished(exit_code=exit_code, stdout=bytes(reader.kept), stderr_tail=reader.tail())
     except subprocess.TimeoutExpired as error:
         raise Overran(f"{program.name} ran for more than {timeout_s:.0f} s") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,9 +14,21 @@ from typing import Final
 from tasks.errors import TemporarilyUnavailable
 
 _LOCK: Final = ".lock"
+_MAKING_S: Final = 60.0
 _RESERVE_BYTES: Final = 256 * 1024**2
-# The source itself, its renditions, and one progressive copy: never more than this many times the source.
+# The source itself, its renditions and one progressive copy, by the measure of common clips; the reserve is for small
+# ones of high efficiency.
 _ROOM_FACTOR: Final = 3
+
+
+def _remove_if_old(folder: Path) -> int:
+    try:
+        if time.time() - folder.stat().st_mtime < _MAKING_S:
+            return 0
+    except OSError:
+        return 0
+    shutil.rmtree(folder, ignore_errors=True)
+    return 1
 
 
 class Workspaces:
@@ -62,6 +75,8 @@ class Workspaces:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     shutil.rmtree(folder, ignore_errors=True)
                     removed += 1
+            except FileNotFoundError:
+                removed += _remove_if_old(folder)  # just being made or removed, or its maker died at that moment
             except OSError:
-                continue  # in use, or just being made or removed
+                continue  # in use
         return removed

@@ -15,7 +15,7 @@ from tasks.media.colour import scaled
 from tasks.media.encoders import encoder_options
 from tasks.media.ladder import Ladder, PlannedRung, climb
 from tasks.media.picture import shown
-from tasks.media.sound import MAIN, Programme, candidates, mixed, published, sound_options
+from tasks.media.sound import MAIN, Programme, candidates, published, sound_arguments
 from tasks.media.source import Source, VideoStream
 from tasks.records.base import Value
 
@@ -68,11 +68,8 @@ def plan_encode(
     rungs = climb(ladder, source.video)
     clip = ffmpeg.input(SOURCE_FILE, **input_options(max_pixels=max_pixels))
     pictures = _cascade(clip[str(source.video.index)], source.video, rungs)
-    mixes = [mixed(clip, programme, ladder.audio) for programme in programmes]
     gop = max(1, round(rungs[0].frame_rate * Fraction(ladder.gop_s)))
     options = encoder_options(rungs, preset=ladder.preset, gop=gop)
-    if programmes:
-        options |= sound_options(ladder.audio)
     options |= {
         "map_metadata": -1,
         "map_chapters": -1,
@@ -90,9 +87,10 @@ def plan_encode(
         "hls_segment_filename": f"{OUTPUT}/{HLS}/%v/%05d.m4s",
         "var_stream_map": _stream_map(rungs, programmes),
     }
-    output = ffmpeg.output(*pictures, *mixes, f"{OUTPUT}/{HLS}/%v/{MEDIA_PLAYLIST}", **options)
+    *encode, playlists = ffmpeg.output(*pictures, f"{OUTPUT}/{HLS}/%v/{MEDIA_PLAYLIST}", **options).get_args()
+    encode += sound_arguments(clip, programmes, ladder.audio)
     return EncodePlan(
-        arguments=("-nostdin", "-hide_banner", "-loglevel", "warning", "-progress", "pipe:1", *output.get_args()),
+        arguments=("-nostdin", "-hide_banner", "-loglevel", "warning", "-progress", "pipe:1", *encode, playlists),
         rungs=rungs,
         sound=programmes,
         mp4_rung=_mp4_rung(rungs, ladder.mp4.max_height),

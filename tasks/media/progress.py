@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far ffmpeg has come: seconds written, and seconds of media encoded per second (None at the start)."""
+    """How far ffmpeg has come: seconds of its longest stream, pictures of its first rendition, and speed (media seconds
+    per second, None at the start)."""
 
     time_s: float = 0.0
+    frames: int = 0
     speed: float | None = None
     ended: bool = False
 
@@ -29,9 +31,11 @@ class ProgressReader:
             return None
         # out_time_us, since out_time_ms holds microseconds as well.
         time_us = _number(self._values.get("out_time_us", ""))
+        frames = _number(self._values.get("frame", ""))
         speed = _number(self._values.get("speed", "").removesuffix("x"))
         self.latest = Progress(
             time_s=max(self.latest.time_s, time_us / 1e6) if time_us is not None else self.latest.time_s,
+            frames=max(self.latest.frames, int(frames)) if frames is not None else self.latest.frames,
             speed=speed if speed is not None else self.latest.speed,
             ended=value == "end",
         )

@@ -5,7 +5,6 @@ The VTT's cues carry media-fragment addresses (``sheet-001.jpg#xywh=…``, W3C M
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import replace
 from typing import Final
@@ -20,10 +19,7 @@ from tasks.media.source import Source
 from tasks.records.base import Value
 
 FOLDER: Final = "storyboard"
-POSTER: Final = "poster.jpg"
 VTT: Final = f"{FOLDER}/storyboard.vtt"
-_CANDIDATES: Final = 6
-_SAMPLE: Final = (48, 27)
 _DECODED_WHOLE_S: Final = 180.0
 
 
@@ -88,55 +84,6 @@ def storyboard_vtt(plan: StoryboardPlan, sheets: int, duration_s: float) -> str:
         area = f"{column * plan.tile_width},{row * plan.tile_height},{plan.tile_width},{plan.tile_height}"
         cues += [f"{_timestamp(start_s)} --> {_timestamp(end_s)}", f"sheet-{sheet + 1:03d}.jpg#xywh={area}", ""]
     return "\n".join(cues)
-
-
-def poster_candidates(duration_s: float) -> tuple[float, ...]:
-    """Times, in seconds, at which a poster may be taken: evenly spread, the very ends left out (fades, slates)."""
-    if duration_s <= 0:
-        return (0.0,)
-    return tuple(round(duration_s * (0.05 + 0.8 * number / _CANDIDATES), 3) for number in range(_CANDIDATES))
-
-
-def plan_sample(source: Source, time_s: float, *, max_pixels: int) -> tuple[str, ...]:
-    """Arguments of a run that prints one small grey picture (48×27 bytes) of that time."""
-    width, height = _SAMPLE
-    picture = (
-        _frame_at(source, time_s, max_pixels).filter("scale", width, height, flags="area").filter("format", "gray")
-    )
-    output = picture.output("pipe:1", **{"frames:v": 1, "f": "rawvideo", "c:v": "rawvideo"})
-    return ("-nostdin", "-hide_banner", "-loglevel", "error", *output.get_args())
-
-
-def plan_poster(source: Source, ladder: Ladder, time_s: float, *, max_pixels: int) -> tuple[tuple[str, ...], int, int]:
-    """Arguments of a run that takes the poster at that time, and its width and height."""
-    width = min(ladder.poster.max_width, source.video.width // 2 * 2 or 2)
-    height = max(2, round(width * source.video.height / source.video.width / 2) * 2)
-    picture = shown(_frame_at(source, time_s, max_pixels), source.video)
-    picture = as_jpeg(scaled(picture, source.video.colour, width, height))
-    options = {"frames:v": 1, "c:v": "mjpeg", "q:v": 3, "pix_fmt": "yuvj420p", "f": "image2", "update": 1}
-    output = picture.output(f"{OUTPUT}/{POSTER}", **options)
-    return ("-nostdin", "-hide_banner", "-loglevel", "error", *output.get_args()), width, height
-
-
-def interest(grey: bytes) -> float:
-    """How much there is to see in a small grey picture: 0 for any flat field; detail and contrast count."""
-    width, height = _SAMPLE
-    if len(grey) != width * height:
-        return 0.0
-    mean = sum(grey) / len(grey)
-    contrast = math.sqrt(sum((value - mean) ** 2 for value in grey) / len(grey))
-    rows = [grey[start : start + width] for start in range(0, len(grey), width)]
-    across = sum(abs(row[x + 1] - row[x]) for row in rows for x in range(width - 1))
-    down = sum(abs(lower[x] - upper[x]) for upper, lower in itertools.pairwise(rows) for x in range(width))
-    detail = (across + down) / len(grey)
-    # A picture that is nearly black or white is a fade or a flash, however sharp its edges.
-    exposure = max(0.0, 1 - abs(mean - 118) / 118)
-    return contrast * math.sqrt(detail) * exposure
-
-
-def _frame_at(source: Source, time_s: float, max_pixels: int) -> ffmpeg.nodes.FilterableStream:
-    clip = ffmpeg.input(SOURCE_FILE, ss=f"{time_s:g}", **input_options(max_pixels=max_pixels))
-    return clip[str(source.video.index)]
 
 
 def _timestamp(time_s: float) -> str:

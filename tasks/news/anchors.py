@@ -69,7 +69,8 @@ def anchor(
 
 
 def _stood_under(reference: Reference) -> str | None:
-    return reference.paragraph if reference.stands_under is None else reference.stands_under
+    # Records from before there were selectors tell only the paragraph.
+    return reference.paragraph if reference.selector is None else reference.stands_under
 
 
 class _Edit:
@@ -87,20 +88,16 @@ class _Edit:
     def place(self, reference: ParsedReference, known: Reference | None) -> Anchor:
         index = reference.paragraph
         here = None if index is None else self.ids[index]
-        if known is None or reference.is_inline:
+        if known is None or reference.is_inline or self._line_was_moved(_stood_under(known), index):
             return self._at(index, here)
-        was_orphaned = known.state is ReferenceState.ORPHANED
-        target, stood = None if was_orphaned else known.paragraph, _stood_under(known)
-        if here == stood and (was_orphaned or target in self.now):
-            # The line stands where it stood: what was decided then still holds.
-            return self._orphan(known, here) if was_orphaned else self._at(self.now[str(target)], here, known)
-        if was_orphaned:
-            return self._orphan(known, here) if stood not in self.now and here in self.old else self._at(index, here)
-        if target is None or target == here:
-            return self._at(index, here, known)
-        if target in self.now:
-            is_left_behind = here in self.old and self._was_moved(target, index)
-            return self._at(self.now[target], here, known, _LEFT_BEHIND) if is_left_behind else self._at(index, here)
+        # The line is where it was, whatever became of the paragraphs around it: what was decided then still holds.
+        if known.state is ReferenceState.ORPHANED:
+            return self._orphan(known, here)
+        target = known.paragraph
+        if target is None or target in self.now:
+            at = None if target is None else self.now[target]
+            was_left = here != target and _stood_under(known) != here
+            return self._at(at, here, known, _LEFT_BEHIND if was_left else 1.0)
         if here is not None and here not in self.old:
             return self._at(index, here, confidence=_REWRITTEN)
         quoted = known.selector.exact if known.selector else self.texts.get(target, "")
@@ -108,18 +105,25 @@ class _Edit:
             return self._at(index, here, confidence=round(kept, 2))
         return self._orphan(known, here)
 
-    def _was_moved(self, target: str, index: int | None) -> bool:
-        """The target has changed sides with a neighbour of the line; otherwise it was the line that moved."""
+    def _line_was_moved(self, stood: str | None, index: int | None) -> bool:
+        """An editor put the line elsewhere, as opposed to the paragraphs around it that were moved or taken out."""
+        here = None if index is None else self.ids[index]
+        if here == stood or (stood is not None and stood not in self.now):
+            return False
+        if here is not None and here not in self.old:
+            return True
         after = range(0 if index is None else index + 1, len(self.ids))
-        below = next(
-            (each for each in after if self.ids[each] in self.old and self.paragraphs[each].kind == "body"), None
-        )
-        neighbours = [each for each in (index, below) if each is not None and self.ids[each] in self.old]
-        return any(
-            (self.old[self.ids[each]] < self.old[target]) != (each < self.now[target])
-            for each in neighbours
-            if self.ids[each] != target
-        )
+        below = next((each for each in map(self.ids.__getitem__, after) if self._is_old_body(each)), None)
+        neighbours = {each for each in (here, below) if each is not None}
+        # Where the paragraph that it stood under has changed sides with one beside the line, that one was moved.
+        pivot = here if stood is None else stood
+        return not any(self._changed_sides(str(pivot), each) for each in neighbours)
+
+    def _is_old_body(self, paragraph_id: str) -> bool:
+        return paragraph_id in self.old and self.paragraphs[self.now[paragraph_id]].kind == "body"
+
+    def _changed_sides(self, one: str, other: str) -> bool:
+        return (self.old[one] < self.old[other]) != (self.now[one] < self.now[other])
 
     def _at(
         self, index: int | None, here: str | None, known: Reference | None = None, confidence: float = 1.0

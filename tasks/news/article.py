@@ -23,7 +23,6 @@ from tasks.news.text import (
     is_full,
     lines_of,
     normalise,
-    one_line,
     shortened,
     with_vietnamese_d,
     wrap_width,

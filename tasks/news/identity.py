@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -21,7 +21,6 @@ _CONTAINED: Final = 0.9
 # A pair of words in more paragraphs than that tells nothing, and would make hostile articles slow.
 _RARE: Final = 8
 _CANDIDATES: Final = 8
-_Test = Callable[[int], bool]
 
 
 def paragraph_ids(texts: Sequence[str]) -> tuple[str, ...]:
@@ -87,18 +86,18 @@ def _pairs(old: Sequence[str], new: Sequence[str]) -> dict[int, int]:
         columns[b].append((-score, a))
     pairs = {}
     for a, row in rows.items():
-        b = _clear(row, lambda one, a=a: _is_part(after[one], before[a]))
-        if b is not None and _clear(columns[b], lambda one, b=b: _is_part(before[one], after[b])) == a:
-            pairs[a] = b
+        best = _clear(row, [after[one] for _, one in row], before[a])
+        if best is not None and _clear(columns[best], [before[one] for _, one in columns[best]], after[best]) == a:
+            pairs[a] = best
     return pairs
 
 
-def _clear(scored: list[tuple[float, int]], is_part: _Test) -> int | None:
+def _clear(scored: Sequence[tuple[float, int]], words: Sequence[Counter[str]], whole: Counter[str]) -> int | None:
     """The best of them, if none other is near it; of several parts of one text, the first of the best."""
-    ranked = sorted(scored)
-    near = sorted(index for score, index in ranked if score - ranked[0][0] < _MARGIN)
-    if len(near) == 1 or all(map(is_part, near)):
-        return near[0]
+    best = min(score for score, _ in scored)
+    near = {index: text for (score, index), text in zip(scored, words, strict=True) if score - best < _MARGIN}
+    if len(near) == 1 or all(_is_part(text, whole) for text in near.values()):
+        return min(near)
     return None
 
 

@@ -63,12 +63,9 @@ def build_record(
     known = [(each.id, each.text) for each in previous.paragraphs] if previous else []
     ids = carry_ids(known, [paragraph.text for paragraph in parsed.paragraphs])
     anchors = anchor(parsed.references, parsed.paragraphs, ids, previous)
+    found = {each.name: _match(each.name, clips.get(keys.fold(each.name), ())) for each in parsed.references}
     matches = [
-        _orphaned(place)
-        if place.is_orphaned
-        else _suggesting(
-            _match(reference.name, clips.get(keys.fold(reference.name), ())), reference.name, parsed, existing
-        )
+        _orphaned(place) if place.is_orphaned else _suggesting(found[reference.name], reference.name, parsed, existing)
         for reference, place in zip(parsed.references, anchors, strict=True)
     ]
     first_body = next((index for index, each in enumerate(parsed.paragraphs) if each.kind == "body"), None)
@@ -171,8 +168,8 @@ def _suggesting(match: _Match, name: str, parsed: ParsedArticle, existing: Colle
 def _orphaned(place: Anchor) -> _Match:
     quoted = place.selector.exact if place.selector else ""
     message = (
-        f"The paragraph that this clip stood under (“{shortened(quoted)}”) was taken out. Move the line to the paragraph "
-        "it belongs to, or take it out too."
+        f"The paragraph that this clip stood under (“{shortened(quoted)}”) was taken out. "
+        "Move the line to the paragraph it belongs to, or take it out too."
     )
     return _Match(state=ReferenceState.ORPHANED, message=message)
 

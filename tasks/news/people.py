@@ -13,13 +13,17 @@ from typing import Final
 
 # Family names, as they are written; a capitalised word after "ông" that is none of them may be a place or an office.
 _FAMILIES: Final = frozenset(
-    "An Âu Bạch Bạc Bàn Bế Bùi Cà Cao Cầm Châu Chu Chử Cù Cung Cấn Cồ Cổ Danh Diệp Doãn Dương Đái Đàm Đàng Đào Đặng Đậu Đinh"
-    " Đoàn Đổng Đồng Đỗ Đới Điêu Giang Giàng Giáp H' Hà Hàn Hàng Hầu Hình Hoa Hoàng Hoàn Hồ Hồng Hứa Huỳnh Kha Khiếu Khổng"
-    " Khuất Kiều Kim Kông Kpă La Lã Lại Lâm Lăng Lê Liêu Liễu Lò Lỗ Lộc Lục Lù Lữ Lương Lường Lưu Lý Lỳ Ma Mã Mạc Mạch Mai"
-    " Mạnh Mẫn Mông Mùa Nghiêm Ngô Ngọ Ngụy Nguyễn Nhan Nhâm Nhữ Nìm Ninh Nông Ông Phạm Phan Phí Phó Phùng Phương Quách Quan"
-    " Quản Quàng Rmah Sầm Sùng Tạ Tăng Tẩn Thạch Thái Thân Thào Thẩm Thiều Thi Tiêu Tòng Tô Tôn Tống Trà Trang Trần Triệu"
-    " Trịnh Trương Từ Tướng Ung Uông Ứng Văn Vàng Vạn Viên Vi Võ Vũ Vừ Vương Xa Xồng Y Yên".split()
+    (
+        "An Âu Bạch Bạc Bàn Bế Bùi Cà Cao Cầm Châu Chu Chử Cù Cung Cấn Cồ Cổ Danh Diệp Doãn Dương Đái Đàm Đàng"
+        " Đào Đặng Đậu Đinh Đoàn Đổng Đồng Đỗ Đới Điêu Giang Giàng Giáp Hà Hàn Hàng Hầu Hình Hoa Hoàng Hoàn Hồ"
+        " Hồng Hứa Huỳnh Kha Khiếu Khổng Khuất Kiều Kim Kông Kpă La Lã Lại Lâm Lăng Lê Liêu Liễu Lò Lỗ Lộc Lục"
+        " Lù Lữ Lương Lường Lưu Lý Lỳ Ma Mã Mạc Mạch Mai Mạnh Mẫn Mông Mùa Nghiêm Ngô Ngọ Ngụy Nguyễn Nhan"
+        " Nhâm Nhữ Nìm Ninh Nông Ông Phạm Phan Phí Phó Phùng Phương Quách Quan Quản Quàng Rmah Sầm Sùng Tạ"
+        " Tăng Tẩn Thạch Thái Thân Thào Thẩm Thiều Thi Tiêu Tòng Tô Tôn Tống Trà Trang Trần Triệu Trịnh Trương"
+        " Từ Tướng Ung Uông Ứng Văn Vàng Vạn Viên Vi Võ Vũ Vừ Vương Xa Xồng Y Yên"
+    ).split()
 )
+_FAMILY: Final = re.compile(rf"(?<!\w)(?:{'|'.join(sorted(_FAMILIES, key=len, reverse=True))})(?!\w)")
 _MEN: Final = ("ông", "anh", "cụ ông")
 _WOMEN: Final = ("bà", "chị", "cô", "cụ bà")
 _EITHER: Final = ("đồng chí", "đ/c", "cụ", "thầy", "bác sĩ", "tiến sĩ", "giáo sư", "luật sư", "kỹ sư", "em")
@@ -113,9 +117,12 @@ def _mentions(text: str) -> list[_Mention]:
         if name := _name(match["words"]):
             found.append(_Mention(name, "man" if title in _MEN else "woman" if title in _WOMEN else "", is_titled=True))
     # Lists give the title once ("các đồng chí: …"): those names can't be taken, but make another one doubtful.
-    for match in re.finditer(rf"(?<!\w)(?:{'|'.join(sorted(_FAMILIES, key=len, reverse=True))})(?!\w)", text):
-        if name := _name(text[match.start() : match.start() + 80]):
+    reached = 0
+    for match in _FAMILY.finditer(text):
+        # "Văn" in "Nguyễn Văn Hải" begins no other name.
+        if match.start() >= reached and (name := _name(text[match.start() : match.start() + 80])):
             found.append(_Mention(name, "", is_titled=False))
+            reached = match.start() + len(name)
     return found
 
 

@@ -31,7 +31,7 @@ def suggest(name: str, existing: Iterable[str]) -> tuple[str, ...]:
 def date_prefixes(name: str) -> tuple[str, ...]:
     """The beginnings of the folded names that are near by their date; none if the name has no date."""
     found = _CONVENTIONAL.fullmatch(_bare(name))
-    return tuple(dict.fromkeys(("".join(each) for each in permutations(_halves(found["date"]))))) if found else ()
+    return tuple(dict.fromkeys("".join(each) for each in permutations(_halves(found["date"])))) if found else ()
 
 
 def edit_distance(one: str, other: str, limit: int) -> int:

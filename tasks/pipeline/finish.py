@@ -15,6 +15,7 @@ from tasks.records.clip_record import ClipState, Work
 
 log: Final = structlog.get_logger()
 NO_POSTER: Final = "no_poster"
+_MARKER_TYPE: Final = "application/octet-stream"
 
 
 def referring_articles(services: Services, name: str) -> tuple[str, ...]:
@@ -27,6 +28,9 @@ def referring_articles(services: Services, name: str) -> tuple[str, ...]:
 def ring_articles(services: Services, name: str) -> None:
     """Ask for the rebuild of every article that refers to the clip."""
     for article_id in referring_articles(services, name):
+        # If the ring gets lost, the mark remains for `reconcile`; the rebuild takes it away.
+        marker = keys.waiting_marker(article_id)
+        services.store.put(services.settings.media_bucket, marker, b"", content_type=_MARKER_TYPE)
         services.doorbell.ring(queues.LINK_TASK, article_id)
 
 
@@ -65,5 +69,14 @@ def settle(services: Services, name: str, *, key: str, etag: str, size_bytes: in
     if record.work.state is ClipState.READY and not (has_picture or has_no_poster(record.work)):
         services.doorbell.ring(queues.THUMBNAILS_TASK, name)
         return
+    mark_settled(services, key=key, etag=etag, size_bytes=size_bytes)
+
+
+def mark_settled(services: Services, *, key: str, etag: str, size_bytes: int) -> None:
+    """Mark what lies under an incoming key as done, and nothing that lay there before: it may come back."""
+    bucket = services.settings.media_bucket
     marker = keys.settled_marker(key, lifecycle.upload_id(etag, size_bytes))
-    services.store.put(services.settings.media_bucket, marker, b"", content_type="application/octet-stream")
+    services.store.put(bucket, marker, b"", content_type=_MARKER_TYPE)
+    for other in services.store.list(bucket, keys.settled_prefix(key)):
+        if other.key != marker:
+            services.store.delete(bucket, other.key)

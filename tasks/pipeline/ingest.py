@@ -36,7 +36,10 @@ def ingest(services: Services, key: str) -> None:
     try:
         info = services.store.head(services.settings.incoming_bucket, key)
     except NoSuchObject:
-        log.info("ignored", key=key, reason="gone")
+        if key.startswith(keys.ARTICLES):
+            _release_article(services, key)
+        else:
+            log.info("ignored", key=key, reason="gone")
         return
     if key.startswith(keys.ARTICLES):
         _ingest_article(services, info)
@@ -60,6 +63,18 @@ def _ingest_article(services: Services, info: ObjectInfo) -> None:
         content_type="application/json; charset=utf-8",
     )
     services.doorbell.ring(queues.LINK_TASK, article_id)
+
+
+def _release_article(services: Services, key: str) -> None:
+    """The upload of an article is gone: if it was the one that is shown, have the record say so."""
+    article_id = keys.stem(key)
+    try:
+        marker = services.store.get(services.settings.media_bucket, keys.article_source(article_id))
+    except NoSuchObject:
+        log.info("ignored", key=key, reason="gone")
+        return
+    if json.loads(marker.body)["key"] == key:
+        services.doorbell.ring(queues.LINK_TASK, article_id)
 
 
 def _ingest_clip(services: Services, info: ObjectInfo) -> None:

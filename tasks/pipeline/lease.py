@@ -31,7 +31,7 @@ def new_owner() -> str:
 
 
 class Lease:
-    """The lease of one try. ``stop`` is set when the work must end; `why_stopped` tells the reason."""
+    """The lease of one try. ``stop`` is set when the work must end, ``was_lost`` if another has it."""
 
     def __init__(self, services: Services, name: str, owner: str) -> None:
         self.stop = threading.Event()

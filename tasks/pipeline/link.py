@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
+from itertools import islice
 from typing import Final
 
 import structlog
@@ -11,20 +13,24 @@ import structlog
 from tasks.adapters.clock import utc_now
 from tasks.adapters.object_store import NoSuchObject
 from tasks.errors import SourceRejected
-from tasks.news.article import decode_article, parse_article
-from tasks.news.linking import build_record, failed_record, links_of
+from tasks.news.linking import build_record, failed_record, links_of, needs_suggestions, withdrawn_record
+from tasks.news.reading import EXTENSIONS, read_article
+from tasks.news.references import ReferenceStyle, spellings
+from tasks.news.suggest import date_prefixes
 from tasks.pipeline.services import Services
 from tasks.records import keys, lifecycle
 from tasks.records.article_record import ArticleRecord, ArticleSource, ArticleState
 from tasks.records.clip_record import ClipRecord
 
 log: Final = structlog.get_logger()
-_TEXT_EXTENSIONS: Final = frozenset({"txt"})
+# Names to look through for a “did you mean”: those near by date first, then any.
+_NEAR_NAMES: Final = 1_000
+_ALL_NAMES: Final = 5_000
 _MARKER_TYPE: Final = "application/octet-stream"
 
 
 def link(services: Services, article_id: str) -> None:
-    """Bring the article's record up to date; an article that is gone is left as it stands.
+    """Bring the article's record up to date; one whose upload is gone becomes ``withdrawn``, and leaves its clips.
 
     The record is read before the clips are, and written only if nobody wrote it meanwhile: of two rebuilds that run at
     once, the one that saw the older clips loses and starts again.
@@ -38,10 +44,12 @@ def link(services: Services, article_id: str) -> None:
         nonlocal before
         before = current
         try:
-            fresh = _read(services, article_id, key)
+            fresh = _read(services, article_id, key, current)
         except NoSuchObject:
-            log.info("upload gone", article=article_id, key=key)
-            return current
+            if current is None:
+                log.info("ignored", article=article_id, reason="its upload is gone")
+                return None
+            fresh = withdrawn_record(current, utc_now())
         # The time alone is no change: the same facts give the same record, byte for byte.
         if current is not None and fresh.evolve(updated_at=current.updated_at) == current:
             return current
@@ -66,46 +74,73 @@ def _source_key(services: Services, article_id: str) -> str | None:
     return str(json.loads(marker.body)["key"])
 
 
-def _read(services: Services, article_id: str, key: str) -> ArticleRecord:
+def _read(services: Services, article_id: str, key: str, previous: ArticleRecord | None) -> ArticleRecord:
     settings, now = services.settings, utc_now()
     info = services.store.head(settings.incoming_bucket, key)
     source = ArticleSource(key=key, etag=info.etag, size_bytes=info.size_bytes)
     try:
-        return _parsed(services, article_id, source, now)
+        return _parsed(services, article_id, source, previous, now)
     except SourceRejected as rejection:
         return failed_record(article_id=article_id, source=source, failure=rejection, now=now)
 
 
-def _parsed(services: Services, article_id: str, source: ArticleSource, now: datetime) -> ArticleRecord:
+def _parsed(
+    services: Services, article_id: str, source: ArticleSource, previous: ArticleRecord | None, now: datetime
+) -> ArticleRecord:
     settings = services.settings
     extension = keys.extension(source.key)
-    if extension not in _TEXT_EXTENSIONS:
-        raise SourceRejected(
-            "unknown_extension", f"Articles are taken as .txt files; this one ends in “.{extension}”.", source.key
-        )
-    if source.size_bytes > settings.max_article_bytes:
+    if extension in EXTENSIONS and source.size_bytes > settings.max_article_bytes:
         raise SourceRejected(
             "too_large",
             f"This article is larger than the {settings.max_article_bytes // 1024**2} MiB that are taken.",
             source.key,
         )
-    body = services.store.get(settings.incoming_bucket, source.key).body
-    parsed = parse_article(decode_article(body), zone=settings.zone)
+    body = services.store.get(settings.incoming_bucket, source.key).body if extension in EXTENSIONS else b""
+    style = ReferenceStyle(labels=settings.reference_labels, shortcodes=settings.reference_shortcodes)
+    parsed = read_article(body, extension, zone=settings.zone, style=style)
     names = {reference.name for reference in parsed.references}
     # The marker first, the clip's record after: whichever of article and clip comes last sees the other.
-    for name in sorted(names):
+    for name in sorted(_spelt(names)):
         services.store.put(
             settings.media_bucket, keys.reference_marker(name, article_id), b"", content_type=_MARKER_TYPE
         )
     clips = {keys.fold(name): _clips_named(services, name) for name in names}
-    return build_record(article_id=article_id, source=source, parsed=parsed, clips=clips, now=now)
+    unmatched = sorted(name for name in names if needs_suggestions(name, clips))
+    return build_record(
+        article_id=article_id,
+        source=source,
+        parsed=parsed,
+        clips=clips,
+        now=now,
+        previous=previous,
+        existing=_existing(services, unmatched) if unmatched else (),
+    )
+
+
+def _spelt(names: Iterable[str]) -> set[str]:
+    """The names in each spelling under which their clips may arrive."""
+    return {spelling for name in names for spelling in spellings(name)}
+
+
+def _existing(services: Services, unmatched: Iterable[str]) -> set[str]:
+    """Names of clips that there are, as many as are worth looking through."""
+    prefixes = dict.fromkeys(keys.CLIP_NAMES + date for name in unmatched for date in date_prefixes(name))
+    bucket = services.settings.media_bucket
+    names: set[str] = set()
+    for prefix, most in [*((each, _NEAR_NAMES) for each in prefixes), (keys.CLIP_NAMES, _ALL_NAMES)]:
+        markers = islice(services.store.list(bucket, prefix), most)
+        names.update(marker.key.rpartition("/")[2] for marker in markers)
+    return names
 
 
 def _clips_named(services: Services, name: str) -> tuple[ClipRecord, ...]:
-    prefix = keys.clip_names_prefix(name)
-    markers = services.store.list(services.settings.media_bucket, prefix)
-    records = [services.clips.get(marker.key.removeprefix(prefix)) for marker in markers]
-    return tuple(record for record in records if record is not None)
+    found: dict[str, ClipRecord] = {}
+    for prefix in dict.fromkeys(map(keys.clip_names_prefix, spellings(name))):
+        for marker in services.store.list(services.settings.media_bucket, prefix):
+            record = services.clips.get(marker.key.removeprefix(prefix))
+            if record is not None:
+                found[record.name] = record
+    return tuple(found.values())
 
 
 def _tell_clips(services: Services, article_id: str, before: ArticleRecord | None, record: ArticleRecord) -> None:
@@ -120,10 +155,10 @@ def _tell_clips(services: Services, article_id: str, before: ArticleRecord | Non
             ),
         )
     # References that an edit took out: the markers go last, so a rebuild that stops before finds them again.
-    wanted = {keys.fold(reference.name) for reference in record.references}
-    for reference in before.references if before else ():
-        if keys.fold(reference.name) not in wanted:
-            services.store.delete(services.settings.media_bucket, keys.reference_marker(reference.name, article_id))
+    wanted = set(map(keys.fold, _spelt(reference.name for reference in record.references)))
+    for name in sorted(_spelt(reference.name for reference in before.references) if before else ()):
+        if keys.fold(name) not in wanted:
+            services.store.delete(services.settings.media_bucket, keys.reference_marker(name, article_id))
 
 
 def _mark(services: Services, record: ArticleRecord) -> None:
@@ -133,5 +168,14 @@ def _mark(services: Services, record: ArticleRecord) -> None:
         services.store.put(bucket, waiting, b"", content_type=_MARKER_TYPE)
     else:
         services.store.delete(bucket, waiting)
+    if record.state is ArticleState.WITHDRAWN:
+        # The mark of a deleted upload would make reconcile pass over the same bytes when they come back.
+        _forget(services, record)
+        return
     upload = lifecycle.upload_id(record.source.etag, record.source.size_bytes)
     services.store.put(bucket, keys.settled_marker(record.source.key, upload), b"", content_type=_MARKER_TYPE)
+
+
+def _forget(services: Services, record: ArticleRecord) -> None:
+    upload = lifecycle.upload_id(record.source.etag, record.source.size_bytes)
+    services.store.delete(services.settings.media_bucket, keys.settled_marker(record.source.key, upload))

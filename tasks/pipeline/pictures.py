@@ -11,18 +11,16 @@ import structlog
 
 from config import queues
 from tasks.adapters.clock import utc_now
-from tasks.errors import SourceRejected
+from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media import encode, storyboard
-from tasks.media.package import content_type
 from tasks.media.source import Source
-from tasks.pipeline import finish
+from tasks.pipeline import finish, poster_way
 from tasks.pipeline.services import Services
-from tasks.records import keys, lifecycle
+from tasks.records import lifecycle
 from tasks.records.base import Notice
 from tasks.records.clip_record import Poster, Storyboard, Work
 
 log: Final = structlog.get_logger()
-_SAMPLE_TIMEOUT_S: Final = 60.0
 _PATIENCE_S: Final = 10.0
 _TICK_S: Final = 0.1
 
@@ -37,7 +35,11 @@ def await_or_make(
     deadline = time.monotonic() + _PATIENCE_S
     while (work := missing(services, name, version)) is not None and not should_stop():
         if services.doorbell.is_waiting(queues.THUMBNAILS_TASK, name) or time.monotonic() > deadline:
-            make(services, folder, source, name, work)
+            try:
+                make(services, folder, source, name, work)
+            except TemporarilyUnavailable as error:
+                # A good clip is not held up by its picture: `finish.settle` rings for that again.
+                log.warning("published without its pictures", clip=name, code=error.code, detail=error.detail)
             return
         time.sleep(_TICK_S)
 
@@ -49,7 +51,7 @@ def missing(services: Services, name: str, version: str) -> Work | None:
         return None
     for work in (record.next, record):
         if work is not None and work.version == version:
-            complete = work.poster is not None and work.storyboard is not None
+            complete = work.poster is not None and bool(work.poster.sources) and work.storyboard is not None
             return None if complete or finish.has_no_poster(work) else work
     return None
 
@@ -58,12 +60,11 @@ def make(services: Services, folder: Path, source: Source, name: str, work: Work
     """Make what the version lacks, the poster first; where no picture can be decoded, its record says so."""
     (folder / encode.OUTPUT / storyboard.FOLDER).mkdir(parents=True, exist_ok=True)
     try:
-        if work.poster is None:
-            poster = _poster(services, folder, source, name, work.version)
-            services.clips.update(
-                name, lambda current: lifecycle.picture(current, version=work.version, now=utc_now(), poster=poster)
-            )
+        if work.poster is None or not work.poster.sources:
+            taken = poster_way.take(services, folder, source, name, work.version)
+            _add_poster(services, name, work.version, taken.poster)
             finish.announce(services, name)
+            _add_poster(services, name, work.version, poster_way.vary(services, folder, source, name, taken))
         if work.storyboard is None:
             sheets = _storyboard(services, folder, source, name, work.version)
             services.clips.update(
@@ -84,23 +85,10 @@ def give_up(services: Services, name: str, version: str, error: SourceRejected) 
     )
 
 
-def _poster(services: Services, folder: Path, source: Source, name: str, version: str) -> Poster:
-    max_pixels = services.settings.max_pixels
-
-    def sample(time_s: float) -> float:
-        try:
-            arguments = storyboard.plan_sample(source, time_s, max_pixels=max_pixels)
-            return storyboard.interest(services.ffmpeg.run(folder, arguments, timeout_s=_SAMPLE_TIMEOUT_S).stdout)
-        except SourceRejected:
-            return -1.0  # a damaged stretch; another candidate may do
-
-    time_s = max(storyboard.poster_candidates(source.duration_s), key=sample)
-    arguments, width, height = storyboard.plan_poster(source, services.ladder, time_s, max_pixels=max_pixels)
-    services.ffmpeg.run(folder, arguments, timeout_s=_SAMPLE_TIMEOUT_S)
-    if not (folder / encode.OUTPUT / storyboard.POSTER).is_file():
-        raise SourceRejected("undecodable", "No picture in this file could be decoded.", f"nothing at {time_s} s")
-    _upload(services, folder, storyboard.POSTER, name, version)
-    return Poster(url=f"{version}/{storyboard.POSTER}", width=width, height=height, time_s=time_s)
+def _add_poster(services: Services, name: str, version: str, poster: Poster) -> None:
+    services.clips.update(
+        name, lambda current: lifecycle.picture(current, version=version, now=utc_now(), poster=poster)
+    )
 
 
 def _storyboard(services: Services, folder: Path, source: Source, name: str, version: str) -> Storyboard:
@@ -118,19 +106,9 @@ def _storyboard(services: Services, folder: Path, source: Source, name: str, ver
     )
     images = [f"{storyboard.FOLDER}/{sheet.name}" for sheet in sheets]
     for path in [*images, storyboard.VTT]:
-        _upload(services, folder, path, name, version)
+        poster_way.upload(services, folder, path, name, version)
     return Storyboard(
         vtt=f"{version}/{storyboard.VTT}",
         images=tuple(f"{version}/{path}" for path in images),
         interval_s=plan.interval_s,
-    )
-
-
-def _upload(services: Services, folder: Path, path: str, name: str, version: str) -> None:
-    services.store.upload(
-        services.settings.media_bucket,
-        keys.version_prefix(name, version) + path,
-        folder / encode.OUTPUT / path,
-        content_type=content_type(path),
-        cache_control=keys.CACHE_IMMUTABLE,
     )

@@ -30,4 +30,5 @@ class Services:
     ffprobe: Ffprobe
     workspaces: Workspaces
     ladder: Ladder
+    is_caged: bool
     is_stopping: Callable[[], bool]

@@ -35,13 +35,13 @@ class Stream:
     """The upload of one version: `advance` while it grows, `complete` when all is made. Each file goes up once."""
 
     def __init__(
-        self, services: Services, folder: Path, plan: EncodePlan, name: str, version: str, lease: Lease
+        self, services: Services, folder: Path, plan: EncodePlan, name: str, edition: str, lease: Lease
     ) -> None:
         self._services = services
         self._root = folder / encode.OUTPUT
         self._plan = plan
         self._name = name
-        self._version = version
+        self._edition = edition
         self._lease = lease
         self._sent: set[str] = set()
         self._playlists: dict[str, str] = {}
@@ -88,7 +88,7 @@ class Stream:
             relative = path.relative_to(self._root).as_posix()
             self._services.store.upload(
                 self._services.settings.media_bucket,
-                keys.version_prefix(self._name, self._version) + relative,
+                keys.version_prefix(self._name, self._edition) + relative,
                 path,
                 content_type=package.content_type(relative),
                 cache_control=keys.CACHE_IMMUTABLE,
@@ -106,7 +106,7 @@ class Stream:
         relative = path.relative_to(self._root).as_posix()
         self._services.store.put(
             self._services.settings.media_bucket,
-            keys.version_prefix(self._name, self._version) + relative,
+            keys.version_prefix(self._name, self._edition) + relative,
             text.encode(),
             content_type=package.content_type(relative),
             cache_control=keys.CACHE_IMMUTABLE if is_final else keys.CACHE_RECORD,
@@ -117,13 +117,13 @@ class Stream:
         main = self._root / encode.HLS / package.MULTIVARIANT
         inits = {rung.name: self._init_of(rung.name) for rung in self._plan.rungs}
         self._put_playlist(main, package.growing_playlist(self._plan, inits))
-        url = f"{self._version}/{encode.HLS}/{package.MULTIVARIANT}"
+        url = f"{self._edition}/{encode.HLS}/{package.MULTIVARIANT}"
         self._services.clips.update(
             self._name,
             lambda record: lifecycle.become_playable(record, owner=self._lease.owner, now=utc_now(), hls=url),
         )
         self._is_playable = True
-        log.info("playable", clip=self._name, version=self._version)
+        log.info("playable", clip=self._name, edition=self._edition)
         finish.announce(self._services, self._name)
 
     def _init_of(self, track: str) -> bytes:

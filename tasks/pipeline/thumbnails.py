@@ -6,8 +6,9 @@ from typing import Final
 
 import structlog
 
+from config import queues
 from tasks.adapters.clock import utc_now
-from tasks.adapters.object_store import NoSuchObject
+from tasks.adapters.object_store import NoSuchObject, PreconditionFailed
 from tasks.errors import SourceRejected
 from tasks.media import encode
 from tasks.pipeline import examine_picture, finish, pictures
@@ -30,11 +31,17 @@ def thumbnails(services: Services, name: str) -> None:
         try:
             with services.workspaces.open(source_bytes=work.source.size_bytes) as folder:
                 incoming = services.settings.incoming_bucket
-                services.store.download(incoming, work.source.key, folder / encode.SOURCE_FILE)
+                services.store.download(incoming, work.source.key, folder / encode.SOURCE_FILE, etag=work.source.etag)
                 source, _ = examine_picture.examine(services, folder, probe(services, folder))
                 pictures.make(services, folder, source, name, work)
-        except NoSuchObject:
-            log.info("upload gone", clip=name)
+        except NoSuchObject as error:
+            gone = SourceRejected(
+                lifecycle.UPLOAD_REMOVED, "The upload was deleted before its picture was taken.", str(error)
+            )
+            pictures.give_up(services, name, work.version, gone)
+        except PreconditionFailed:
+            services.doorbell.ring(queues.INGEST_TASK, work.source.key)
+            return
         except SourceRejected as error:
             # It is no clip at all: the editor need not wait for the encode's turn to hear it.
             log.info("rejected", clip=name, code=error.code, detail=error.detail)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
 import structlog
 
+from config import queues
 from tasks.adapters import process
 from tasks.adapters.clock import utc_now
-from tasks.adapters.object_store import NoSuchObject
+from tasks.adapters.object_store import NoSuchObject, PreconditionFailed
 from tasks.errors import LeaseLost, SourceRejected, TemporarilyUnavailable
 from tasks.media import dash, encode, package, quality
 from tasks.media.encode import EncodePlan
@@ -22,13 +24,15 @@ from tasks.pipeline.examine_sound import listen
 from tasks.pipeline.lease import Lease, held, new_owner
 from tasks.pipeline.services import Services
 from tasks.pipeline.streaming import ENCODE_SHARE, Stream, beside_the_encode
-from tasks.records import lifecycle
+from tasks.records import keys, lifecycle
 from tasks.records.base import Failure
 from tasks.records.clip_record import ClipRecord, Mp4, Rendition, Work
 
 log: Final = structlog.get_logger()
+_NOT_THE_CLIPS_FAULT: Final = frozenset(
+    {"store_unavailable", "broker_unavailable", "record_contended", "disk_full", "disk_error"}
+)
 # Sound comes in AAC blocks of 1024 samples, one of them before the first.
-_SOUND_BLOCK_S: Final = 0.05
 
 
 def transcode(services: Services, name: str) -> None:
@@ -74,6 +78,15 @@ def transcode(services: Services, name: str) -> None:
             lease.end()
             _postpone(services, name, owner, error)
             raise
+        except OSError as error:
+            full = error.errno == errno.ENOSPC
+            trouble = TemporarilyUnavailable(
+                "disk_full" if full else "disk_error", "The worker's disk could not be used.", str(error)
+            )
+            bound.warning("postponed", code=trouble.code, detail=trouble.detail)
+            lease.end()
+            _postpone(services, name, owner, trouble)
+            raise trouble from error
         except (LeaseLost, process.Stopped) as error:
             bound.info("stopped", reason=str(error))
             lease.end()
@@ -89,11 +102,17 @@ def _make(services: Services, record: ClipRecord, work: Work, lease: Lease) -> N
     settings = services.settings
     with services.workspaces.open(source_bytes=work.source.size_bytes) as folder:
         try:
-            sha256 = services.store.download(settings.incoming_bucket, work.source.key, folder / encode.SOURCE_FILE)
+            sha256 = services.store.download(
+                settings.incoming_bucket, work.source.key, folder / encode.SOURCE_FILE, etag=work.source.etag
+            )
         except NoSuchObject as error:
             raise SourceRejected(
-                "upload_removed", "The upload was deleted before it could be processed.", str(error)
+                lifecycle.UPLOAD_REMOVED, "The upload was deleted before it could be processed.", str(error)
             ) from error
+        except PreconditionFailed as error:
+            # Other bytes lie there by now, and this version is of those that are gone; their event may have been lost.
+            services.doorbell.ring(queues.INGEST_TASK, work.source.key)
+            raise LeaseLost(f"{record.name}: {work.source.key} was uploaded anew") from error
         lease.raise_if_stopped()
         source, seen = examine_picture.examine(services, folder, probe(services, folder))
         heard = listen(services, folder, source, stop=lease.stop)
@@ -106,15 +125,17 @@ def _make(services: Services, record: ClipRecord, work: Work, lease: Lease) -> N
                 current, owner=lease.owner, now=utc_now(), source=facts, warnings=warnings
             ),
         )
-        stream = Stream(services, folder, plan, record.name, work.version, lease)
+        edition = keys.edition(work.version, work.attempts)
+        stream = Stream(services, folder, plan, record.name, edition, lease)
         # A second try leaves alone what the first had put up, until all is there: a playlist never gets shorter.
         with nullcontext() if work.hls else beside_the_encode(stream, lease):
-            longest_s = _encode(services, folder, plan, source, lease)
-        encoded_s = _pictures_s(folder, plan, longest_s)
+            encoded = _encode(services, folder, plan, source, lease)
+        # Pictures are counted: the sound may be longer or shorter than they are.
+        encoded_s = encoded.frames / float(plan.rungs[0].frame_rate)
         # A container that tells no duration of the picture's own tells that of its longest track.
-        warnings = (*warnings, *quality.judge_length(source, encoded_s if source.video.duration_s else longest_s))
+        warnings = (*warnings, *quality.judge_length(source, encoded_s if source.video.duration_s else encoded.time_s))
         warnings = (*warnings, *examine_picture.look(services, folder, plan, encoded_s))
-        made = _package(services, folder, plan, work.version, encoded_s) | {"sound": heard.facts}
+        made = _package(services, folder, plan, edition, encoded) | {"sound": heard.facts}
         stream.complete()
         pictures.await_or_make(services, folder, source, record.name, work.version, should_stop=lease.stop.is_set)
         lease.raise_if_stopped()
@@ -124,7 +145,7 @@ def _make(services: Services, record: ClipRecord, work: Work, lease: Lease) -> N
         )
 
 
-def _encode(services: Services, folder: Path, plan: EncodePlan, source: Source, lease: Lease) -> float:
+def _encode(services: Services, folder: Path, plan: EncodePlan, source: Source, lease: Lease) -> Progress:
     for name in [rung.name for rung in plan.rungs] + [each.name for each in plan.sound]:
         (folder / encode.OUTPUT / encode.HLS / name).mkdir(parents=True)
     last = Progress()
@@ -136,25 +157,16 @@ def _encode(services: Services, folder: Path, plan: EncodePlan, source: Source, 
             lease.report(ENCODE_SHARE * min(1.0, progress.time_s / source.duration_s), progress.speed)
 
     services.ffmpeg.run(
-        folder, plan.arguments, timeout_s=600 + 60 * source.duration_s, on_progress=on_progress, stop=lease.stop
+        folder,
+        plan.arguments,
+        timeout_s=600 + 60 * (source.duration_s or services.settings.max_duration_s),
+        on_progress=on_progress,
+        stop=lease.stop,
     )
-    return last.time_s
+    return last
 
 
-def _pictures_s(folder: Path, plan: EncodePlan, longest_s: float) -> float:
-    """How long the pictures must last, of a run that encoded ``longest_s``: less only where the sound outlasts them."""
-    root = folder / encode.OUTPUT / encode.HLS
-
-    def duration_s(name: str) -> float:
-        path = root / name / encode.MEDIA_PLAYLIST
-        return package.read_media_playlist(path.read_text(encoding="utf-8")).duration_s if path.is_file() else 0.0
-
-    if max((duration_s(each.name) for each in plan.sound), default=0.0) < longest_s - _SOUND_BLOCK_S:
-        return longest_s
-    return min(longest_s, max(duration_s(rung.name) for rung in plan.rungs))
-
-
-def _package(services: Services, folder: Path, plan: EncodePlan, version: str, encoded_s: float) -> dict[str, object]:
+def _package(services: Services, folder: Path, plan: EncodePlan, edition: str, encoded: Progress) -> dict[str, object]:
     """Verify every rendition, write playlists, manifest and the MP4; returns the record's fields naming them."""
     root = folder / encode.OUTPUT / encode.HLS
     made = []
@@ -167,25 +179,27 @@ def _package(services: Services, folder: Path, plan: EncodePlan, version: str, e
         measured = quality.Measured(
             width=width, height=height, frames=frames, duration_s=playlist.duration_s, is_complete=playlist.is_complete
         )
-        quality.verify_rendition(rung, measured, encoded_s)
+        quality.verify_rendition(rung, measured, encoded.frames)
         made.append(picture)
     sounds = [packaging.read_sound(root, programme) for programme in plan.sound]
     packaging.write(folder / encode.OUTPUT, made, sounds, plan.sound)
 
     (folder / encode.OUTPUT / "mp4").mkdir()
-    services.ffmpeg.run(folder, encode.plan_mp4(plan.mp4_rung, has_audio=plan.has_audio), timeout_s=600 + encoded_s)
+    services.ffmpeg.run(
+        folder, encode.plan_mp4(plan.mp4_rung, has_audio=plan.has_audio), timeout_s=600 + encoded.time_s
+    )
     mp4 = folder / encode.OUTPUT / encode.mp4_path(plan.mp4_rung)
     codecs = [next(each.track.codecs for each in made if each.rung == plan.mp4_rung)]
     codecs += [each.track.codecs for each in sounds[:1]]
     return {
-        "hls": f"{version}/{encode.HLS}/{package.MULTIVARIANT}",
-        "dash": f"{version}/{dash.MANIFEST}",
+        "hls": f"{edition}/{encode.HLS}/{package.MULTIVARIANT}",
+        "dash": f"{edition}/{dash.MANIFEST}",
         "mp4": (
             Mp4(
-                url=f"{version}/{encode.mp4_path(plan.mp4_rung)}",
+                url=f"{edition}/{encode.mp4_path(plan.mp4_rung)}",
                 width=plan.mp4_rung.width,
                 height=plan.mp4_rung.height,
-                bitrate_bps=round(mp4.stat().st_size * 8 / encoded_s),
+                bitrate_bps=round(mp4.stat().st_size * 8 / encoded.time_s),
                 size_bytes=mp4.stat().st_size,
                 codecs=",".join(codecs),
             ),
@@ -217,6 +231,7 @@ def _postpone(services: Services, name: str, owner: str, error: TemporarilyUnava
                 failure=failure,
                 delay_s=settings.retry_delay_s,
                 max_attempts=settings.max_attempts,
+                is_strike=error.code not in _NOT_THE_CLIPS_FAULT,
             ),
         )
     except LeaseLost:

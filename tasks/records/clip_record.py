@@ -114,13 +114,28 @@ class Mp4(Value):
     codecs: str
 
 
+class PosterSource(Value):
+    """The poster in one size and format; ``type`` is its media type."""
+
+    url: str
+    type: str
+    width: int
+    height: int
+
+
 class Poster(Value):
-    """The still shown before play, taken at ``time_s`` of the clip."""
+    """The still shown before play, taken at ``time_s`` of the clip: a JPEG, as large as the poster gets.
+
+    ``sources`` are all its sizes and formats, the smallest files' formats first; they follow a moment after the JPEG.
+    ``thumbhash`` is its gist in base64 (https://evanw.github.io/thumbhash/).
+    """
 
     url: str
     width: int
     height: int
     time_s: float
+    sources: tuple[PosterSource, ...] = ()
+    thumbhash: str | None = None
 
 
 class Storyboard(Value):
@@ -177,6 +192,7 @@ class Work(Value):
     failure: Failure | None = None
     timings: Timings = Timings()
     attempts: int = 0
+    postponed: int = 0
     retry_at: UtcTime | None = None
     lease: Lease | None = None
 

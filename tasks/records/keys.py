@@ -7,7 +7,7 @@ Incoming bucket: ``clips/…/<name>.<ext>`` and ``articles/…/<id>.(txt|html|js
 - ``index/clips/<folded clip name>/<clip name>``: there is a clip of that name;
 - ``index/articles/<article id>``: which upload the article is read from (JSON, the one marker with a body);
 - ``index/waiting/<article id>``: the article waits for a clip;
-- ``index/settled/<incoming key>/<upload id>``: that upload has come to its final state.
+- ``index/settled/<hash of the incoming key>/<upload id>``: that upload has come to its final state.
 """
 
 from __future__ import annotations
@@ -38,13 +38,19 @@ def stem(key: str) -> str:
     """
     file_name = key.rsplit("/", 1)[-1]
     name = unicodedata.normalize("NFC", file_name.rpartition(".")[0] or file_name)
-    name = "".join("_" if unicodedata.category(letter) in _UNUSABLE else letter for letter in name)
+    name = "".join(_usable(letter) for letter in name)
     if not name.strip(". "):
         return "_" * max(1, len(name))
     encoded = name.encode()
     if len(encoded) <= _MAX_NAME_BYTES:
         return name
     return f"{encoded[: _MAX_NAME_BYTES - 9].decode(errors='ignore')}~{hashlib.sha256(encoded).hexdigest()[:8]}"
+
+
+def _usable(letter: str) -> str:
+    category = unicodedata.category(letter)
+    # Spaces that look like one are one: cameras and operating systems put narrow and non-breaking ones into names.
+    return " " if category == "Zs" else "_" if category in _UNUSABLE else letter
 
 
 def extension(key: str) -> str:
@@ -66,6 +72,14 @@ def clip_record(name: str) -> str:
 def version_prefix(name: str, version: str) -> str:
     """Prefix, with its slash, of everything a clip's version publishes."""
     return f"{CLIPS}{name}/{version}/"
+
+
+def edition(version: str, attempt: int) -> str:
+    """Where one try at a version publishes: the first under the version itself, later ones below it.
+
+    So a worker that was frozen and comes back late can't touch what its successor has published.
+    """
+    return version if attempt <= 1 else f"{version}/{attempt}"
 
 
 def article_record(article_id: str) -> str:
@@ -105,4 +119,9 @@ def waiting_marker(article_id: str) -> str:
 
 def settled_marker(incoming_key: str, upload_id: str) -> str:
     """Marker: these bytes, uploaded under that key, have come to their final state."""
-    return f"{SETTLED}{incoming_key}/{upload_id}"
+    return settled_prefix(incoming_key) + upload_id
+
+
+def settled_prefix(incoming_key: str) -> str:
+    """Prefix of an incoming key's marks; hashed, since a key of full length leaves no room for more."""
+    return f"{SETTLED}{hashlib.sha256(incoming_key.encode()).hexdigest()[:32]}/"

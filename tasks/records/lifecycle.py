@@ -31,8 +31,11 @@ from tasks.records.clip_record import (
     Work,
 )
 
+UPLOAD_REMOVED: Final = "upload_removed"
 _WORK_FIELDS: Final = frozenset(Work.model_fields)
 _LONGEST_DELAY: Final = timedelta(minutes=15)
+# With the delays growing from 15 s to 15 min, about five hours.
+_MOST_POSTPONED: Final = 24
 
 
 def upload_id(etag: str, size_bytes: int) -> str:
@@ -58,13 +61,12 @@ def receive(
         return arrived
     known, new = record.work, arrived.work
     if _same_upload(known, new):
-        retried = known.state is ClipState.FAILED and _uploaded_at(new) > _uploaded_at(known)
-        if not retried:
+        if not _is_tried_again(known, new):
             return record
     elif _same_upload(record, new) and record.state is ClipState.READY:
         # The published bytes came back while others were in work: those are no longer wanted.
         return record.evolve(next=None, updated_at=arrived.updated_at)
-    elif (_uploaded_at(new), new.source.key) < (_uploaded_at(known), known.source.key) and _holds_its_place(known):
+    elif _is_older(new, known) and _holds_its_place(known):
         return record
     if record.state is ClipState.READY:
         return record.evolve(next=_work_of(arrived), updated_at=arrived.updated_at)
@@ -185,18 +187,33 @@ def hasten(record: ClipRecord | None, *, queue: str, now: datetime) -> ClipRecor
 
 
 def postpone(
-    record: ClipRecord | None, *, owner: str, now: datetime, failure: Failure, delay_s: float, max_attempts: int
+    record: ClipRecord | None,
+    *,
+    owner: str,
+    now: datetime,
+    failure: Failure,
+    delay_s: float,
+    max_attempts: int,
+    is_strike: bool,
 ) -> ClipRecord:
-    """Put the work off after a passing fault, twice as long each time; after the last attempt, park it."""
+    """Put the work off after a passing fault, twice as long each time; in the end, park it.
+
+    A fault that this clip may have caused (``is_strike``: its encoder was killed) counts as an attempt, and the last
+    one parks it. One of the store or the disk is no fault of the clip's: that is borne for some hours.
+    """
     record, work = _owned(record, owner)
     failure = failure.evolve(attempts=work.attempts, retryable=True)
-    if work.attempts >= max_attempts:
+    postponed = work.postponed + 1
+    if work.attempts >= max_attempts if is_strike else postponed > _MOST_POSTPONED:
         return fail(record, owner=owner, now=now, failure=failure)
-    delay = min(timedelta(seconds=delay_s * 2 ** (work.attempts - 1)), _LONGEST_DELAY)
+    attempts = work.attempts if is_strike else max(0, work.attempts - 1)
+    delay = min(timedelta(seconds=delay_s * 2 ** min(postponed - 1, 16)), _LONGEST_DELAY)
     return _with_work(
         record,
         now,
         state=_resting(work),
+        attempts=attempts,
+        postponed=postponed,
         failure=failure,
         lease=None,
         retry_at=now + delay,
@@ -306,6 +323,21 @@ def _lease(owner: str, attempt: int, now: datetime, lease_s: float) -> Lease:
 
 def _same_upload(one: Work, other: Work) -> bool:
     return (one.source.etag, one.source.size_bytes) == (other.source.etag, other.source.size_bytes)
+
+
+def _is_older(one: Work, other: Work) -> bool:
+    # Under one key the store's own answer is the truth, whatever its clock says; clocks only judge between keys.
+    if one.source.key == other.source.key:
+        return False
+    return (_uploaded_at(one), one.source.key) < (_uploaded_at(other), other.source.key)
+
+
+def _is_tried_again(known: Work, new: Work) -> bool:
+    """The same bytes came once more after they had failed: uploaded anew, or found under another key."""
+    if known.state is not ClipState.FAILED or known.failure is None:
+        return False
+    moved = known.failure.code == UPLOAD_REMOVED and new.source.key != known.source.key
+    return moved or _uploaded_at(new) > _uploaded_at(known)
 
 
 def _holds_its_place(work: Work) -> bool:

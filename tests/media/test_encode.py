@@ -24,12 +24,10 @@ def test_one_decode_feeds_every_rendition_in_one_command() -> None:
         "-filter_complex",
         "[0:0]fps=25:start_time=0[s0];[s0]scale=960:540:flags=lanczos[s1];[s1]setsar=1[s2];[s2]format=yuv420p[s3];"
         "[s3]setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:field_mode=prog:range=limited[s4];"
-        "[s4]split=2[s5][s6];[s6]scale=640:360:flags=lanczos[s7];[s7]setsar=1[s8];"
-        "[0:1]aresample=async=1:first_pts=0[s9];[s9]aformat=sample_fmts=fltp:sample_rates=48000[s10];"
-        "[s10]aformat=channel_layouts=stereo[s11]",
-        *("-map", "[s5]", "-map", "[s8]", "-map", "[s11]"),
-        *("-f", "hls", "-avoid_negative_ts", "disabled", "-b:a", "128000"),
-        *("-bufsize:v:0", "3200000", "-bufsize:v:1", "1600000", "-c:a", "aac", "-c:v", "libx264"),
+        "[s4]split=2[s5][s6];[s6]scale=640:360:flags=lanczos[s7];[s7]setsar=1[s8]",
+        *("-map", "[s5]", "-map", "[s8]"),
+        *("-f", "hls", "-avoid_negative_ts", "disabled"),
+        *("-bufsize:v:0", "3200000", "-bufsize:v:1", "1600000", "-c:v", "libx264"),
         *("-crf:v:0", "23", "-crf:v:1", "24"),
         *("-flags:v", "+cgop", "-fps_mode", "cfr", "-g", "50", "-hls_flags", "independent_segments+temp_file"),
         *("-hls_fmp4_init_filename", "init.mp4", "-hls_playlist_type", "event"),
@@ -39,6 +37,10 @@ def test_one_decode_feeds_every_rendition_in_one_command() -> None:
         *("-maxrate:v:0", "1600000", "-maxrate:v:1", "800000", "-pix_fmt", "yuv420p", "-preset:v", "veryfast"),
         *("-profile:v", "high", "-sc_threshold:v", "0", "-var_stream_map"),
         "v:0,agroup:audio,name:540p v:1,agroup:audio,name:360p a:0,agroup:audio,name:audio",
+        "-filter_complex",
+        "[0:1]aresample=async=1:first_pts=0[a0];[a0]aformat=sample_fmts=fltp:sample_rates=48000[a1];"
+        "[a1]aformat=channel_layouts=stereo[a2]",
+        *("-map", "[a2]", "-c:a", "aac", "-b:a", "128000"),
         "out/hls/%v/index.m3u8",
     ]
 

@@ -13,10 +13,11 @@ import ffmpeg
 import pytest
 
 from tasks.media.colour import scaled
+from tasks.media.ladder import climb, read_ladder
 from tasks.media.picture import field_rate, shown
 from tasks.media.source import Source, SourceLimits, VideoStream, read_source
 from tests import clips
-from tests.media.test_ladder import VIDEO
+from tests.media.test_ladder import TEXT, VIDEO
 
 LIMITS = SourceLimits(duration_s=3600, pixels=10**8, streams=20)
 H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
@@ -137,6 +138,23 @@ def test_each_scan_has_its_treatment(changes: dict[str, object], rate: Fraction 
     graph = arguments[arguments.index("-filter_complex") + 1] if "-filter_complex" in arguments else ""
     made = [part.partition("]")[2].rpartition("[")[0] for part in graph.split(";") if part]
     assert made == filters
+
+
+@pytest.mark.parametrize(
+    ("changes", "most", "rate"),
+    [
+        ({"scan": "interlaced_tff"}, "30.0", Fraction(25)),
+        ({"scan": "interlaced_tff"}, "60.0", Fraction(50)),
+        ({"scan": "interlaced_tff", "frame_rate": Fraction(30000, 1001)}, "60.0", Fraction(60000, 1001)),
+        ({"scan": "interlaced_tff", "telecined": True}, "60.0", Fraction(24000, 1001)),
+        ({}, "60.0", Fraction(25)),
+    ],
+)
+def test_fields_become_frames_of_their_own_where_the_ladder_asks_for_it(
+    changes: dict[str, object], most: str, rate: Fraction
+) -> None:
+    ladder = read_ladder(TEXT.replace("max_frame_rate = 30.0", f"max_frame_rate = {most}"), "my.toml")
+    assert {rung.frame_rate for rung in climb(ladder, replace(VIDEO, **changes))} == {rate}  # type: ignore[arg-type]
 
 
 def test_deinterlaced_movement_has_no_comb(tmp_path: Path) -> None:

@@ -87,13 +87,65 @@ def test_a_passing_fault_is_tried_again_later_and_parked_in_the_end() -> None:
         record = take(record, minute=minute)
         assert record.attempts == attempt
         record = lifecycle.postpone(
-            record, owner="w1", now=NOON + timedelta(minutes=minute), failure=FAILURE, delay_s=30, max_attempts=3
+            record,
+            owner="w1",
+            now=NOON + timedelta(minutes=minute),
+            failure=FAILURE,
+            delay_s=30,
+            max_attempts=3,
+            is_strike=True,
         )
         assert take(record, minute=minute) is record, "not before its time"
         minute += 10
     assert record.state is ClipState.FAILED
     assert record.failure is not None
     assert record.failure.retryable
+
+
+def test_a_fault_of_the_store_is_borne_for_hours_and_counts_no_attempt() -> None:
+    record, now, pauses = upload("e1"), NOON, 0
+    while not record.state.is_final:
+        record = lifecycle.take(record, owner="w1", now=now, lease_s=LEASE_S, max_attempts=3)
+        assert record.attempts == 1
+        record = lifecycle.postpone(
+            record, owner="w1", now=now, failure=FAILURE, delay_s=15, max_attempts=3, is_strike=False
+        )
+        now, pauses = record.retry_at or now, pauses + 1
+    assert now - NOON > timedelta(hours=4)
+    assert record.failure is not None
+    assert record.failure.retryable
+
+
+def test_under_one_key_the_store_is_right_whatever_its_clock_says() -> None:
+    known = upload("e2", minute=5)
+    assert lifecycle.receive(known, upload("e1", minute=0)).source.etag == "e1"
+
+
+def test_a_removed_upload_found_under_another_key_is_tried_again() -> None:
+    gone = lifecycle.fail(
+        take(upload("e1", minute=5)), owner="w1", now=NOON, failure=FAILURE.evolve(code=lifecycle.UPLOAD_REMOVED)
+    )
+    found = lifecycle.receive(gone, upload("e1", key="clips/b/a.mp4"))
+    assert (found.state, found.source.key) == (ClipState.RECEIVED, "clips/b/a.mp4")
+
+
+def test_what_looks_at_a_clip_may_reject_it_unless_somebody_holds_it() -> None:
+    record = upload("e1")
+    rejected = lifecycle.reject(record, version=record.version, now=NOON, failure=FAILURE)
+    assert rejected is not None
+    assert rejected.state is ClipState.FAILED
+    held = take(record)
+    assert lifecycle.reject(held, version=record.version, now=NOON, failure=FAILURE) is held
+    assert lifecycle.reject(record, version="other", now=NOON, failure=FAILURE) is record
+
+
+def test_a_clip_that_a_story_waits_for_changes_its_queue_until_it_is_taken() -> None:
+    record = upload("e1")
+    hastened = lifecycle.hasten(record, queue="transcode.urgent", now=NOON)
+    assert hastened is not None
+    assert hastened.queue == "transcode.urgent"
+    held = take(record)
+    assert lifecycle.hasten(held, queue="transcode.urgent", now=NOON) is held
 
 
 def test_work_given_back_is_not_counted_as_a_try() -> None:
@@ -184,7 +236,7 @@ class Clip(RuleBasedStateMachine):
                 self.record = lifecycle.release(self.record, owner=owner, now=self.now)
             else:
                 self.record = lifecycle.postpone(
-                    self.record, owner=owner, now=self.now, failure=FAILURE, delay_s=15, max_attempts=3
+                    self.record, owner=owner, now=self.now, failure=FAILURE, delay_s=15, max_attempts=3, is_strike=True
                 )
             assert held
         except LeaseLost:

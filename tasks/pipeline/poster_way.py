@@ -1,0 +1,134 @@
+"""The poster's way: look at the clip, take the best frame as a JPEG, then make its further sizes and formats."""
+
+from __future__ import annotations
+
+import base64
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from tasks.errors import SourceRejected
+from tasks.media import appeal, encode, poster
+from tasks.media.appeal import Look
+from tasks.media.package import content_type
+from tasks.media.poster import LookPlan, Still
+from tasks.media.source import Source
+from tasks.media.thumbhash import thumbhash
+from tasks.pipeline.services import Services
+from tasks.records import keys
+from tasks.records.clip_record import Poster, PosterSource
+
+log: Final = structlog.get_logger()
+_TIMEOUT_S: Final = 60.0
+_UPLOADS_AT_A_TIME: Final = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """A poster whose JPEG is up, and the still beside it in the workspace."""
+
+    poster: Poster
+    still: Still
+    version: str
+
+
+def take(services: Services, folder: Path, source: Source, name: str, version: str) -> Taken:
+    """Find the frame, take it and put the JPEG up.
+
+    Raises:
+        SourceRejected: no frame can be decoded (``undecodable``).
+    """
+    time_s = _moment(services, folder, source)
+    max_pixels = services.settings.max_pixels
+    (folder / encode.OUTPUT).mkdir(exist_ok=True)
+    made_at = folder / encode.OUTPUT / poster.POSTER
+    still = poster.plan_poster(source, services.ladder, time_s, max_pixels=max_pixels)
+    try:
+        services.ffmpeg.run(folder, still.arguments, timeout_s=_TIMEOUT_S)
+    except SourceRejected as error:
+        log.info("no clean frame", time_s=time_s, detail=error.detail)
+    if not _is_made(made_at):
+        still = poster.plan_poster(source, services.ladder, time_s, max_pixels=max_pixels, from_start=True)
+        services.ffmpeg.run(folder, still.arguments, timeout_s=_TIMEOUT_S)
+    if not _is_made(made_at):
+        raise SourceRejected("undecodable", "No picture in this file could be decoded.", f"nothing at {time_s} s")
+    upload(services, folder, poster.POSTER, name, version)
+    gist = thumbhash(still.thumb_width, still.thumb_height, (folder / poster.THUMB).read_bytes())
+    made = Poster(
+        url=f"{version}/{poster.POSTER}",
+        width=still.width,
+        height=still.height,
+        time_s=time_s,
+        thumbhash=base64.b64encode(gist).decode("ascii"),
+    )
+    return Taken(poster=made, still=still, version=version)
+
+
+def vary(services: Services, folder: Path, source: Source, name: str, taken: Taken) -> Poster:
+    """Make the poster's other sizes and formats and put them up; returns the poster that names them."""
+    arguments, variants = poster.plan_variants(source, services.ladder, taken.still)
+    services.ffmpeg.run(folder, arguments, timeout_s=_TIMEOUT_S)
+    made = [each.path for each in variants if each.path != poster.POSTER]
+    with ThreadPoolExecutor(_UPLOADS_AT_A_TIME) as pool:
+        list(pool.map(lambda path: upload(services, folder, path, name, taken.version), made))
+    return taken.poster.evolve(
+        sources=tuple(
+            PosterSource(url=f"{taken.version}/{each.path}", type=each.type, width=each.width, height=each.height)
+            for each in variants
+        )
+    )
+
+
+def upload(services: Services, folder: Path, path: str, name: str, version: str) -> None:
+    """Put one picture of the version up."""
+    services.store.upload(
+        services.settings.media_bucket,
+        keys.version_prefix(name, version) + path,
+        folder / encode.OUTPUT / path,
+        content_type=content_type(path),
+        cache_control=keys.CACHE_IMMUTABLE,
+    )
+
+
+def _is_made(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
+
+
+def _moment(services: Services, folder: Path, source: Source) -> float:
+    """The time, in seconds, of the frame to take."""
+    max_pixels = services.settings.max_pixels
+    plan = poster.plan_looks(source, max_pixels=max_pixels)
+    bursts = _look(services, folder, plan)
+    if len(plan.starts) > 1:
+        ranked = sorted((look for burst in bursts for look in burst), key=appeal.appeal, reverse=True)
+        times_s = tuple(dict.fromkeys(look.time_s for look in ranked))
+        if times_s:
+            final = poster.plan_finals(source, times_s, max_pixels=max_pixels)
+            bursts = _look(services, folder, final) or bursts
+        else:
+            bursts = _look(services, folder, poster.whole_looks(source, max_pixels=max_pixels))
+    best = appeal.best(bursts)
+    # Where nothing can be looked at, taking the first frame says why.
+    return best.time_s if best else 0.0
+
+
+def _look(services: Services, folder: Path, plan: LookPlan) -> list[tuple[Look, ...]]:
+    looks = folder / poster.LOOKS
+    shutil.rmtree(looks, ignore_errors=True)
+    looks.mkdir()
+    try:
+        services.ffmpeg.run(folder, plan.arguments, timeout_s=_TIMEOUT_S)
+    except SourceRejected as error:
+        # A damaged stretch; what was seen of the others may do.
+        log.info("looked in part", detail=error.detail)
+    bursts = []
+    for number in range(len(plan.starts)):
+        rgb, times = looks / f"{number}.rgb", looks / f"{number}.txt"
+        if rgb.is_file() and times.is_file():
+            seen = poster.read_looks(plan, number, rgb.read_bytes(), times.read_text(encoding="ascii"))
+            bursts += [seen] if seen else []
+    return bursts
