@@ -108,7 +108,7 @@ def scaled(
     if colour.is_rgb:
         options = {"out_color_matrix": "bt709", "out_range": "limited"}
     elif colour.full_range and colour.is_plain:
-        options = {"in_range": "full", "out_range": "limited"}
+        options = {"out_range": "limited"}
     stream = over_black(stream, colour).filter("scale", width, height, flags=flags, **options).filter("setsar", 1)
     if not colour.is_plain:
         stream = _converted(stream, colour)

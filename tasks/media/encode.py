@@ -122,8 +122,8 @@ def _cascade(
 ) -> list[ffmpeg.nodes.FilterableStream]:
     """Each rung is scaled from the next larger one, which costs a quarter less than all from the source."""
     rate = rungs[0].frame_rate
-    # From the clip's start on: a picture that begins after the sound stands still until then, and both stay in step.
-    stream = shown(picture, video, rate=rate).filter("fps", str(rate), start_time=0)
+    # A picture that begins after the sound is held from the start on by fps_mode cfr, so both stay in step.
+    stream = shown(picture, video, rate=rate).filter("fps", str(rate))
     made = []
     for number, rung in enumerate(rungs):
         if number == 0:

@@ -23,7 +23,7 @@ POSTER: Final = "poster.jpg"
 STILL: Final = "still.nut"
 THUMB: Final = "thumb.rgb"
 LOOKS: Final = "looks"
-_QUIET: Final = ("-nostdin", "-hide_banner", "-loglevel", "error")
+_QUIET: Final = ("-nostdin", "-hide_banner", "-loglevel", "error", "-y")
 # Up to here one decode of the whole clip costs no more than seeking in it.
 _WHOLE_S: Final = 12.0
 _WHOLE_LOOKS: Final = 24
@@ -69,7 +69,7 @@ class Variant(Value):
 def plan_looks(source: Source, *, max_pixels: int) -> LookPlan:
     """The first look: over the whole of a short clip, at some key frames of a long one. The very ends are left out."""
     duration_s = source.duration_s
-    if duration_s <= _WHOLE_S:
+    if duration_s <= _WHOLE_S or not _can_seek(source):
         return whole_looks(source, max_pixels=max_pixels)
     starts = tuple(round(duration_s * (0.04 + 0.84 * number / _CANDIDATES), 3) for number in range(_CANDIDATES))
     return _looks(source, starts, rate=None, most=1, span_s=None, max_pixels=max_pixels)
@@ -104,22 +104,17 @@ def read_looks(plan: LookPlan, number: int, rgb: bytes, times: str) -> tuple[Loo
     )
 
 
-def plan_poster(source: Source, ladder: Ladder, time_s: float, *, max_pixels: int, from_start: bool = False) -> Still:
-    """The run that takes the largest JPEG, a small picture for the thumbhash, and the still that sizes are made of.
-
-    It seeks, and takes no frame that was decoded with errors; ``from_start`` decodes all that lies before, and is content
-    with any. Some streams can't be decoded right from the middle, for what they began with is missing.
-    """
+def plan_poster(source: Source, ladder: Ladder, time_s: float, *, max_pixels: int) -> Still:
+    """The run that takes the largest JPEG, a small picture for the thumbhash, and the still that sizes are made of."""
     video = source.video
     width = min(ladder.poster.max_width, video.width // 2 * 2 or 2)
     height = _height(source, width)
     thumb_width, thumb_height = _fitted(source, min(_THUMB_SIDE, MAX_SIDE))
     # Half a frame early at most: the time is rounded, and seeking passes over what lies before it.
     soon_s = max(0.0, time_s - 0.004)
-    if from_start:
-        picture = _from(source, 0.0, max_pixels, is_strict=False).filter("trim", start=f"{soon_s:.3f}")
-    else:
-        picture = _from(source, soon_s, max_pixels)
+    picture = _from(source, soon_s if _can_seek(source) else 0.0, max_pixels)
+    if soon_s and not _can_seek(source):
+        picture = picture.filter("trim", start=f"{soon_s:.3f}")
     picture = shown(picture, video)
     picture = as_jpeg(scaled(picture, video.colour, width, height)).split()
     thumb = picture[2].filter("scale", thumb_width, thumb_height, flags="area").filter("format", "rgb24")
@@ -201,17 +196,18 @@ def _from(
     *,
     key_frames_only: bool = False,
     span_s: float | None = None,
-    is_strict: bool = True,
 ) -> ffmpeg.nodes.FilterableStream:
     options = input_options(max_pixels=max_pixels, key_frames_only=key_frames_only)
     if span_s is not None:
         options["t"] = f"{span_s:g}"
     if start_s > 0:
         options["ss"] = f"{start_s:.3f}"
-    if is_strict:
-        # A frame that was decoded with errors is not shown: no poster of grey blocks.
-        options["err_detect"] = "explode"
     return ffmpeg.input(SOURCE_FILE, **options)[str(source.video.index)]
+
+
+def _can_seek(source: Source) -> bool:
+    # H.264 in 4:4:4 was written wrongly by older x264; decoders correct it where they have read the first frame's note.
+    return not (source.video.codec == "h264" and "444" in source.video.pixel_format)
 
 
 def _fitted(source: Source, longest: int) -> tuple[int, int]:

@@ -18,7 +18,7 @@ _FAMILIES: Final = frozenset(
         " Đào Đặng Đậu Đinh Đoàn Đổng Đồng Đỗ Đới Điêu Giang Giàng Giáp Hà Hàn Hàng Hầu Hình Hoa Hoàng Hoàn Hồ"
         " Hồng Hứa Huỳnh Kha Khiếu Khổng Khuất Kiều Kim Kông Kpă La Lã Lại Lâm Lăng Lê Liêu Liễu Lò Lỗ Lộc Lục"
         " Lù Lữ Lương Lường Lưu Lý Lỳ Ma Mã Mạc Mạch Mai Mạnh Mẫn Mông Mùa Nghiêm Ngô Ngọ Ngụy Nguyễn Nhan"
-        " Nhâm Nhữ Nìm Ninh Nông Ông Phạm Phan Phí Phó Phùng Phương Quách Quan Quản Quàng Rmah Sầm Sùng Tạ"
+        " Nhâm Nhữ Nìm Ninh Nông Phạm Phan Phí Phó Phùng Phương Quách Quan Quản Quàng Rmah Sầm Sùng Tạ"
         " Tăng Tẩn Thạch Thái Thân Thào Thẩm Thiều Thi Tiêu Tòng Tô Tôn Tống Trà Trang Trần Triệu Trịnh Trương"
         " Từ Tướng Ung Uông Ứng Văn Vàng Vạn Viên Vi Võ Vũ Vừ Vương Xa Xồng Y Yên"
     ).split()

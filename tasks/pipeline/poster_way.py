@@ -46,15 +46,13 @@ def take(services: Services, folder: Path, source: Source, name: str, version: s
     max_pixels = services.settings.max_pixels
     (folder / encode.OUTPUT).mkdir(exist_ok=True)
     made_at = folder / encode.OUTPUT / poster.POSTER
-    still = poster.plan_poster(source, services.ladder, time_s, max_pixels=max_pixels)
-    try:
+    # A file with odd time stamps may have nothing where it was looked at; its first frame will do.
+    for moment_s in (time_s, 0.0):
+        still = poster.plan_poster(source, services.ladder, moment_s, max_pixels=max_pixels)
         services.ffmpeg.run(folder, still.arguments, timeout_s=_TIMEOUT_S)
-    except SourceRejected as error:
-        log.info("no clean frame", time_s=time_s, detail=error.detail)
-    if not _is_made(made_at):
-        still = poster.plan_poster(source, services.ladder, time_s, max_pixels=max_pixels, from_start=True)
-        services.ffmpeg.run(folder, still.arguments, timeout_s=_TIMEOUT_S)
-    if not _is_made(made_at):
+        if made_at.is_file() and made_at.stat().st_size:
+            break
+    else:
         raise SourceRejected("undecodable", "No picture in this file could be decoded.", f"nothing at {time_s} s")
     upload(services, folder, poster.POSTER, name, version)
     gist = thumbhash(still.thumb_width, still.thumb_height, (folder / poster.THUMB).read_bytes())
@@ -62,7 +60,7 @@ def take(services: Services, folder: Path, source: Source, name: str, version: s
         url=f"{version}/{poster.POSTER}",
         width=still.width,
         height=still.height,
-        time_s=time_s,
+        time_s=moment_s,
         thumbhash=base64.b64encode(gist).decode("ascii"),
     )
     return Taken(poster=made, still=still, version=version)
@@ -92,10 +90,6 @@ def upload(services: Services, folder: Path, path: str, name: str, version: str)
         content_type=content_type(path),
         cache_control=keys.CACHE_IMMUTABLE,
     )
-
-
-def _is_made(path: Path) -> bool:
-    return path.is_file() and path.stat().st_size > 0
 
 
 def _moment(services: Services, folder: Path, source: Source) -> float:

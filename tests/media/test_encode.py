@@ -22,7 +22,7 @@ def test_one_decode_feeds_every_rendition_in_one_command() -> None:
         *("-nostdin", "-hide_banner", "-loglevel", "warning", "-progress", "pipe:1"),
         *("-format_whitelist", DEMUXERS, "-max_pixels", "35389440", "-protocol_whitelist", "file", "-i", "source"),
         "-filter_complex",
-        "[0:0]fps=25:start_time=0[s0];[s0]scale=960:540:flags=lanczos[s1];[s1]setsar=1[s2];[s2]format=yuv420p[s3];"
+        "[0:0]fps=25[s0];[s0]scale=960:540:flags=lanczos[s1];[s1]setsar=1[s2];[s2]format=yuv420p[s3];"
         "[s3]setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:field_mode=prog:range=limited[s4];"
         "[s4]split=2[s5][s6];[s6]scale=640:360:flags=lanczos[s7];[s7]setsar=1[s8]",
         *("-map", "[s5]", "-map", "[s8]"),
@@ -66,7 +66,7 @@ def test_fields_are_separated_before_anything_else() -> None:
     source = replace(SMALL, video=replace(SMALL.video, scan="interlaced_bff"))
     graph = plan_encode(source, NEWS, max_pixels=1).arguments
     filters = graph[graph.index("-filter_complex") + 1]
-    assert "[0:0]bwdif=mode=send_frame:parity=bff[s0];[s0]fps=25:start_time=0[s1]" in filters
+    assert "[0:0]bwdif=mode=send_frame:parity=bff[s0];[s0]fps=25[s1]" in filters
 
 
 def test_a_clip_without_sound_has_no_audio_options() -> None:
@@ -80,7 +80,7 @@ def test_key_frames_stand_at_whole_frames_for_broken_rates_too() -> None:
     source = replace(SMALL, video=replace(SMALL.video, frame_rate=Fraction(30000, 1001)))
     arguments = plan_encode(source, NEWS, max_pixels=1).arguments
     assert arguments[arguments.index("-g") + 1] == "60"
-    assert "[0:0]fps=30000/1001:start_time=0[s0]" in arguments[arguments.index("-filter_complex") + 1]
+    assert "[0:0]fps=30000/1001[s0]" in arguments[arguments.index("-filter_complex") + 1]
 
 
 def test_the_progressive_file_copies_the_tallest_rung_up_to_the_ladders_choice() -> None:

@@ -159,7 +159,7 @@ def test_decomposed_letters_find_the_clip_too(client: Client) -> None:
 def test_a_clip_that_is_not_there_brings_similar_names(client: Client) -> None:
     with pytest.raises(NoSuchClip, match="Did you mean 120320_OHAI1"):
         find(client, "120320_OHAY1.mp4")
-    with pytest.raises(NoSuchClip, match=r"There is no clip zzz\.$"):
+    with pytest.raises(NoSuchClip, match=r"There is no clip or article zzz\.$"):
         find(client, "zzz")
 
 

@@ -132,6 +132,8 @@ def summary(record: ArticleRecord) -> str:
     """How far the story has come, in a few words."""
     if record.state is ArticleState.FAILED:
         return "The article could not be read"
+    if record.state is ArticleState.WITHDRAWN:
+        return "Withdrawn"
     clips = len(record.references)
     shown = sum(each.state is ReferenceState.LINKED for each in record.references)
     if record.state is ArticleState.COMPLETE:
@@ -213,6 +215,8 @@ def _waiting(reference: Reference) -> Figure:
             mood, status = "bad", "More than one clip could be meant"
         case ReferenceState.FAILED:
             mood, status = "bad", "Could not be prepared"
+        case ReferenceState.ORPHANED:
+            mood, status = "bad", "Its paragraph was taken out"
     return Figure(
         key=f"{reference.paragraph or ''}/{reference.name}",
         name=reference.name,
