@@ -122,7 +122,7 @@ def _cascade(
 ) -> list[ffmpeg.nodes.FilterableStream]:
     """Each rung is scaled from the next larger one, which costs a quarter less than all from the source."""
     rate = rungs[0].frame_rate
-    # A picture that begins after the sound is held from the start on by fps_mode cfr, so both stay in step.
+    # A picture that begins after the sound is held from the start on (fps_mode cfr), so both stay in step.
     stream = shown(picture, video, rate=rate).filter("fps", str(rate))
     made = []
     for number, rung in enumerate(rungs):

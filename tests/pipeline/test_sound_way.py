@@ -355,24 +355,6 @@ def test_sound_and_picture_stay_in_step(
     assert not clip.codes() & {"truncated"}
 
 
-def test_a_track_that_changes_its_channels_in_the_middle_stays_in_step(
-    publish: Callable[[Path], Published], tmp_path: Path
-) -> None:
-    stereo = clips.make(
-        tmp_path / "1.ts", *PICTURE, *sounds(tone(500, layout="stereo")), *H264, "-c:a", "ac3", "-b:a", "192k"
-    )
-    surround = clips.make(
-        tmp_path / "2.ts",
-        *("-f", "lavfi", "-i", FLASH, "-f", "lavfi", "-i", f"{BEEP},pan=5.1|FL<c0|FC<c0", *H264),
-        *("-c:a", "ac3", "-b:a", "448k", "-output_ts_offset", "4"),
-    )
-    both = tmp_path / "both.ts"
-    both.write_bytes(stereo.read_bytes() + surround.read_bytes())
-    clip = publish(both)
-    told = messages(clip.mp4, "-map", "0:a:0", "-af", "silencedetect=n=-30dB:d=1")
-    assert _first(r"silence_end: ([\d.]+)", told) - _flash_s(clip.mp4) == pytest.approx(0, abs=0.02)
-
-
 def _flash_s(path: Path) -> float:
     return _first(r"black_end:([\d.]+)", messages(path, "-map", "0:v:0", "-vf", "blackdetect=d=0.3:pix_th=0.2"))
 

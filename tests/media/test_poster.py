@@ -1,0 +1,144 @@
+"""The poster: which frame is taken, how it is looked for, and its further sizes and formats."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.media import poster
+from tasks.media.appeal import Look, appeal, best
+from tasks.media.thumbhash import thumbhash
+from tests import clips
+from tests.media.test_encode import NEWS, SMALL
+
+WIDTH, HEIGHT = 128, 72
+CAMERA = "mandelbrot=size=640x360:rate=25:start_scale=0.3"
+DULL = {
+    "SMPTE bars": "smptehdbars=size=640x360:rate=25",
+    "EBU bars": "pal75bars=size=640x360:rate=25",
+    "black": "color=black:size=640x360:rate=25",
+    "white": "color=white:size=640x360:rate=25",
+    "a plain colour": "color=0x305090:size=640x360:rate=25",
+    "a fade": f"{CAMERA},lutyuv=y=16+(val-16)*0.12:u=128+(val-128)*0.12:v=128+(val-128)*0.12",
+    "a flash": f"{CAMERA},lutyuv=y=clip(val+190\\,16\\,235)",
+    "blur": f"{CAMERA},gblur=sigma=30",
+    # A clock of a leader: thin lines and a block of figures on a plain ground.
+    "a countdown": "color=0x808080:size=640x360:rate=25,drawbox=318:0:4:360:black:fill,"
+    "drawbox=0:178:640:4:black:fill,drawbox=290:130:60:100:white:fill",
+    "a slate": "color=0x102040:size=640x360:rate=25,"
+    + ",".join(f"drawbox={80 + 7 * n}:{90 + 60 * (n % 3)}:4:24:white:fill" for n in range(60)),
+}
+
+
+def seen(source: str, *, at_s: float = 2.0) -> Look:
+    """One small picture of what lavfi makes at that time."""
+    shown = ["-ss", f"{at_s}", "-frames:v", "1", "-vf", f"scale={WIDTH}:{HEIGHT}:flags=area,format=rgb24"]
+    command = [str(clips.FFMPEG), "-v", "error", "-f", "lavfi", "-i", source, *shown, "-f", "rawvideo", "pipe:1"]
+    rgb = subprocess.run(command, check=True, capture_output=True, timeout=60).stdout
+    return Look(time_s=at_s, width=WIDTH, height=HEIGHT, rgb=rgb)
+
+
+@pytest.fixture(scope="module")
+def camera() -> Look:
+    return seen(CAMERA)
+
+
+@pytest.mark.parametrize("name", DULL)
+def test_what_no_editor_would_take_has_far_less_appeal_than_a_picture(camera: Look, name: str) -> None:
+    assert appeal(camera) > 0.2
+    assert appeal(seen(DULL[name])) < appeal(camera) / 2, name
+
+
+def test_a_flash_between_two_alike_pictures_is_passed_over(camera: Look) -> None:
+    flash = camera.evolve(rgb=bytes(min(255, value + 60) for value in camera.rgb), time_s=2.04)
+    burst = [camera, flash, camera.evolve(time_s=2.08)]
+    assert best([burst]) == camera
+    assert best([[flash.evolve(rgb=bytes(255 - value for value in camera.rgb)), *burst]]) == camera
+
+
+def test_of_two_alike_the_earlier_is_taken_and_of_none_none(camera: Look) -> None:
+    assert best([[camera.evolve(time_s=9.0)], [camera]]) == camera
+    assert best([]) is None
+    assert best([[]]) is None
+
+
+@given(st.binary(max_size=64 * 3))
+def test_any_bytes_have_an_appeal_between_nothing_and_one(rgb: bytes) -> None:
+    look = Look(time_s=0, width=8, height=8, rgb=(rgb + bytes(192))[:192])
+    assert 0 <= appeal(look) <= 1
+
+
+def test_a_long_clip_is_looked_at_by_seeking_to_key_frames_however_long_it_is() -> None:
+    hour = poster.plan_looks(replace(SMALL, duration_s=3600.0), max_pixels=1)
+    minute = poster.plan_looks(replace(SMALL, duration_s=60.0), max_pixels=1)
+    assert len(hour.starts) == len(minute.starts) == 8
+    assert hour.arguments.count("-skip_frame") == 8
+    assert 0 < hour.starts[0] < hour.starts[-1] < 3600 * 0.9
+
+
+def test_a_short_clip_is_decoded_once_and_whole() -> None:
+    plan = poster.plan_looks(SMALL, max_pixels=1)
+    assert plan.starts == (0.0,)
+    assert "-skip_frame" not in plan.arguments
+    assert "-ss" not in plan.arguments
+
+
+def test_h264_in_444_is_never_entered_in_the_middle() -> None:
+    source = replace(SMALL, duration_s=60.0, video=replace(SMALL.video, pixel_format="yuv444p"))
+    assert poster.plan_looks(source, max_pixels=1).starts == (0.0,)
+    taken = poster.plan_poster(source, NEWS, 9.0, max_pixels=1).arguments
+    assert "-ss" not in taken
+    assert "trim=start=8.996" in taken[taken.index("-filter_complex") + 1]
+    assert "-ss" in poster.plan_poster(SMALL, NEWS, 9.0, max_pixels=1).arguments
+
+
+def test_looks_are_read_with_their_times_and_a_half_one_is_left_out() -> None:
+    plan = poster.plan_looks(replace(SMALL, duration_s=60.0), max_pixels=1)
+    size = plan.width * plan.height * 3
+    times = "frame:0    pts:1 pts_time:0.5\nlook=2\nframe:1    pts:2 pts_time:1.25\nlook=2\n"
+    looks = poster.read_looks(plan, 2, bytes(size + 10), times)
+    assert [(look.time_s, len(look.rgb)) for look in looks] == [(round(plan.starts[2] + 0.5, 3), size)]
+    assert poster.read_looks(plan, 0, b"", "") == ()
+
+
+@pytest.mark.parametrize(
+    ("size", "widths"), [((1920, 1080), [1280, 640, 320]), ((640, 360), [640, 320]), ((300, 200), [300])]
+)
+def test_every_width_comes_in_three_formats_and_none_is_larger_than_the_picture(
+    size: tuple[int, int], widths: list[int]
+) -> None:
+    source = replace(SMALL, video=replace(SMALL.video, width=size[0], height=size[1]))
+    still = poster.plan_poster(source, NEWS, 1.0, max_pixels=1)
+    assert still.width == widths[0]
+    _, variants = poster.plan_variants(source, NEWS, still)
+    made = [(each.type, each.width) for each in variants]
+    assert made == [(kind, width) for kind in ("image/avif", "image/webp", "image/jpeg") for width in widths]
+    assert all(abs(each.height - each.width * size[1] / size[0]) <= 1 for each in variants)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "expected"),
+    [
+        (32, 18, "pBUKTI5AZYh0iIl2dohwWAh6eA=="),
+        (18, 32, "HucJjAhAqHZJimSYdnl2YAlvjQ=="),
+        (20, 20, "IeUJLwpAiJaViIZlh4h4d4d4Jxbg9KcI"),
+    ],
+)
+def test_a_thumbhash_is_that_of_the_reference_implementation(width: int, height: int, expected: str) -> None:
+    pixels = [
+        ((x * 7 + y * 3) % 256, (x * x + y * 5) % 256, (200 - x * 2 + y * 4) % 256)
+        for y in range(height)
+        for x in range(width)
+    ]
+    made = thumbhash(width, height, bytes(value for pixel in pixels for value in pixel))
+    assert base64.b64encode(made).decode() == expected
+
+
+def test_a_thumbhash_of_too_large_a_picture_is_refused() -> None:
+    with pytest.raises(ValueError, match="101×1"):
+        thumbhash(101, 1, bytes(303))

@@ -1,0 +1,85 @@
+"""The poster as it is published: the right moment, every size and format, and a gist of it."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tasks.pipeline.ingest import ingest
+from tasks.pipeline.services import Services
+from tasks.pipeline.thumbnails import thumbnails
+from tasks.records.clip_record import Poster
+from tests import clips
+from tests.pipeline.test_clip_way import Put
+
+TYPES = {"image/jpeg": b"\xff\xd8\xff", "image/webp": b"RIFF", "image/avif": b"ftypavif"}
+
+
+def reel(path: Path, *, picture_s: float, key_frames: int) -> Path:
+    """Two seconds of bars, one of black, two of blur, a flash, and then at 5.2 s a picture, which fades out at last."""
+    size = "size=640x360:rate=25"
+    camera = f"mandelbrot={size}:start_scale=0.3,trim=duration={picture_s}"
+    graph = (
+        "[2:v]split[sharp][soft];[soft]trim=duration=2,gblur=sigma=20[blur];"
+        f"[sharp]fade=out:st={picture_s - 1}:d=1,setpts=PTS-STARTPTS[picture];"
+        "[0:v][1:v][blur][3:v][picture]concat=n=5,format=yuv420p[v]"
+    )
+    return clips.make(
+        path,
+        *("-f", "lavfi", "-i", f"smptehdbars={size}:duration=2,format=yuv420p"),
+        *("-f", "lavfi", "-i", f"color=black:{size}:duration=1,format=yuv420p"),
+        *("-f", "lavfi", "-i", f"{camera},format=yuv420p"),
+        *("-f", "lavfi", "-i", f"color=white:{size}:duration=0.2,format=yuv420p"),
+        *("-filter_complex", graph, "-map", "[v]", "-c:v", "libx264", "-preset", "ultrafast", "-g", str(key_frames)),
+    )
+
+
+def poster_of(services: Services, name: str) -> Poster:
+    record = services.clips.get(name)
+    assert record is not None
+    assert record.poster is not None
+    return record.poster
+
+
+@pytest.mark.parametrize(
+    ("name", "picture_s", "key_frames"),
+    [("short reel", 5.0, 250), ("long reel", 14.0, 25), ("one key frame", 9.0, 999)],
+)
+def test_the_poster_is_of_the_picture_and_of_nothing_before_or_after_it(
+    services: Services, put: Put, tmp_path: Path, name: str, picture_s: float, key_frames: int
+) -> None:
+    put(f"clips/{name}.mp4", reel(tmp_path / "r.mp4", picture_s=picture_s, key_frames=key_frames))
+    ingest(services, f"clips/{name}.mp4")
+    thumbnails(services, name)
+    assert 5.2 <= poster_of(services, name).time_s <= 5.2 + picture_s - 0.5
+
+
+def test_every_size_and_format_can_be_fetched_and_is_what_the_record_says(
+    services: Services, put: Put, tmp_path: Path
+) -> None:
+    put("clips/stills.mp4", clips.progressive(tmp_path / "s.mp4", seconds=2, size="1280x720", sound=False))
+    ingest(services, "clips/stills.mp4")
+    thumbnails(services, "stills")
+    poster = poster_of(services, "stills")
+    assert (poster.width, poster.height) == (1280, 720)
+    assert [(each.type, each.width) for each in poster.sources] == [
+        (kind, width) for kind in ("image/avif", "image/webp", "image/jpeg") for width in (1280, 640, 320)
+    ]
+    assert poster.url in {each.url for each in poster.sources}
+    for each in poster.sources:
+        key = f"clips/stills/{each.url}"
+        body = services.store.get(services.settings.media_bucket, key).body
+        assert TYPES[each.type] in body[:12]
+        stream = services.store.stream(services.settings.media_bucket, key)
+        stream.close()
+        assert stream.content_type == each.type
+        still = tmp_path / Path(each.url).name
+        still.write_bytes(body)
+        asked = ["-v", "error", "-show_entries", "stream=width,height", "-of", "csv=p=0", str(still)]
+        size = subprocess.run([str(clips.FFPROBE), *asked], check=True, capture_output=True, text=True).stdout
+        assert size.split()[0].rstrip(",") == f"{each.width},{each.height}"
+    assert poster.thumbhash is not None
+    assert 15 <= len(base64.b64decode(poster.thumbhash)) <= 25
