@@ -88,7 +88,7 @@ class _Edit:
     def place(self, reference: ParsedReference, known: Reference | None) -> Anchor:
         index = reference.paragraph
         here = None if index is None else self.ids[index]
-        if known is None or reference.is_inline or self._line_was_moved(_stood_under(known), index):
+        if known is None or reference.is_inline or self._line_was_moved(known, index):
             return self._at(index, here)
         # The line is where it was, whatever became of the paragraphs around it: what was decided then still holds.
         if known.state is ReferenceState.ORPHANED:
@@ -105,15 +105,18 @@ class _Edit:
             return self._at(index, here, confidence=round(kept, 2))
         return self._orphan(known, here)
 
-    def _line_was_moved(self, stood: str | None, index: int | None) -> bool:
+    def _line_was_moved(self, known: Reference, index: int | None) -> bool:
         """An editor put the line elsewhere, as opposed to the paragraphs around it that were moved or taken out."""
-        here = None if index is None else self.ids[index]
+        here, stood = None if index is None else self.ids[index], _stood_under(known)
         if here == stood or (stood is not None and stood not in self.now):
             return False
         if here is not None and here not in self.old:
             return True
         after = range(0 if index is None else index + 1, len(self.ids))
         below = next((each for each in map(self.ids.__getitem__, after) if self._is_old_body(each)), None)
+        if below == stood and (known.state is ReferenceState.ORPHANED or known.paragraph != stood):
+            # Either may have gone past the other; a line that was left behind stays with its words.
+            return False
         neighbours = {each for each in (here, below) if each is not None}
         # Where the paragraph that it stood under has changed sides with one beside the line, that one was moved.
         pivot = here if stood is None else stood
