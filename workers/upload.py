@@ -11,11 +11,12 @@ from typing import Final
 
 from tasks.errors import NewsreelError
 from tasks.media.source import MEDIA_EXTENSIONS
+from tasks.news.reading import EXTENSIONS
 from tasks.records import keys
 from workers.client import Client
 from workers.follow import Upload
 
-ARTICLE_EXTENSIONS: Final = frozenset({"txt", "html", "json"})
+ARTICLE_EXTENSIONS: Final = frozenset(EXTENSIONS)
 
 
 class NotUploadable(NewsreelError):  # noqa: N818

@@ -108,13 +108,14 @@ class _Edit:
     def _line_was_moved(self, known: Reference, index: int | None) -> bool:
         """An editor put the line elsewhere, as opposed to the paragraphs around it that were moved or taken out."""
         here, stood = None if index is None else self.ids[index], _stood_under(known)
+        is_displaced = known.state is ReferenceState.ORPHANED or known.paragraph != stood
         if here == stood or (stood is not None and stood not in self.now):
             return False
         if here is not None and here not in self.old:
-            return True
+            return not is_displaced
         after = range(0 if index is None else index + 1, len(self.ids))
         below = next((each for each in map(self.ids.__getitem__, after) if self._is_old_body(each)), None)
-        if below == stood and (known.state is ReferenceState.ORPHANED or known.paragraph != stood):
+        if below == stood and is_displaced:
             # Either may have gone past the other; a line that was left behind stays with its words.
             return False
         neighbours = {each for each in (here, below) if each is not None}

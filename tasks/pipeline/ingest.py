@@ -14,6 +14,7 @@ from tasks.adapters.object_store import NoSuchObject, ObjectInfo
 from tasks.errors import SourceRejected
 from tasks.media.clip import ClipName, parse_clip_name
 from tasks.media.source import MEDIA_EXTENSIONS
+from tasks.news.reading import EXTENSIONS
 from tasks.pipeline import finish
 from tasks.pipeline.services import Services
 from tasks.records import keys, lifecycle
@@ -56,6 +57,9 @@ def is_upload(key: str) -> bool:
 
 def _ingest_article(services: Services, info: ObjectInfo) -> None:
     article_id = keys.stem(info.key)
+    if _is_displaced(services, article_id, info):
+        log.info("ignored", key=info.key, reason="another upload of that name is the article")
+        return
     services.store.put(
         services.settings.media_bucket,
         keys.article_source(article_id),
@@ -75,6 +79,21 @@ def _release_article(services: Services, key: str) -> None:
         return
     if json.loads(marker.body)["key"] == key:
         services.doorbell.ring(queues.LINK_TASK, article_id)
+
+
+def _is_displaced(services: Services, article_id: str, info: ObjectInfo) -> bool:
+    """The article is read from another upload, which is newer, or of a kind that can be read when this one is not."""
+    settings = services.settings
+    try:
+        marker = services.store.get(settings.media_bucket, keys.article_source(article_id))
+        known = services.store.head(settings.incoming_bucket, str(json.loads(marker.body)["key"]))
+    except NoSuchObject:
+        return False
+    if known.key == info.key:
+        return False
+    if keys.extension(info.key) not in EXTENSIONS:
+        return keys.extension(known.key) in EXTENSIONS
+    return (known.modified_at, known.key) > (info.modified_at, info.key) and keys.extension(known.key) in EXTENSIONS
 
 
 def _ingest_clip(services: Services, info: ObjectInfo) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Final
@@ -17,10 +17,11 @@ from tasks.news.linking import build_record, failed_record, links_of, needs_sugg
 from tasks.news.reading import EXTENSIONS, read_article
 from tasks.news.references import ReferenceStyle, spellings
 from tasks.news.suggest import date_prefixes
+from tasks.pipeline import finish
 from tasks.pipeline.services import Services
 from tasks.records import keys, lifecycle
 from tasks.records.article_record import ArticleRecord, ArticleSource, ArticleState
-from tasks.records.clip_record import ClipRecord
+from tasks.records.clip_record import ClipRecord, ClipState
 
 log: Final = structlog.get_logger()
 # Names to look through for a “did you mean”: those near by date first, then any.
@@ -53,13 +54,17 @@ def link(services: Services, article_id: str) -> None:
         # The time alone is no change: the same facts give the same record, byte for byte.
         if current is not None and fresh.evolve(updated_at=current.updated_at) == current:
             return current
+        # Before the record forgets them: a rebuild that stops here is done again, one that stops later is not.
+        _take_links(services, current, fresh)
         return fresh
 
     committed = services.articles.update(article_id, rebuilt)
     record = committed.record
     if record is None:
         return
-    _tell_clips(services, article_id, before, record)
+    _give_links(services, record)
+    _drop_references(services, before, record)
+    _hasten(services, record)
     _mark(services, record)
     if committed.changed:
         log.info("linked", article=article_id, state=record.state, references=len(record.references))
@@ -143,22 +148,40 @@ def _clips_named(services: Services, name: str) -> tuple[ClipRecord, ...]:
     return tuple(found.values())
 
 
-def _tell_clips(services: Services, article_id: str, before: ArticleRecord | None, record: ArticleRecord) -> None:
-    now = utc_now()
+def _take_links(services: Services, before: ArticleRecord | None, record: ArticleRecord) -> None:
+    """Take the article out of the clips that it no longer shows."""
     shown = links_of(record)
-    for name in sorted(shown.keys() | (links_of(before).keys() if before else set())):
-        paragraphs = shown.get(name, ())
-        services.clips.update(
-            name,
-            lambda clip, paragraphs=paragraphs: lifecycle.link(  # type: ignore[misc]
-                clip, article_id=article_id, paragraphs=paragraphs, now=now
-            ),
-        )
-    # References that an edit took out: the markers go last, so a rebuild that stops before finds them again.
+    for name in links_of(before) if before else ():
+        if name not in shown:
+            _set_links(services, name, record.id, ())
+
+
+def _give_links(services: Services, record: ArticleRecord) -> None:
+    """Tell each clip which of the article's paragraphs show it."""
+    for name, paragraphs in links_of(record).items():
+        _set_links(services, name, record.id, paragraphs)
+
+
+def _set_links(services: Services, name: str, article_id: str, paragraphs: Sequence[str]) -> None:
+    services.clips.update(
+        name, lambda clip: lifecycle.link(clip, article_id=article_id, paragraphs=paragraphs, now=utc_now())
+    )
+
+
+def _drop_references(services: Services, before: ArticleRecord | None, record: ArticleRecord) -> None:
+    """Remove the markers of references that an edit took out; one that stays costs a rebuild that changes nothing."""
     wanted = set(map(keys.fold, _spelt(reference.name for reference in record.references)))
     for name in sorted(_spelt(reference.name for reference in before.references) if before else ()):
         if keys.fold(name) not in wanted:
-            services.store.delete(services.settings.media_bucket, keys.reference_marker(name, article_id))
+            services.store.delete(services.settings.media_bucket, keys.reference_marker(name, record.id))
+
+
+def _hasten(services: Services, record: ArticleRecord) -> None:
+    """Let the clips that the story waits for pass others."""
+    for paragraph in record.paragraphs:
+        for clip in paragraph.clips:
+            if clip.state is ClipState.RECEIVED:
+                finish.hasten(services, clip.name)
 
 
 def _mark(services: Services, record: ArticleRecord) -> None:
@@ -172,8 +195,8 @@ def _mark(services: Services, record: ArticleRecord) -> None:
         # The mark of a deleted upload would make reconcile pass over the same bytes when they come back.
         _forget(services, record)
         return
-    upload = lifecycle.upload_id(record.source.etag, record.source.size_bytes)
-    services.store.put(bucket, keys.settled_marker(record.source.key, upload), b"", content_type=_MARKER_TYPE)
+    source = record.source
+    finish.mark_settled(services, key=source.key, etag=source.etag, size_bytes=source.size_bytes)
 
 
 def _forget(services: Services, record: ArticleRecord) -> None:

@@ -104,7 +104,9 @@ def test_a_key_keeps_the_letters_of_the_file_name(file_name: str, key: str) -> N
     assert key_of(file_name) == key
 
 
-@pytest.mark.parametrize("file_name", ["", "notes.xyz", "no extension", ".hidden.mp4", "a/b.mp4", "a\nb.mp4", "\udcff.mp4"])
+@pytest.mark.parametrize(
+    "file_name", ["", "notes.xyz", "no extension", ".hidden.mp4", "a/b.mp4", "a\nb.mp4", "\udcff.mp4"]
+)
 def test_names_that_nobody_would_find_again_are_refused(file_name: str) -> None:
     with pytest.raises(NotUploadable):
         key_of(file_name)
