@@ -192,8 +192,8 @@ def test_a_long_clip_gets_no_more_tiles_than_the_ladder_allows() -> None:
 
 def test_progress_is_read_from_ffmpegs_own_lines() -> None:
     reader = ProgressReader()
-    lines = "frame=0\nout_time_us=N/A\nspeed=N/A\nprogress=continue\nframe=100\nout_time_us=4000000\nspeed= 4.4x\nprogress=end\n"
-    seen = [progress for line in lines.splitlines() if (progress := reader.feed(line))]
+    lines = "frame=0 out_time_us=N/A speed=N/A progress=continue frame=100 out_time_us=4000000 speed=4.4x progress=end"
+    seen = [progress for line in lines.split() if (progress := reader.feed(line))]
     assert seen == [Progress(), Progress(time_s=4.0, frames=100, speed=4.4, ended=True)]
 
 

@@ -34,10 +34,11 @@ def services(
 
 @pytest.fixture(autouse=True)
 def _empty_queues(redis_url: str) -> Iterator[None]:
-    """Each test begins with empty queues."""
+    """Each test begins with empty queues, and leaves none behind for tests of other modules."""
     client = redis.Redis.from_url(redis_url)
     client.flushdb()
     yield
+    client.flushdb()
     client.close()
 
 
