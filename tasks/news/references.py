@@ -95,6 +95,7 @@ class ReferenceStyle:
 
 
 STANDARD: Final = ReferenceStyle()
+_NEIGHBOURHOOD: Final = 64
 
 
 def take_references(line: str, style: ReferenceStyle = STANDARD) -> tuple[str, tuple[str, ...]]:
@@ -105,15 +106,16 @@ def take_references(line: str, style: ReferenceStyle = STANDARD) -> tuple[str, t
     """
     if names := parse_reference_line(line, style):
         return "", names
-    names, kept, start = (), [], 0
+    taken: list[str] = []
+    kept, start = [], 0
     for begin, end, found, is_apart in _markers(line, style):
-        names += found
+        taken += found
         if is_apart:
             kept.append(line[start:begin])
             start = end
-    if not names:
+    if not taken:
         return line, ()
-    return _mended([*kept, line[start:]]) if start else line, names
+    return _mended([*kept, line[start:]]) if start else line, tuple(taken)
 
 
 def file_name(url: str) -> str:
@@ -266,7 +268,9 @@ def _names_from(line: str, start: int) -> tuple[tuple[str, ...], int]:
 
 
 def _is_apart(line: str, begin: int, end: int) -> bool:
-    before, after = line[:begin].rstrip(), line[end:].lstrip(" " + CLOSERS)
+    # What stands next to it decides; a line of a megabyte is not copied for each of its markers.
+    before = line[max(0, begin - _NEIGHBOURHOOD) : begin].rstrip()
+    after = line[end : end + _NEIGHBOURHOOD].lstrip(" " + CLOSERS)
     begins = not before or before.rstrip(CLOSERS).endswith(SENTENCE_END) or line[begin].isupper()
     if not after:
         return True

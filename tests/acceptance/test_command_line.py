@@ -106,7 +106,11 @@ def test_doctor_finds_a_whole_stack_well_and_leaves_nothing(stack: Stack) -> Non
 
 
 def test_doctor_finds_a_garbled_token_and_a_wrong_broker(stack: Stack) -> None:
-    answer = newsreel(stack, "doctor", NEWSREEL_EVENTS_TOKEN="garbled", NEWSREEL_BROKER_URL="redis://127.0.0.1:1/0")
+    wrong = stack.data_dir.parent / "wrong"
+    wrong.mkdir()
+    env = {**stack.env, "NEWSREEL_EVENTS_TOKEN": "garbled", "NEWSREEL_BROKER_URL": "redis://127.0.0.1:1/0"}
+    (wrong / "newsreel.env").write_text("".join(f"{name}='{value}'\n" for name, value in env.items()))
+    answer = newsreel(Stack(data_dir=wrong), "doctor")
     assert answer.returncode == 1
     failed = [line for line in answer.stdout.splitlines() if line.startswith("FAIL")]
     assert [line.split()[1] for line in failed] == ["redis", "events"]

@@ -93,7 +93,9 @@ def status(env: dict[str, str], client: Client) -> Callable[..., Result]:
     return run
 
 
-def test_everything_is_gathered(client: Client) -> None:
+def test_everything_is_gathered(client: Client, redis_url: str) -> None:
+    with redis.Redis.from_url(redis_url) as broker:
+        broker.delete(*ALL_QUEUES)  # what tests of other modules have left
     overview = gather(client)
     assert [record.name for record in overview.clips] == ["120320_OHAI1", "Đê điều 2"]
     assert [record.id for record in overview.articles] == ["story"]
