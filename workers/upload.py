@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 from tasks.errors import NewsreelError
-from tasks.media.source import MEDIA_EXTENSIONS
 from tasks.news.reading import EXTENSIONS
 from tasks.records import keys
 from workers.client import Client
@@ -86,7 +85,7 @@ def key_of(file_name: str) -> str:
             f"{file_name!r} can't be the name of an upload: it is empty, hidden, or has a / or a control character "
             "in it; see --as."
         )
-    known = MEDIA_EXTENSIONS | ARTICLE_EXTENSIONS
+    known = keys.CLIP_EXTENSIONS | ARTICLE_EXTENSIONS
     if keys.extension(file_name) not in known:
         raise NotUploadable(f"{file_name} is neither a clip nor an article; taken are: {', '.join(sorted(known))}.")
     return (keys.ARTICLES if keys.extension(file_name) in ARTICLE_EXTENSIONS else keys.CLIPS) + file_name
@@ -109,4 +108,4 @@ def _has_control(text: str) -> bool:
 
 
 def _with_extension(name: str, path: Path) -> str:
-    return name if keys.extension(name) in MEDIA_EXTENSIONS | ARTICLE_EXTENSIONS else name + path.suffix
+    return name if keys.extension(name) in keys.CLIP_EXTENSIONS | ARTICLE_EXTENSIONS else name + path.suffix

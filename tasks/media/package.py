@@ -20,7 +20,7 @@ AAC_LC: Final = "mp4a.40.2"
 _GROUP: Final = "sound"
 # VBV lets a segment exceed its cap for a moment, and containers add a little.
 _OVERHEAD_PERCENT: Final = 110
-_SOUND_BPS: Final = 160_000
+_SOUND_BPS: Final = 224_000
 
 CONTENT_TYPES: Final[Mapping[str, str]] = {
     "m3u8": "application/vnd.apple.mpegurl",

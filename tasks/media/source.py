@@ -17,9 +17,6 @@ from tasks.media.colour import Colour, read_colour
 from tasks.media.scan import Scan
 from tasks.media.timing import claimed_rate
 
-MEDIA_EXTENSIONS: Final = frozenset(
-    "3gp asf avi dv f4v flv gxf lxf m2t m2ts m4v mkv mov mp4 mpeg mpg mts mxf ogg ogv ps qt ts vob webm wmv y4m".split()
-)
 _FIELD_ORDERS: Final[Mapping[str, Scan]] = {
     "tt": "interlaced_tff",
     "tb": "interlaced_tff",

@@ -28,13 +28,10 @@ LABELS: Final = ("video clip", "video-clip", "videos", "video", "clips", "clip")
 SHORTCODES: Final = ("video", "clip", "newsreel")
 COLONS: Final = ":："
 DASHES: Final = "-–—"
-# fmt: off
-MEDIA_EXTENSIONS: Final = frozenset((
-    "3g2", "3gp", "aac", "ac3", "aif", "aiff", "asf", "avi", "dv", "f4v", "flac", "flv", "gxf", "m2t", "m2ts",
-    "m2v", "m4a", "m4v", "mka", "mkv", "mov", "mp2", "mp3", "mp4", "mpe", "mpeg", "mpg", "mts", "mxf", "oga",
-    "ogg", "ogv", "opus", "qt", "ts", "vob", "wav", "webm", "wma", "wmv",
-))
-# fmt: on
+# Sound is no clip, yet a line that names its file is a reference: the record says what is wrong with it.
+MEDIA_EXTENSIONS: Final = keys.CLIP_EXTENSIONS | frozenset(
+    "aac ac3 aif aiff flac m4a mka mp2 mp3 oga opus wav wma".split()
+)
 
 _MAX_LINE_CHARACTERS: Final = 2_000
 # What is longer is no file name on the usual file systems, but a sentence that mentions one.

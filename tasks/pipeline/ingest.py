@@ -13,7 +13,6 @@ from tasks.adapters.clock import utc_now
 from tasks.adapters.object_store import NoSuchObject, ObjectInfo
 from tasks.errors import SourceRejected
 from tasks.media.clip import ClipName, parse_clip_name
-from tasks.media.source import MEDIA_EXTENSIONS
 from tasks.news.reading import EXTENSIONS
 from tasks.pipeline import finish
 from tasks.pipeline.services import Services
@@ -151,7 +150,7 @@ def _first_record(services: Services, info: ObjectInfo, clip: ClipName, rejectio
 
 def _rejection(services: Services, info: ObjectInfo) -> SourceRejected | None:
     extension = keys.extension(info.key)
-    if extension not in MEDIA_EXTENSIONS:
+    if extension not in keys.CLIP_EXTENSIONS:
         told = f"Files ending in “.{extension}” are" if extension else "Files without an extension are"
         return SourceRejected(
             "unknown_extension", f"{told} not taken as clips; export it as .mp4, .mov or .mxf.", info.key

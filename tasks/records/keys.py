@@ -22,6 +22,12 @@ REFERENCES: Final = "index/references/"
 CLIP_NAMES: Final = "index/clips/"
 SETTLED: Final = "index/settled/"
 WAITING: Final = "index/waiting/"
+CLIP_EXTENSIONS: Final = frozenset(
+    "3g2 3gp asf avi dv f4v flv gxf lxf m2t m2ts m2v m4v mkv mov mp4 mpe mpeg mpg mts mxf ogg ogv ps qt ts vob webm "
+    "wmv y4m".split()
+)
+"""What a clip's upload may end in, and what a reference to one may leave out."""
+
 # Control, format (right-to-left marks and their like), private, surrogate and unassigned characters.
 _UNUSABLE: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
 _MAX_NAME_BYTES: Final = 180

@@ -166,7 +166,7 @@ def test_a_growing_clip_is_played_from_its_beginning_at_the_ladders_caps() -> No
         plan, {rung.name: init_section("avc1", "avcC", bytes.fromhex("0164001f")) for rung in plan.rungs}
     )
     assert text.startswith("#EXTM3U\n#EXT-X-START:TIME-OFFSET=0,PRECISE=YES\n")
-    assert ":BANDWIDTH=1920000,AVERAGE-BANDWIDTH=1760000,RESOLUTION=960x540" in text
+    assert ":BANDWIDTH=1984000,AVERAGE-BANDWIDTH=1824000,RESOLUTION=960x540" in text
 
 
 def test_the_storyboard_covers_the_clip_and_nothing_more() -> None:

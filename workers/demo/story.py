@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Final
 
 from tasks.errors import NewsreelError
-from tasks.media.source import MEDIA_EXTENSIONS
 from tasks.records import keys
 from tasks.records.article_record import ArticleRecord, ArticleState, Reference, ReferenceState
 from workers.client import Client
@@ -49,7 +48,7 @@ def clips_in(folder: Path) -> list[Parcel]:
         NotUploadable: there are none, or one can't be read.
     """
     files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    clips = [path for path in files if keys.extension(path.name) in MEDIA_EXTENSIONS]
+    clips = [path for path in files if keys.extension(path.name) in keys.CLIP_EXTENSIONS]
     if not clips:
         raise NotUploadable(f"{folder} holds no clips (files such as .mp4, .mov or .mxf).")
     return pack(clips)

@@ -42,6 +42,7 @@ class Figure:
 
     key: str
     name: str
+    title: str = ""
     mood: Mood = "calm"
     status: str = ""
     detail: str = ""
@@ -195,7 +196,12 @@ def _figures(
     paragraph: Paragraph, record: ArticleRecord, record_url: str, clips: Mapping[str, Published[ClipRecord]]
 ) -> list[Figure]:
     figures = [
-        clip_figure(f"{paragraph.id}/{each.name}", each.name, urljoin(record_url, each.record), clips.get(each.name))
+        replace(
+            clip_figure(
+                f"{paragraph.id}/{each.name}", each.name, urljoin(record_url, each.record), clips.get(each.name)
+            ),
+            title=each.title or "",
+        )
         for each in paragraph.clips
     ]
     shown = {keys.fold(each.name) for each in paragraph.clips}
