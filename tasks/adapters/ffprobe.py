@@ -13,6 +13,8 @@ from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media.encode import DEMUXERS
 
 _LIMITS: Final = Limits(memory_bytes=2 * 1024**3, output_bytes=1024**2, cpu_s=60)
+# One spelling of what an upload may open, so that no call forgets it.
+_UNTRUSTED: Final = ("-v", "error", "-format_whitelist", DEMUXERS, "-protocol_whitelist", "file")
 _TIMEOUT_S: Final = 30.0
 
 
@@ -30,8 +32,7 @@ class Ffprobe:
             SourceRejected: it can't be read (``unreadable``, ``probe_overran``).
             TemporarilyUnavailable: ffprobe could not run, or was killed.
         """
-        arguments = ["-v", "error", "-format_whitelist", DEMUXERS, "-protocol_whitelist", "file"]
-        arguments += ["-max_pixels", str(max_pixels), "-show_format", "-show_programs", "-show_streams"]
+        arguments = [*_UNTRUSTED, "-max_pixels", str(max_pixels), "-show_format", "-show_programs", "-show_streams"]
         arguments += ["-of", "json", name]
         try:
             finished = self._run(folder, arguments)
@@ -57,14 +58,7 @@ class Ffprobe:
         Raises:
             TemporarilyUnavailable: ffprobe could not run.
         """
-        arguments = ["-v", "error", "-format_whitelist", DEMUXERS, "-protocol_whitelist", "file"]
-        arguments += ["-select_streams", str(stream), "-read_intervals", "%+30"]
-        arguments += ["-show_entries", "packet=pts_time,flags", "-of", "csv=p=0", name]
-        try:
-            lines = self._run(folder, arguments).stdout.decode("ascii", "replace").splitlines()
-        except process.Overran:
-            return None
-        fields = [line.split(",") for line in lines]
+        fields = self._packet_fields(folder, name, stream, first_s=30)
         times = [_seconds(field[0]) for field in fields if len(field) > 1 and field[1].startswith("K")]
         known = sorted(time_s for time_s in times if time_s is not None)
         return max((later - earlier for earlier, later in itertools.pairwise(known)), default=None)
@@ -77,16 +71,19 @@ class Ffprobe:
         Raises:
             TemporarilyUnavailable: ffprobe could not run.
         """
-        arguments = ["-v", "error", "-format_whitelist", DEMUXERS, "-protocol_whitelist", "file"]
-        arguments += ["-select_streams", str(stream), "-read_intervals", "%+20"]
+        fields = self._packet_fields(folder, name, stream, first_s=20)
+        times = [_seconds(field[0]) for field in fields if len(field) > 1 and "D" not in field[1]]
+        return [time_s for time_s in times if time_s is not None]
+
+    def _packet_fields(self, folder: Path, name: str, stream: int, *, first_s: int) -> list[list[str]]:
+        """Presentation time and flags of each packet of the first seconds; none where reading them took too long."""
+        arguments = [*_UNTRUSTED, "-select_streams", str(stream), "-read_intervals", f"%+{first_s}"]
         arguments += ["-show_entries", "packet=pts_time,flags", "-of", "csv=p=0", name]
         try:
             lines = self._run(folder, arguments).stdout.decode("ascii", "replace").splitlines()
         except process.Overran:
             return []
-        fields = [line.split(",") for line in lines]
-        times = [_seconds(field[0]) for field in fields if len(field) > 1 and "D" not in field[1]]
-        return [time_s for time_s in times if time_s is not None]
+        return [line.split(",") for line in lines]
 
     def packets(self, folder: Path, name: str) -> tuple[int, int, int]:
         """Width, height and number of pictures of a file that we made ourselves, counted without decoding.

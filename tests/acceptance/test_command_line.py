@@ -35,10 +35,10 @@ def test_put_follows_a_clip_to_ready_and_the_same_bytes_change_nothing(stack: St
     first = newsreel(stack, "put", file, "--wait")
     assert first.returncode == 0, first.stdout + first.stderr
     assert first.stdout.rstrip().endswith("ready")
-    version = stack.clip("Tin chiều 7")["version"]  # type: ignore[index]
+    version = stack.wait_clip("Tin chiều 7")["version"]
     again = newsreel(stack, "put", file, "--wait")
     assert again.returncode == 0, again.stdout + again.stderr
-    assert stack.clip("Tin chiều 7")["version"] == version  # type: ignore[index]
+    assert stack.wait_clip("Tin chiều 7")["version"] == version
 
     shown = newsreel(stack, "status", "Tin chiều 7.MP4")
     assert shown.returncode == 0
@@ -52,7 +52,7 @@ def test_put_tells_why_a_clip_failed(stack: Stack, tmp_path: Path) -> None:
     file.write_text("not a film")
     answer = newsreel(stack, "put", file, "--wait")
     assert answer.returncode == 1
-    assert stack.clip("minutes")["failure"]["message"] in answer.stderr  # type: ignore[index]
+    assert stack.wait_clip("minutes")["failure"]["message"] in answer.stderr
     assert "Traceback" not in answer.stderr
     # The same file once more is a new try, and comes to the same end.
     assert newsreel(stack, "put", file, "--wait").returncode == 1
