@@ -52,6 +52,7 @@ def build_services(
         ffprobe=Ffprobe(found.ffprobe, cage),
         workspaces=Workspaces(settings.workspace_dir),
         ladder=load_ladder(settings.ladder),
+        find_ladder=load_ladder,
         is_caged=cage.works,
         is_stopping=is_stopping,
     )

@@ -9,6 +9,7 @@ from typing import Final
 
 from tasks.errors import SourceRejected
 from tasks.media import loudness
+from tasks.media.ladder import AudioRung
 from tasks.media.language import language_name
 from tasks.media.loudness import Measured
 from tasks.media.sound import Programme, candidates, published
@@ -40,7 +41,9 @@ class _Take(Value):
         return self.measured is not None and self.measured.is_silent
 
 
-def listen(services: Services, folder: Path, source: Source, *, stop: threading.Event | None = None) -> Heard:
+def listen(
+    services: Services, folder: Path, source: Source, rung: AudioRung, *, stop: threading.Event | None = None
+) -> Heard:
     """Decode the sound of the downloaded source once, and decide; a source without sound takes no run.
 
     Tracks that can't be decoded are passed over with a notice, and so are silent ones where others sound.
@@ -49,11 +52,10 @@ def listen(services: Services, folder: Path, source: Source, *, stop: threading.
         TemporarilyUnavailable: ffmpeg was killed, stalled or overran.
         process.Stopped: ``stop`` was set.
     """
-    rung = services.ladder.audio
     offered = candidates(source)
     takes: list[_Take] = []
     for start in range(0, len(offered), _AT_A_TIME):
-        takes += _measure(services, folder, source, offered[start : start + _AT_A_TIME], stop)
+        takes += _measure(services, folder, source, rung, offered[start : start + _AT_A_TIME], stop)
     by_tracks = {take.programme.tracks: take for take in takes}
     readable = [take.programme for take in takes]
     sounding = [take.programme for take in takes if not take.is_silent]
@@ -85,9 +87,14 @@ def listen(services: Services, folder: Path, source: Source, *, stop: threading.
 
 
 def _measure(
-    services: Services, folder: Path, source: Source, programmes: Sequence[Programme], stop: threading.Event | None
+    services: Services,
+    folder: Path,
+    source: Source,
+    rung: AudioRung,
+    programmes: Sequence[Programme],
+    stop: threading.Event | None,
 ) -> list[_Take]:
-    arguments = loudness.plan_measure(programmes, services.ladder.audio, max_pixels=services.settings.max_pixels)
+    arguments = loudness.plan_measure(programmes, rung, max_pixels=services.settings.max_pixels)
     try:
         finished = services.ffmpeg.run(
             folder, arguments, timeout_s=600 + source.duration_s, on_progress=lambda _: None, stop=stop
@@ -95,7 +102,7 @@ def _measure(
     except SourceRejected:
         # One track that ffmpeg can't decode ends the whole run: without it the others may do.
         alone = [] if len(programmes) == 1 else programmes
-        return [take for each in alone for take in _measure(services, folder, source, [each], stop)]
+        return [take for each in alone for take in _measure(services, folder, source, rung, [each], stop)]
     figures = loudness.read_measured(finished.stderr_tail)
     return [_Take(programme=each, measured=figures.get(number)) for number, each in enumerate(programmes)]
 

@@ -10,11 +10,10 @@ from config import queues
 from tasks.adapters.clock import utc_now
 from tasks.errors import TemporarilyUnavailable
 from tasks.pipeline.services import Services
-from tasks.records import keys, lifecycle
-from tasks.records.clip_record import ClipState, Work
+from tasks.records import arrival, keys, lifecycle
+from tasks.records.clip_record import ClipState
 
 log: Final = structlog.get_logger()
-NO_POSTER: Final = "no_poster"
 _MARKER_TYPE: Final = "application/octet-stream"
 
 
@@ -51,11 +50,6 @@ def announce(services: Services, name: str) -> None:
         log.warning("articles not rung", clip=name, error=error.detail)
 
 
-def has_no_poster(work: Work) -> bool:
-    """It was found that no poster or storyboard can be made."""
-    return any(warning.code == NO_POSTER for warning in work.warnings)
-
-
 def settle(services: Services, name: str, *, key: str, etag: str, size_bytes: int) -> None:
     """Ring the articles, then mark the upload as done, once it is: `reconcile` looks at unmarked ones only.
 
@@ -65,8 +59,7 @@ def settle(services: Services, name: str, *, key: str, etag: str, size_bytes: in
     record = services.clips.get(name)
     if record is None or not record.work.state.is_final:
         return
-    has_picture = record.work.poster is not None and record.work.storyboard is not None
-    if record.work.state is ClipState.READY and not (has_picture or has_no_poster(record.work)):
+    if record.work.state is ClipState.READY and record.work.lacks_pictures:
         services.doorbell.ring(queues.THUMBNAILS_TASK, name)
         return
     mark_settled(services, key=key, etag=etag, size_bytes=size_bytes)
@@ -75,7 +68,7 @@ def settle(services: Services, name: str, *, key: str, etag: str, size_bytes: in
 def mark_settled(services: Services, *, key: str, etag: str, size_bytes: int) -> None:
     """Mark what lies under an incoming key as done, and nothing that lay there before: it may come back."""
     bucket = services.settings.media_bucket
-    marker = keys.settled_marker(key, lifecycle.upload_id(etag, size_bytes))
+    marker = keys.settled_marker(key, arrival.upload_id(etag, size_bytes))
     services.store.put(bucket, marker, b"", content_type=_MARKER_TYPE)
     for other in services.store.list(bucket, keys.settled_prefix(key)):
         if other.key != marker:

@@ -16,7 +16,7 @@ from tasks.media.clip import ClipName, parse_clip_name
 from tasks.news.reading import EXTENSIONS
 from tasks.pipeline import finish
 from tasks.pipeline.services import Services
-from tasks.records import keys, lifecycle
+from tasks.records import arrival, keys
 from tasks.records.base import Failure, Notice
 from tasks.records.clip_record import ClipRecord, ClipState, SourceFacts
 
@@ -116,7 +116,7 @@ def _ingest_clip(services: Services, info: ObjectInfo) -> None:
         return
     if committed.changed:
         finish.ring_articles(services, record.name)
-    if record.work.poster is None or record.work.storyboard is None:
+    if record.work.lacks_pictures:
         services.doorbell.ring(queues.THUMBNAILS_TASK, record.name)
     if not record.work.has_live_lease(utc_now()):
         services.doorbell.ring(queues.TRANSCODE_TASK, record.name, queue=record.work.queue)
@@ -126,16 +126,16 @@ def _received(record: ClipRecord | None, arrived: ClipRecord, *, displace: bool)
     # A file that is no clip (a sidecar with the clip's name) must not push a clip aside.
     if not displace and record is not None and record.work.source.key != arrived.source.key:
         return record
-    return lifecycle.receive(record, arrived)
+    return arrival.receive(record, arrived)
 
 
 def _first_record(services: Services, info: ObjectInfo, clip: ClipName, rejection: SourceRejected | None) -> ClipRecord:
     now = utc_now()
     source = SourceFacts(key=info.key, etag=info.etag, size_bytes=info.size_bytes)
-    record = lifecycle.first_record(
+    record = arrival.first_record(
         name=clip.name,
         source=source,
-        version=lifecycle.derive_version(source, services.ladder.revision),
+        version=arrival.derive_version(source, services.ladder.revision),
         queue=_queue(services, clip.name, info),
         uploaded_at=info.modified_at,
         now=now,

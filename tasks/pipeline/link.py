@@ -19,7 +19,7 @@ from tasks.news.references import ReferenceStyle, spellings
 from tasks.news.suggest import date_prefixes
 from tasks.pipeline import finish
 from tasks.pipeline.services import Services
-from tasks.records import keys, lifecycle
+from tasks.records import arrival, keys, lifecycle
 from tasks.records.article_record import ArticleRecord, ArticleSource, ArticleState
 from tasks.records.clip_record import ClipRecord, ClipState
 
@@ -200,5 +200,5 @@ def _mark(services: Services, record: ArticleRecord) -> None:
 
 
 def _forget(services: Services, record: ArticleRecord) -> None:
-    upload = lifecycle.upload_id(record.source.etag, record.source.size_bytes)
+    upload = arrival.upload_id(record.source.etag, record.source.size_bytes)
     services.store.delete(services.settings.media_bucket, keys.settled_marker(record.source.key, upload))

@@ -18,7 +18,7 @@ from tasks.pipeline import finish, poster_way
 from tasks.pipeline.services import Services
 from tasks.records import lifecycle
 from tasks.records.base import Notice
-from tasks.records.clip_record import Poster, Storyboard, Work
+from tasks.records.clip_record import NO_POSTER, Poster, Storyboard, Work
 
 log: Final = structlog.get_logger()
 _PATIENCE_S: Final = 10.0
@@ -49,11 +49,8 @@ def missing(services: Services, name: str, version: str) -> Work | None:
     record = services.clips.get(name)
     if record is None:
         return None
-    for work in (record.next, record):
-        if work is not None and work.version == version:
-            complete = work.poster is not None and bool(work.poster.sources) and work.storyboard is not None
-            return None if complete or finish.has_no_poster(work) else work
-    return None
+    work = record.work_of(version)
+    return work if work is not None and work.lacks_pictures else None
 
 
 def make(services: Services, folder: Path, source: Source, name: str, work: Work) -> None:
@@ -61,12 +58,12 @@ def make(services: Services, folder: Path, source: Source, name: str, work: Work
     (folder / encode.OUTPUT / storyboard.FOLDER).mkdir(parents=True, exist_ok=True)
     try:
         if work.poster is None or not work.poster.sources:
-            taken = poster_way.take(services, folder, source, name, work.version)
+            taken = poster_way.take(services, folder, source, name, work)
             _add_poster(services, name, work.version, taken.poster)
             finish.announce(services, name)
             _add_poster(services, name, work.version, poster_way.vary(services, folder, source, name, taken))
         if work.storyboard is None:
-            sheets = _storyboard(services, folder, source, name, work.version)
+            sheets = _storyboard(services, folder, source, name, work)
             services.clips.update(
                 name, lambda current: lifecycle.picture(current, version=work.version, now=utc_now(), storyboard=sheets)
             )
@@ -77,9 +74,7 @@ def make(services: Services, folder: Path, source: Source, name: str, work: Work
 def give_up(services: Services, name: str, version: str, error: SourceRejected) -> None:
     """State that the version will have no poster or no storyboard, and why."""
     log.info("no picture", clip=name, code=error.code, detail=error.detail)
-    notice = Notice(
-        code=finish.NO_POSTER, message="No poster or storyboard could be made: too few pictures could be decoded."
-    )
+    notice = Notice(code=NO_POSTER, message="No poster or storyboard could be made: too few pictures could be decoded.")
     services.clips.update(
         name, lambda current: lifecycle.picture(current, version=version, now=utc_now(), warnings=[notice])
     )
@@ -91,10 +86,10 @@ def _add_poster(services: Services, name: str, version: str, poster: Poster) -> 
     )
 
 
-def _storyboard(services: Services, folder: Path, source: Source, name: str, version: str) -> Storyboard:
+def _storyboard(services: Services, folder: Path, source: Source, name: str, work: Work) -> Storyboard:
     gap_s = services.ffprobe.key_frame_gap_s(folder, encode.SOURCE_FILE, source.video.index)
     plan = storyboard.plan_storyboard(
-        source, services.ladder, key_frame_gap_s=gap_s, max_pixels=services.settings.max_pixels
+        source, services.ladder_of(work), key_frame_gap_s=gap_s, max_pixels=services.settings.max_pixels
     )
     services.ffmpeg.run(folder, plan.arguments, timeout_s=600 + source.duration_s)
     root = folder / encode.OUTPUT
@@ -106,9 +101,9 @@ def _storyboard(services: Services, folder: Path, source: Source, name: str, ver
     )
     images = [f"{storyboard.FOLDER}/{sheet.name}" for sheet in sheets]
     for path in [*images, storyboard.VTT]:
-        poster_way.upload(services, folder, path, name, version)
+        poster_way.upload(services, folder, path, name, work.version)
     return Storyboard(
-        vtt=f"{version}/{storyboard.VTT}",
-        images=tuple(f"{version}/{path}" for path in images),
+        vtt=f"{work.version}/{storyboard.VTT}",
+        images=tuple(f"{work.version}/{path}" for path in images),
         interval_s=plan.interval_s,
     )

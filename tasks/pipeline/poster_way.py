@@ -14,13 +14,14 @@ import structlog
 from tasks.errors import SourceRejected
 from tasks.media import appeal, encode, poster
 from tasks.media.appeal import Look
+from tasks.media.ladder import Ladder
 from tasks.media.package import content_type
 from tasks.media.poster import LookPlan, Still
 from tasks.media.source import Source
 from tasks.media.thumbhash import thumbhash
 from tasks.pipeline.services import Services
 from tasks.records import keys
-from tasks.records.clip_record import Poster, PosterSource
+from tasks.records.clip_record import Poster, PosterSource, Work
 
 log: Final = structlog.get_logger()
 _TIMEOUT_S: Final = 60.0
@@ -34,21 +35,23 @@ class Taken:
     poster: Poster
     still: Still
     version: str
+    ladder: Ladder
 
 
-def take(services: Services, folder: Path, source: Source, name: str, version: str) -> Taken:
+def take(services: Services, folder: Path, source: Source, name: str, work: Work) -> Taken:
     """Find the frame, take it and put the JPEG up.
 
     Raises:
         SourceRejected: no frame can be decoded (``undecodable``).
     """
+    version, ladder = work.version, services.ladder_of(work)
     time_s = _moment(services, folder, source)
     max_pixels = services.settings.max_pixels
     (folder / encode.OUTPUT).mkdir(exist_ok=True)
     made_at = folder / encode.OUTPUT / poster.POSTER
     # A file with odd time stamps may have nothing where it was looked at; its first frame will do.
     for moment_s in (time_s, 0.0):
-        still = poster.plan_poster(source, services.ladder, moment_s, max_pixels=max_pixels)
+        still = poster.plan_poster(source, ladder, moment_s, max_pixels=max_pixels)
         services.ffmpeg.run(folder, still.arguments, timeout_s=_TIMEOUT_S)
         if made_at.is_file() and made_at.stat().st_size:
             break
@@ -63,12 +66,12 @@ def take(services: Services, folder: Path, source: Source, name: str, version: s
         time_s=moment_s,
         thumbhash=base64.b64encode(gist).decode("ascii"),
     )
-    return Taken(poster=made, still=still, version=version)
+    return Taken(poster=made, still=still, version=version, ladder=ladder)
 
 
 def vary(services: Services, folder: Path, source: Source, name: str, taken: Taken) -> Poster:
     """Make the poster's other sizes and formats and put them up; returns the poster that names them."""
-    arguments, variants = poster.plan_variants(source, services.ladder, taken.still)
+    arguments, variants = poster.plan_variants(source, taken.ladder, taken.still)
     services.ffmpeg.run(folder, arguments, timeout_s=_TIMEOUT_S)
     made = [each.path for each in variants if each.path != poster.POSTER]
     with ThreadPoolExecutor(_UPLOADS_AT_A_TIME) as pool:

@@ -13,7 +13,7 @@ import structlog
 from config import queues
 from tasks.pipeline.ingest import is_upload
 from tasks.pipeline.services import Services
-from tasks.records import keys, lifecycle
+from tasks.records import arrival, keys
 
 log: Final = structlog.get_logger()
 # A clip that comes rings its articles itself; this finds the ring that was lost.
@@ -27,7 +27,7 @@ def reconcile(services: Services) -> int:
     rung = 0
     for prefix in (keys.ARTICLES, keys.CLIPS):
         for upload in services.store.list(settings.incoming_bucket, prefix):
-            mark = keys.settled_marker(upload.key, lifecycle.upload_id(upload.etag, upload.size_bytes))
+            mark = keys.settled_marker(upload.key, arrival.upload_id(upload.etag, upload.size_bytes))
             if is_upload(upload.key) and mark not in settled:
                 # Work that goes on is unfinished too: asking once in a lease time is enough to miss its worker.
                 rung += doorbell.remind(queues.INGEST_TASK, upload.key, every_s=settings.lease_s)

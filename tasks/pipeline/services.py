@@ -14,12 +14,15 @@ from tasks.adapters.records import RecordStore
 from tasks.adapters.workspace import Workspaces
 from tasks.media.ladder import Ladder
 from tasks.records.article_record import ArticleRecord
-from tasks.records.clip_record import ClipRecord
+from tasks.records.clip_record import ClipRecord, Work
 
 
 @dataclass(frozen=True, kw_only=True)
 class Services:
-    """Settings and adapters of one process; ``is_stopping`` turns true when the worker is told to end."""
+    """Settings and adapters of one process; ``is_stopping`` turns true when the worker is told to end.
+
+    ``ladder`` is the newsroom's usual one; ``find_ladder`` reads another by its name.
+    """
 
     settings: Settings
     store: ObjectStore
@@ -30,5 +33,14 @@ class Services:
     ffprobe: Ffprobe
     workspaces: Workspaces
     ladder: Ladder
+    find_ladder: Callable[[str], Ladder]
     is_caged: bool
     is_stopping: Callable[[], bool]
+
+    def ladder_of(self, work: Work) -> Ladder:
+        """The ladder that this version is to be made by.
+
+        Raises:
+            ConfigurationError: one was asked for that isn't there any more.
+        """
+        return self.ladder if work.ladder is None else self.find_ladder(work.ladder)

@@ -14,7 +14,7 @@ from tasks.media import encode
 from tasks.pipeline import examine_picture, finish, pictures
 from tasks.pipeline.examine import probe
 from tasks.pipeline.services import Services
-from tasks.records import lifecycle
+from tasks.records import arrival, lifecycle
 from tasks.records.base import Failure
 from tasks.records.clip_record import ClipState
 
@@ -36,7 +36,7 @@ def thumbnails(services: Services, name: str) -> None:
                 pictures.make(services, folder, source, name, work)
         except NoSuchObject as error:
             gone = SourceRejected(
-                lifecycle.UPLOAD_REMOVED, "The upload was deleted before its picture was taken.", str(error)
+                arrival.UPLOAD_REMOVED, "The upload was deleted before its picture was taken.", str(error)
             )
             pictures.give_up(services, name, work.version, gone)
         except PreconditionFailed:

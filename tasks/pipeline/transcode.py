@@ -24,7 +24,7 @@ from tasks.pipeline.examine_sound import listen
 from tasks.pipeline.lease import Lease, held, new_owner
 from tasks.pipeline.services import Services
 from tasks.pipeline.streaming import ENCODE_SHARE, Stream, beside_the_encode
-from tasks.records import keys, lifecycle
+from tasks.records import arrival, keys, lifecycle
 from tasks.records.base import Failure
 from tasks.records.clip_record import ClipRecord, Mp4, Rendition, Work
 
@@ -99,7 +99,7 @@ def transcode(services: Services, name: str) -> None:
 
 
 def _make(services: Services, record: ClipRecord, work: Work, lease: Lease) -> None:
-    settings = services.settings
+    settings, ladder = services.settings, services.ladder_of(work)
     with services.workspaces.open(source_bytes=work.source.size_bytes) as folder:
         try:
             sha256 = services.store.download(
@@ -107,7 +107,7 @@ def _make(services: Services, record: ClipRecord, work: Work, lease: Lease) -> N
             )
         except NoSuchObject as error:
             raise SourceRejected(
-                lifecycle.UPLOAD_REMOVED, "The upload was deleted before it could be processed.", str(error)
+                arrival.UPLOAD_REMOVED, "The upload was deleted before it could be processed.", str(error)
             ) from error
         except PreconditionFailed as error:
             # Other bytes lie there by now, and this version is of those that are gone; their event may have been lost.
@@ -115,8 +115,8 @@ def _make(services: Services, record: ClipRecord, work: Work, lease: Lease) -> N
             raise LeaseLost(f"{record.name}: {work.source.key} was uploaded anew") from error
         lease.raise_if_stopped()
         source, seen = examine_picture.examine(services, folder, probe(services, folder))
-        heard = listen(services, folder, source, stop=lease.stop)
-        plan = encode.plan_encode(source, services.ladder, max_pixels=settings.max_pixels, sound=heard.programmes)
+        heard = listen(services, folder, source, ladder.audio, stop=lease.stop)
+        plan = encode.plan_encode(source, ladder, max_pixels=settings.max_pixels, sound=heard.programmes)
         facts = describe_source(work.source, source, sha256)
         warnings = (*quality.audio_notice(plan), *heard.notices, *seen)
         services.clips.update(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
@@ -172,12 +172,17 @@ class Timings(Value):
     ready_at: UtcTime | None = None
 
 
+NO_POSTER: Final = "no_poster"
+"""The warning of a version of which no poster or storyboard can be made."""
+
+
 class Work(Value):
     """One version of the clip: an upload, how it is encoded, how far it has come, and what came of it."""
 
     version: str
     state: ClipState
     queue: str | None = None
+    ladder: str | None = Field(default=None, description="The ladder asked for, null for the newsroom's usual one.")
     progress: float = Field(default=0.0, ge=0.0, le=1.0)
     speed: float | None = Field(default=None, description="Seconds of clip encoded per second.")
     source: SourceFacts
@@ -200,6 +205,16 @@ class Work(Value):
         """Somebody is at work and has been heard of lately."""
         return self.lease is not None and self.lease.expires_at > now
 
+    @property
+    def lacks_pictures(self) -> bool:
+        """The poster in all its forms and the storyboard are not complete, and it was not found that they can't be."""
+        has_all = self.poster is not None and bool(self.poster.sources) and self.storyboard is not None
+        return not has_all and all(warning.code != NO_POSTER for warning in self.warnings)
+
+    def version_facts(self) -> Work:
+        """The fields of one version alone, without what a whole record has beside them."""
+        return Work.model_validate({name: getattr(self, name) for name in Work.model_fields})
+
 
 class ClipRecord(Work, Record):
     """The record of one clip."""
@@ -217,3 +232,7 @@ class ClipRecord(Work, Record):
     def work(self) -> Work:
         """The version in work, or the last one: ``next`` where there is one, else the record's own."""
         return self.next or self
+
+    def work_of(self, version: str) -> Work | None:
+        """The version of that name, be it in work or published."""
+        return next((work for work in (self.next, self) if work is not None and work.version == version), None)

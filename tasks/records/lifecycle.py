@@ -6,13 +6,12 @@
        │                                                    └──fail──▶ failed
        └──take, after the last attempt: failed
 
-`receive` begins a new version from any state. Each step but `receive` belongs to the worker whose lease stands in the
-record; anybody else gets `LeaseLost`. A step returns its argument unchanged where there is nothing to do.
+How a version comes about is told in `tasks.records.arrival`. A worker's step belongs to the one whose lease stands in
+the record; anybody else gets `LeaseLost`. A step returns its argument unchanged where there is nothing to do.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
@@ -27,50 +26,12 @@ from tasks.records.clip_record import (
     Poster,
     SourceFacts,
     Storyboard,
-    Timings,
     Work,
 )
 
-UPLOAD_REMOVED: Final = "upload_removed"
-_WORK_FIELDS: Final = frozenset(Work.model_fields)
 _LONGEST_DELAY: Final = timedelta(minutes=15)
 # With the delays growing from 15 s to 15 min, about five hours.
 _MOST_POSTPONED: Final = 24
-
-
-def upload_id(etag: str, size_bytes: int) -> str:
-    """A short name of what was uploaded: the same bytes, sent in the same way, have the same one."""
-    return hashlib.sha256(f"{etag}\n{size_bytes}".encode()).hexdigest()[:16]
-
-
-def derive_version(source: SourceFacts, recipe: str) -> str:
-    """A version's name: what was uploaded, and how it is encoded (``recipe``, the ladder's revision)."""
-    return hashlib.sha256(f"{source.etag}\n{source.size_bytes}\n{recipe}".encode()).hexdigest()[:16]
-
-
-def receive(
-    record: ClipRecord | None,
-    arrived: ClipRecord,
-) -> ClipRecord:
-    """Take note of an upload; ``arrived`` is the record that a first upload would get.
-
-    The same upload again changes nothing, nor does one older than what is in work under another key. A new upload of a
-    clip that is published goes under ``next``, so readers keep what they have.
-    """
-    if record is None:
-        return arrived
-    known, new = record.work, arrived.work
-    if _same_upload(known, new):
-        if not _is_tried_again(known, new):
-            return record
-    elif _same_upload(record, new) and record.state is ClipState.READY:
-        # The published bytes came back while others were in work: those are no longer wanted.
-        return record.evolve(next=None, updated_at=arrived.updated_at)
-    elif _is_older(new, known) and _holds_its_place(known):
-        return record
-    if record.state is ClipState.READY:
-        return record.evolve(next=_work_of(arrived), updated_at=arrived.updated_at)
-    return arrived.evolve(links=record.links)
 
 
 def take(record: ClipRecord, *, owner: str, now: datetime, lease_s: float, max_attempts: int) -> ClipRecord:
@@ -144,8 +105,7 @@ def publish(
         warnings=_merged(work.warnings, warnings),
         timings=timings,
     )
-    fields = {name: getattr(finished, name) for name in _WORK_FIELDS}
-    return record.evolve(**fields, next=None, updated_at=now)
+    return record.evolve(**dict(finished.version_facts()), next=None, updated_at=now)
 
 
 def fail(record: ClipRecord | None, *, owner: str | None, now: datetime, failure: Failure) -> ClipRecord:
@@ -245,10 +205,8 @@ def picture(
     """
     if record is None:
         return None
-    for work in (record.next, record):
-        if work is not None and work.version == version:
-            break
-    else:
+    work = record.work_of(version)
+    if work is None:
         return record
     changes: dict[str, object] = {"warnings": _merged(work.warnings, warnings)}
     if poster:
@@ -270,31 +228,6 @@ def link(record: ClipRecord | None, *, article_id: str, paragraphs: Sequence[str
     return record if ordered == record.links else record.evolve(links=ordered, updated_at=now)
 
 
-def first_record(
-    *,
-    name: str,
-    source: SourceFacts,
-    version: str,
-    queue: str,
-    uploaded_at: datetime,
-    now: datetime,
-    parts: dict[str, object],
-    warnings: Sequence[Notice],
-) -> ClipRecord:
-    """The record of an upload that nothing is known of yet; ``parts`` are air_date, slug and take."""
-    return ClipRecord(
-        name=name,
-        version=version,
-        state=ClipState.RECEIVED,
-        queue=queue,
-        source=source,
-        warnings=tuple(warnings),
-        timings=Timings(uploaded_at=uploaded_at, received_at=now),
-        updated_at=now,
-        **parts,
-    )
-
-
 def _owned(record: ClipRecord | None, owner: str | None) -> tuple[ClipRecord, Work]:
     holder = record.work.lease.owner if record is not None and record.work.lease is not None else None
     if record is None or holder != owner:
@@ -313,40 +246,8 @@ def _with_work(record: ClipRecord, now: datetime, **changes: object) -> ClipReco
     return record.evolve(**changes, updated_at=now)
 
 
-def _work_of(record: ClipRecord) -> Work:
-    return Work.model_validate({name: getattr(record, name) for name in _WORK_FIELDS})
-
-
 def _lease(owner: str, attempt: int, now: datetime, lease_s: float) -> Lease:
     return Lease(owner=owner, attempt=attempt, heartbeat_at=now, expires_at=now + timedelta(seconds=lease_s))
-
-
-def _same_upload(one: Work, other: Work) -> bool:
-    return (one.source.etag, one.source.size_bytes) == (other.source.etag, other.source.size_bytes)
-
-
-def _is_older(one: Work, other: Work) -> bool:
-    # Under one key the store's own answer is the truth, whatever its clock says; clocks only judge between keys.
-    if one.source.key == other.source.key:
-        return False
-    return (_uploaded_at(one), one.source.key) < (_uploaded_at(other), other.source.key)
-
-
-def _is_tried_again(known: Work, new: Work) -> bool:
-    """The same bytes came once more after they had failed: uploaded anew, or found under another key."""
-    if known.state is not ClipState.FAILED or known.failure is None:
-        return False
-    moved = known.failure.code == UPLOAD_REMOVED and new.source.key != known.source.key
-    return moved or _uploaded_at(new) > _uploaded_at(known)
-
-
-def _holds_its_place(work: Work) -> bool:
-    # A rejected file (a sidecar, a wrong export) must not keep an older but good one out.
-    return work.state is not ClipState.FAILED
-
-
-def _uploaded_at(work: Work) -> float:
-    return work.timings.uploaded_at.timestamp() if work.timings.uploaded_at else 0.0
 
 
 def _merged(known: Sequence[Notice], new: Sequence[Notice]) -> tuple[Notice, ...]:

@@ -44,7 +44,7 @@ def heard(services: Services, source: Path) -> Heard:
     """What is decided on this file."""
     folder = source.parent
     source.rename(folder / encode.SOURCE_FILE)
-    return listen(services, folder, probe(services, folder))
+    return listen(services, folder, probe(services, folder), services.ladder.audio)
 
 
 def codes(found: Heard) -> set[str]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tasks.errors import LeaseLost
-from tasks.records import lifecycle
+from tasks.records import arrival, lifecycle
 from tasks.records.base import Failure
 from tasks.records.clip_record import ClipRecord, ClipState, Poster, SourceFacts
 
@@ -20,10 +20,10 @@ LEASE_S = 60.0
 
 def upload(etag: str, *, minute: int = 0, key: str = "clips/a.mp4") -> ClipRecord:
     source = SourceFacts(key=key, etag=etag, size_bytes=10)
-    return lifecycle.first_record(
+    return arrival.first_record(
         name="a",
         source=source,
-        version=lifecycle.derive_version(source, "ladder"),
+        version=arrival.derive_version(source, "ladder"),
         queue="transcode",
         uploaded_at=NOON + timedelta(minutes=minute),
         now=NOON + timedelta(minutes=minute),
@@ -67,7 +67,7 @@ def test_a_worker_that_lost_its_lease_can_change_nothing() -> None:
     with pytest.raises(LeaseLost):
         lifecycle.renew(record, owner="w1", now=NOON, lease_s=LEASE_S, progress=0.5, speed=None)
     with pytest.raises(LeaseLost):
-        publish(lifecycle.receive(record, upload("e2", minute=3)), "w2")
+        publish(arrival.receive(record, upload("e2", minute=3)), "w2")
 
 
 def test_a_clip_that_kills_its_workers_is_parked_after_three() -> None:
@@ -118,14 +118,14 @@ def test_a_fault_of_the_store_is_borne_for_hours_and_counts_no_attempt() -> None
 
 def test_under_one_key_the_store_is_right_whatever_its_clock_says() -> None:
     known = upload("e2", minute=5)
-    assert lifecycle.receive(known, upload("e1", minute=0)).source.etag == "e1"
+    assert arrival.receive(known, upload("e1", minute=0)).source.etag == "e1"
 
 
 def test_a_removed_upload_found_under_another_key_is_tried_again() -> None:
     gone = lifecycle.fail(
-        take(upload("e1", minute=5)), owner="w1", now=NOON, failure=FAILURE.evolve(code=lifecycle.UPLOAD_REMOVED)
+        take(upload("e1", minute=5)), owner="w1", now=NOON, failure=FAILURE.evolve(code=arrival.UPLOAD_REMOVED)
     )
-    found = lifecycle.receive(gone, upload("e1", key="clips/b/a.mp4"))
+    found = arrival.receive(gone, upload("e1", key="clips/b/a.mp4"))
     assert (found.state, found.source.key) == (ClipState.RECEIVED, "clips/b/a.mp4")
 
 
@@ -155,21 +155,19 @@ def test_work_given_back_is_not_counted_as_a_try() -> None:
 
 def test_an_older_upload_under_another_name_does_not_displace_a_newer_one() -> None:
     newer = upload("e2", minute=5, key="clips/a.mov")
-    assert lifecycle.receive(newer, upload("e1")) is newer
-    assert lifecycle.receive(upload("e1"), newer).source.etag == "e2"
+    assert arrival.receive(newer, upload("e1")) is newer
+    assert arrival.receive(upload("e1"), newer).source.etag == "e2"
 
 
 def test_a_failed_clip_uploaded_again_is_tried_again() -> None:
     failed = lifecycle.fail(take(upload("e1")), owner="w1", now=NOON, failure=FAILURE)
-    assert lifecycle.receive(failed, upload("e1")) is failed
-    assert lifecycle.receive(failed, upload("e1", minute=1)).state is ClipState.RECEIVED
+    assert arrival.receive(failed, upload("e1")) is failed
+    assert arrival.receive(failed, upload("e1", minute=1)).state is ClipState.RECEIVED
 
 
 def test_a_failed_new_version_leaves_the_published_one() -> None:
     first = publish(take(upload("e1")))
-    second = lifecycle.fail(
-        take(lifecycle.receive(first, upload("e2", minute=1))), owner="w1", now=NOON, failure=FAILURE
-    )
+    second = lifecycle.fail(take(arrival.receive(first, upload("e2", minute=1))), owner="w1", now=NOON, failure=FAILURE)
     assert (second.state, second.version, second.hls) == (first.state, first.version, first.hls)
     assert second.next is not None
     assert second.next.state is ClipState.FAILED
@@ -177,13 +175,13 @@ def test_a_failed_new_version_leaves_the_published_one() -> None:
 
 def test_the_published_bytes_coming_back_end_the_work_on_others() -> None:
     first = publish(take(upload("e1")))
-    second = lifecycle.receive(first, upload("e2", minute=1))
-    assert lifecycle.receive(second, upload("e1", minute=2)).next is None
+    second = arrival.receive(first, upload("e2", minute=1))
+    assert arrival.receive(second, upload("e1", minute=2)).next is None
 
 
 def test_a_poster_goes_to_the_version_it_was_made_of() -> None:
     first = publish(take(upload("e1")))
-    second = lifecycle.receive(first, upload("e2", minute=1))
+    second = arrival.receive(first, upload("e2", minute=1))
     assert second.next is not None
     poster = Poster(url="p", width=2, height=2, time_s=0)
     third = lifecycle.picture(second, version=second.next.version, now=NOON, poster=poster)
@@ -209,7 +207,7 @@ class Clip(RuleBasedStateMachine):
         minutes = (self.now - NOON).total_seconds() / 60
         arrived = upload(etag).evolve(updated_at=self.now)
         arrived = arrived.evolve(timings=arrived.timings.evolve(uploaded_at=NOON + timedelta(minutes=minutes)))
-        self.record = lifecycle.receive(self.record, arrived)
+        self.record = arrival.receive(self.record, arrived)
         self.newest = etag
 
     @precondition(lambda self: self.record is not None)

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from tasks.adapters.clock import utc_now
 from tasks.adapters.object_store import ObjectInfo, ObjectStore
 from tasks.adapters.records import RecordStore
-from tasks.records import keys, lifecycle
+from tasks.records import arrival, keys
 from tasks.records.article_record import ArticleRecord, ArticleSource, ArticleState, Reference, ReferenceState
 from tasks.records.base import Failure
 from tasks.records.clip_record import ClipRecord, ClipState, SourceFacts
@@ -54,10 +54,10 @@ def put(env: dict[str, str]) -> Callable[..., Result]:
 def record_of(info: ObjectInfo, **changes: object) -> ClipRecord:
     """The record that ingest makes of an upload."""
     source = SourceFacts(key=info.key, etag=info.etag, size_bytes=info.size_bytes)
-    record = lifecycle.first_record(
+    record = arrival.first_record(
         name=keys.stem(info.key),
         source=source,
-        version=lifecycle.derive_version(source, "test"),
+        version=arrival.derive_version(source, "test"),
         queue="transcode",
         uploaded_at=info.modified_at,
         now=utc_now(),

@@ -1,0 +1,104 @@
+"""How uploads arrive: the version that an upload makes, and what becomes of the clip's record when it comes.
+
+Pure, as `tasks.records.lifecycle` is, which tells how a version goes on from there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from tasks.records.base import Notice
+from tasks.records.clip_record import ClipRecord, ClipState, SourceFacts, Timings, Work
+
+UPLOAD_REMOVED: Final = "upload_removed"
+
+
+def upload_id(etag: str, size_bytes: int) -> str:
+    """A short name of what was uploaded: the same bytes, sent in the same way, have the same one."""
+    return hashlib.sha256(f"{etag}\n{size_bytes}".encode()).hexdigest()[:16]
+
+
+def derive_version(source: SourceFacts, recipe: str) -> str:
+    """A version's name: what was uploaded, and how it is encoded (``recipe``, the ladder's revision)."""
+    return hashlib.sha256(f"{source.etag}\n{source.size_bytes}\n{recipe}".encode()).hexdigest()[:16]
+
+
+def first_record(
+    *,
+    name: str,
+    source: SourceFacts,
+    version: str,
+    queue: str,
+    uploaded_at: datetime,
+    now: datetime,
+    parts: dict[str, object],
+    warnings: Sequence[Notice],
+) -> ClipRecord:
+    """The record of an upload that nothing is known of yet; ``parts`` are air_date, slug and take."""
+    return ClipRecord(
+        name=name,
+        version=version,
+        state=ClipState.RECEIVED,
+        queue=queue,
+        source=source,
+        warnings=tuple(warnings),
+        timings=Timings(uploaded_at=uploaded_at, received_at=now),
+        updated_at=now,
+        **parts,
+    )
+
+
+def receive(
+    record: ClipRecord | None,
+    arrived: ClipRecord,
+) -> ClipRecord:
+    """Take note of an upload; ``arrived`` is the record that a first upload would get.
+
+    The same upload again changes nothing, nor does one older than what is in work under another key. A new upload of a
+    clip that is published goes under ``next``, so readers keep what they have.
+    """
+    if record is None:
+        return arrived
+    known, new = record.work, arrived.work
+    if _same_upload(known, new):
+        if not _is_tried_again(known, new):
+            return record
+    elif _same_upload(record, new) and record.state is ClipState.READY:
+        # The published bytes came back while others were in work: those are no longer wanted.
+        return record.evolve(next=None, updated_at=arrived.updated_at)
+    elif _is_older(new, known) and _holds_its_place(known):
+        return record
+    if record.state is ClipState.READY:
+        return record.evolve(next=arrived.version_facts(), updated_at=arrived.updated_at)
+    return arrived.evolve(links=record.links)
+
+
+def _same_upload(one: Work, other: Work) -> bool:
+    return (one.source.etag, one.source.size_bytes) == (other.source.etag, other.source.size_bytes)
+
+
+def _is_older(one: Work, other: Work) -> bool:
+    # Under one key the store's own answer is the truth, whatever its clock says; clocks only judge between keys.
+    if one.source.key == other.source.key:
+        return False
+    return (_uploaded_at(one), one.source.key) < (_uploaded_at(other), other.source.key)
+
+
+def _is_tried_again(known: Work, new: Work) -> bool:
+    """The same bytes came once more after they had failed: uploaded anew, or found under another key."""
+    if known.state is not ClipState.FAILED or known.failure is None:
+        return False
+    moved = known.failure.code == UPLOAD_REMOVED and new.source.key != known.source.key
+    return moved or _uploaded_at(new) > _uploaded_at(known)
+
+
+def _holds_its_place(work: Work) -> bool:
+    # A rejected file (a sidecar, a wrong export) must not keep an older but good one out.
+    return work.state is not ClipState.FAILED
+
+
+def _uploaded_at(work: Work) -> float:
+    return work.timings.uploaded_at.timestamp() if work.timings.uploaded_at else 0.0
