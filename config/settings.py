@@ -36,6 +36,10 @@ class Settings(BaseSettings):
 
     # Who may do what
     events_token: SecretStr = Field(default=SecretStr(""), description="Bearer token that senders of events present.")
+    operator_token: SecretStr = Field(default=SecretStr(""), description="Bearer token of operators' requests.")
+    read_token: SecretStr = Field(
+        default=SecretStr(""), description="Bearer token of the API's readers; without one everybody may read."
+    )
     flower_address: str = Field(default="127.0.0.1", description="Where Flower listens.")
     flower_port: int = Field(default=5555, ge=1, le=65535)
     flower_user: str = "newsreel"
