@@ -14,6 +14,7 @@ from tasks.records.base import Value
 
 _VISUAL: Final = ("avc1", "hvc1", "av01")
 _VISUAL_ENTRY_BYTES: Final = 78
+_SIZE_AT: Final = 24
 _SOUND_ENTRY_BYTES: Final = 28
 _NOT_SYNC: Final = 0x0001_0000
 
@@ -23,18 +24,22 @@ class Header(Value):
 
     ``entry`` is its four-letter type, ``configuration`` the boxes in it (``avcC``, ``hvcC``, ``av1C``, ``esds``, …).
     ``edit_offset`` is added to a media time to give the time at which it is presented; priming makes it negative.
+    ``width`` and ``height`` are a picture's, 0 those of sound.
     """
 
     timescale: int
     edit_offset: int
     entry: str
     configuration: bytes
+    width: int = 0
+    height: int = 0
 
 
 class Fragment(Value):
     """A segment's one movie fragment.
 
     ``offset`` and ``size_bytes`` span the fragment's head and its first sample: what a player needs to show that one.
+    That sample is the last ``first_bytes`` of the span.
     """
 
     decode_time: int
@@ -44,6 +49,7 @@ class Fragment(Value):
     offset: int
     size_bytes: int
     begins_with_key_frame: bool
+    first_bytes: int = 0
 
 
 def read_header(init: bytes) -> Header:
@@ -59,11 +65,14 @@ def read_header(init: bytes) -> Header:
         timescale = _after_times(_one(media, "mdhd"))
         descriptions = _one(_one(_one(media, "minf"), "stbl"), "stsd")
         entry, body = next(boxes(descriptions[8:]))
+        width, height = struct.unpack_from(">HH", body, _SIZE_AT) if entry in _VISUAL else (0, 0)
         return Header(
             timescale=timescale,
             edit_offset=_edit_offset(track, timescale, _after_times(_one(movie, "mvhd"))),
             entry=entry,
             configuration=body[_VISUAL_ENTRY_BYTES if entry in _VISUAL else _SOUND_ENTRY_BYTES :],
+            width=width,
+            height=height,
         )
     except (struct.error, StopIteration, ZeroDivisionError) as error:
         raise _damaged(f"the initialization section: {error!r}") from error
@@ -92,7 +101,7 @@ def read_fragment(segment: bytes, header: Header) -> Fragment:
         if flags & 0x4:
             (first_flags,) = struct.unpack_from(">I", run, place)
             place += 4
-        elapsed, starts, first_size = 0, [], 0
+        elapsed, starts, first_size, all_bytes = 0, [], 0, 0
         for number in range(count):
             duration, size, composition = default_duration, default_size, 0
             if flags & 0x100:
@@ -109,12 +118,14 @@ def read_fragment(segment: bytes, header: Header) -> Fragment:
                 (composition,) = struct.unpack_from(">i" if run[0] else ">I", run, place)
                 place += 4
             first_size = size if number == 0 else first_size
+            all_bytes += size
             starts.append(decode_time + elapsed + composition)
             elapsed += duration
         # default-base-is-moof: the run's data offset counts from the fragment's first byte.
         size_bytes = data_offset + first_size
-        if not count or offset + size_bytes > len(segment):
-            raise _damaged(f"{count} samples, {len(segment)} bytes, the first ends at {offset + size_bytes}")
+        end = offset + data_offset + all_bytes
+        if not count or end > len(segment):
+            raise _damaged(f"{count} samples that end at {end} of {len(segment)} bytes")
         return Fragment(
             decode_time=decode_time,
             start=min(starts) + header.edit_offset,
@@ -123,6 +134,7 @@ def read_fragment(segment: bytes, header: Header) -> Fragment:
             offset=offset,
             size_bytes=size_bytes,
             begins_with_key_frame=not first_flags & _NOT_SYNC,
+            first_bytes=first_size,
         )
     except struct.error as error:
         raise _damaged(f"a segment: {error}") from error

@@ -1,6 +1,6 @@
-"""The encode plan: one ffmpeg command that decodes once and makes all renditions (HLS with CMAF segments).
+"""The encode plan: ffmpeg commands that make all renditions from one decode, and the sound beside them (HLS, CMAF).
 
-Pure: a source and a ladder go in, an argument list comes out. Paths in it are relative to the workspace.
+Pure: a source and a ladder go in, argument lists come out. Paths in them are relative to the workspace.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from typing import Final
 import ffmpeg
 
 from tasks.media.colour import scaled
+from tasks.media.decoders import DECODERS, DECODERS_WITH_CAPTIONS
 from tasks.media.encoders import encoder_options
+from tasks.media.faults import watched
 from tasks.media.ladder import Ladder, PlannedRung, climb
 from tasks.media.picture import shown
-from tasks.media.sound import MAIN, Programme, candidates, published, sound_arguments
+from tasks.media.sound import Programme, candidates, mixed
 from tasks.media.source import Source, VideoStream
 from tasks.records.base import Value
 
@@ -23,7 +25,10 @@ SOURCE_FILE: Final = "source"
 OUTPUT: Final = "out"
 HLS: Final = "hls"
 MEDIA_PLAYLIST: Final = "index.m3u8"
-AUDIO_NAME: Final = MAIN
+PLAYLISTS: Final = f"{OUTPUT}/{HLS}/%v/{MEDIA_PLAYLIST}"
+HEAD: Final = ("-nostdin", "-hide_banner", "-loglevel", "warning", "-progress", "pipe:1")
+# Demuxers of streams that may be cut out of longer ones, whose times jump.
+_RESTARTING_CLOCKS: Final = ("mpegts", "mpeg", "ogg")
 
 # Demuxers of the formats that newsrooms meet. Not in it, on purpose: hls, dash, concat, sdp, imf, image2 and all others
 # that open further files or addresses; naming the allowed ones is what keeps a playlist called .mp4 harmless.
@@ -33,44 +38,135 @@ DEMUXERS: Final = ",".join(
 )
 
 
-class EncodePlan(Value):
-    """What one ffmpeg run makes: ``arguments`` for it, and what must come out."""
+class Run(Value):
+    """One ffmpeg command and what it fills: a folder below ``out/hls/`` for each rung and for each programme."""
 
     arguments: tuple[str, ...]
-    rungs: tuple[PlannedRung, ...]
-    sound: tuple[Programme, ...]
-    mp4_rung: PlannedRung
+    rungs: tuple[PlannedRung, ...] = ()
+    sound: tuple[Programme, ...] = ()
 
     @property
-    def has_audio(self) -> bool:
-        """There is something to hear."""
-        return bool(self.sound)
+    def tracks(self) -> tuple[str, ...]:
+        """The folders' names."""
+        return (*(rung.name for rung in self.rungs), *(programme.name for programme in self.sound))
 
 
-def input_options(*, max_pixels: int, key_frames_only: bool = False) -> dict[str, object]:
-    """What every ffmpeg run says of an untrusted input."""
+class EncodePlan(Value):
+    """How the pictures are made: ``runs``, one after the other; ``rungs`` are all to be published, tallest first.
+
+    The first run looks for faults of the picture (`tasks.media.faults`) while it makes the smallest rung.
+    """
+
+    runs: tuple[Run, ...]
+    rungs: tuple[PlannedRung, ...]
+    mp4_rung: PlannedRung
+
+
+def input_options(*, max_pixels: int, key_frames_only: bool = False, captions: bool = False) -> dict[str, object]:
+    """What every ffmpeg run says of an untrusted input; only a run for its ``captions`` touches those."""
     return {
         "format_whitelist": DEMUXERS,
+        "codec_whitelist": DECODERS_WITH_CAPTIONS if captions else DECODERS,
         "protocol_whitelist": "file",
         "max_pixels": max_pixels,
+        **({} if captions else {"sn": None}),
+        "dn": None,
         **({"skip_frame": "nokey"} if key_frames_only else {}),
     }
 
 
-def plan_encode(
-    source: Source, ladder: Ladder, *, max_pixels: int, sound: Sequence[Programme] | None = None
-) -> EncodePlan:
-    """One decode, a cascade of scalers, every rendition and the sound into one HLS tree under ``out/hls/``.
+def plan_encode(source: Source, ladder: Ladder, *, max_pixels: int, copied: PlannedRung | None = None) -> EncodePlan:
+    """Every rendition of the picture, decoded once; where the ladder puts its smallest rung first, that one twice.
 
-    ``sound`` is what to publish, the main programme first; without it the tracks are taken as they lie in the file.
+    ``copied`` is a rung that exists already, out of the source's own pictures; key frames then stand where it has them.
     """
-    programmes = published(candidates(source), ladder.audio.languages) if sound is None else tuple(sound)
-    rungs = climb(ladder, source.video)
+    fitting = climb(ladder, source.video)
+    if copied is not None:
+        kept = [rung for rung in fitting if not copied.replaces(rung)]
+        rungs = tuple(sorted([copied, *kept], key=lambda rung: -min(rung.width, rung.height)))
+    else:
+        rungs = fitting
+    made = tuple(rung for rung in rungs if rung != copied)
+    smallest = next((rung for rung in reversed(made) if rung.codec == "h264"), rungs[-1])
+    first = (smallest,) if ladder.start.smallest_first and len(made) > 1 else made
+    rest = tuple(rung for rung in made if rung not in first)
+    runs = [_pictures(source, ladder, first, max_pixels=max_pixels, seen=smallest, copied=copied)]
+    if rest:
+        runs.append(_pictures(source, ladder, rest, max_pixels=max_pixels, seen=None, copied=copied))
+    return EncodePlan(runs=tuple(runs), rungs=rungs, mp4_rung=_mp4_rung(rungs, ladder.mp4.max_height))
+
+
+def plan_sound(source: Source, ladder: Ladder, programmes: Sequence[Programme], *, max_pixels: int) -> Run:
+    """The programmes, mixed and encoded in a run of their own: it can be heard how loud they are beside the encode."""
     clip = ffmpeg.input(SOURCE_FILE, **input_options(max_pixels=max_pixels))
-    pictures = _cascade(clip[str(source.video.index)], source.video, rungs)
-    gop = max(1, round(rungs[0].frame_rate * Fraction(ladder.gop_s)))
-    options = encoder_options(rungs, preset=ladder.preset, gop=gop)
-    options |= {
+    streams = [mixed(clip, programme, ladder.audio) for programme in programmes]
+    options: dict[str, object] = {"c:a": "aac", "b:a": ladder.audio.bitrate_bps}
+    options |= hls_options([f"a:{number},name:{programme.name}" for number, programme in enumerate(programmes)], ladder)
+    output = ffmpeg.output(*streams, PLAYLISTS, **options)
+    used = {track.index for programme in programmes for track in programme.tracks}
+    return Run(arguments=(*HEAD, *output.get_args(), *_in_step(source, used)), sound=tuple(programmes))
+
+
+def plan_mp4(rung: PlannedRung, programme: Programme | None) -> tuple[str, ...]:
+    """Arguments of a run that copies one rung and the sound into a progressive MP4, index first; nothing is encoded."""
+    # Both inputs keep the times of the run that made them, or sound and picture would each start at zero.
+    inputs = [ffmpeg.input(f"{OUTPUT}/{HLS}/{rung.name}/{MEDIA_PLAYLIST}")["v"]]
+    if programme is not None:
+        inputs.append(ffmpeg.input(f"{OUTPUT}/{HLS}/{programme.name}/{MEDIA_PLAYLIST}")["a"])
+    output = ffmpeg.output(*inputs, f"{OUTPUT}/{mp4_path(rung)}", c="copy", movflags="+faststart", copyts=None)
+    return ("-nostdin", "-hide_banner", "-loglevel", "warning", *output.get_args())
+
+
+def mp4_path(rung: PlannedRung) -> str:
+    """Where a rung's progressive MP4 stands below the version prefix."""
+    return f"mp4/{rung.name}.mp4"
+
+
+def _mp4_rung(rungs: Sequence[PlannedRung], max_height: int) -> PlannedRung:
+    playable = [rung for rung in rungs if rung.codec == "h264"]
+    return next((rung for rung in playable if min(rung.width, rung.height) <= max_height), playable[-1])
+
+
+def _pictures(
+    source: Source,
+    ladder: Ladder,
+    rungs: tuple[PlannedRung, ...],
+    *,
+    max_pixels: int,
+    seen: PlannedRung | None,
+    copied: PlannedRung | None,
+) -> Run:
+    """One decode for these rungs. The rung ``seen`` is looked at on its way to its encoder, or to nowhere."""
+    video = source.video
+    clip = ffmpeg.input(SOURCE_FILE, **input_options(max_pixels=max_pixels))
+    sizes = rungs or ((seen,) if seen else ())
+    streams = _cascade(clip[str(video.index)], video, sizes)
+    if seen is not None:
+        place = sizes.index(seen)
+        streams[place] = watched(streams[place])
+    gop = max(1, round(sizes[0].frame_rate * Fraction(ladder.gop_s)))
+    if rungs:
+        options = encoder_options(rungs, preset=ladder.preset, gop=gop, as_in_source=copied is not None)
+        options |= hls_options([f"v:{number},name:{rung.name}" for number, rung in enumerate(rungs)], ladder)
+        output = ffmpeg.output(*streams, PLAYLISTS, **options)
+    else:
+        output = ffmpeg.output(*streams, "-", format="null")
+    return Run(arguments=(*HEAD, *output.get_args(), *_in_step(source, {video.index})), rungs=rungs)
+
+
+def _in_step(source: Source, used: set[int]) -> tuple[str, ...]:
+    """Where clocks may start anew ffmpeg counts from the first of the streams it reads: all runs must read the same."""
+    if source.container not in _RESTARTING_CLOCKS:
+        return ()
+    tracks = [track.index for programme in candidates(source) for track in programme.tracks]
+    others = sorted({source.video.index, *tracks} - used)
+    maps = [argument for index in others for argument in ("-map", f"0:{index}")]
+    return (*maps, "-c", "copy", "-f", "null", "-") if maps else ()
+
+
+def hls_options(streams: Sequence[str], ladder: Ladder) -> dict[str, object]:
+    """Options of an output of HLS with CMAF segments; ``streams`` as its stream map wants them."""
+    return {
         "map_metadata": -1,
         "map_chapters": -1,
         "format": "hls",
@@ -85,36 +181,8 @@ def plan_encode(
         "avoid_negative_ts": "disabled",
         "hls_fmp4_init_filename": "init.mp4",
         "hls_segment_filename": f"{OUTPUT}/{HLS}/%v/%05d.m4s",
-        "var_stream_map": _stream_map(rungs, programmes),
+        "var_stream_map": " ".join(streams),
     }
-    *encode, playlists = ffmpeg.output(*pictures, f"{OUTPUT}/{HLS}/%v/{MEDIA_PLAYLIST}", **options).get_args()
-    encode += sound_arguments(clip, programmes, ladder.audio)
-    return EncodePlan(
-        arguments=("-nostdin", "-hide_banner", "-loglevel", "warning", "-progress", "pipe:1", *encode, playlists),
-        rungs=rungs,
-        sound=programmes,
-        mp4_rung=_mp4_rung(rungs, ladder.mp4.max_height),
-    )
-
-
-def plan_mp4(rung: PlannedRung, *, has_audio: bool) -> tuple[str, ...]:
-    """Arguments of a run that copies one rung and the sound into a progressive MP4, index first; nothing is encoded."""
-    # Both inputs keep the times of the run that made them, or sound and picture would each start at zero.
-    inputs = [ffmpeg.input(f"{OUTPUT}/{HLS}/{rung.name}/{MEDIA_PLAYLIST}")["v"]]
-    if has_audio:
-        inputs.append(ffmpeg.input(f"{OUTPUT}/{HLS}/{AUDIO_NAME}/{MEDIA_PLAYLIST}")["a"])
-    output = ffmpeg.output(*inputs, f"{OUTPUT}/{mp4_path(rung)}", c="copy", movflags="+faststart", copyts=None)
-    return ("-nostdin", "-hide_banner", "-loglevel", "warning", *output.get_args())
-
-
-def mp4_path(rung: PlannedRung) -> str:
-    """Where a rung's progressive MP4 stands below the version prefix."""
-    return f"mp4/{rung.name}.mp4"
-
-
-def _mp4_rung(rungs: Sequence[PlannedRung], max_height: int) -> PlannedRung:
-    playable = [rung for rung in rungs if rung.codec == "h264"]
-    return next((rung for rung in playable if min(rung.width, rung.height) <= max_height), playable[-1])
 
 
 def _cascade(
@@ -137,10 +205,3 @@ def _cascade(
         else:
             made.append(stream)
     return made
-
-
-def _stream_map(rungs: tuple[PlannedRung, ...], programmes: Sequence[Programme]) -> str:
-    group = f",agroup:{AUDIO_NAME}" if programmes else ""
-    variants = [f"v:{number}{group},name:{rung.name}" for number, rung in enumerate(rungs)]
-    variants += [f"a:{number}{group},name:{programme.name}" for number, programme in enumerate(programmes)]
-    return " ".join(variants)

@@ -18,12 +18,17 @@ _SVT_PRESETS: Final = {
     "slow": 5,
     "slower": 4,
 }
+# A copied rung's key frames are no further apart than this many of the ladder's own distances.
+_MOST_GOPS: Final = 4
 
 
-def encoder_options(rungs: Sequence[PlannedRung], *, preset: str, gop: int) -> dict[str, object]:
+def encoder_options(
+    rungs: Sequence[PlannedRung], *, preset: str, gop: int, as_in_source: bool = False
+) -> dict[str, object]:
     """ffmpeg's options for the pictures, in that order; ``gop`` is the distance of key frames, in frames.
 
     GOPs are closed, equally long and at the same times in all rungs, whatever their codec: players may switch at any.
+    Where they are to stand ``as_in_source``, beside a rung that is copied, ``gop`` is not kept to.
     """
     options: dict[str, object] = {
         "pix_fmt": "yuv420p",
@@ -32,6 +37,8 @@ def encoder_options(rungs: Sequence[PlannedRung], *, preset: str, gop: int) -> d
         "flags:v": "+cgop",
         "fps_mode": "cfr",
     }
+    if as_in_source:
+        options |= {"force_key_frames": "source", "g": gop * _MOST_GOPS, "keyint_min": 1}
     alike = len({rung.codec for rung in rungs}) == 1
     for number, rung in enumerate(rungs):
         stream = "v" if alike else f"v:{number}"
@@ -52,4 +59,5 @@ def _of_codec(codec: str, preset: str) -> dict[str, object]:
         case "av1":
             return {"c": "libsvtav1", "preset": _SVT_PRESETS[preset], "svtav1-params": "scd=0"}
         case _:
-            return {"c": "libx264", "preset": preset, "profile": "high", "sc_threshold": 0}
+            # Captions inside the picture are published as WebVTT; as both, viewers would have them twice.
+            return {"c": "libx264", "preset": preset, "profile": "high", "sc_threshold": 0, "a53cc": 0}

@@ -1,47 +1,43 @@
 """Faults of the picture that an editor should know of: black and frozen stretches, bars; seen in the smallest rung.
 
-There everything is seen that a viewer gets, at a hundredth of what decoding the source costs.
+There everything is seen that a viewer gets, and each frame comes by on its way to the encoder at no cost of its own.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 import ffmpeg
 
-from tasks.media.encode import HLS, MEDIA_PLAYLIST, OUTPUT
 from tasks.media.ladder import PlannedRung
 from tasks.records.base import Notice
 
-STRETCHES_FILE: Final = "stretches.txt"
-BARS_FILE: Final = "bars.txt"
+FOUND_FILE: Final = "found.txt"
 _BLACK_S: Final = 2.0
 _FROZEN_S: Final = 5.0
-# A re-encoded still breathes a little from one key frame to the next.
+# A still that was encoded before breathes a little from one key frame to the next.
 _FROZEN_NOISE: Final = 0.003
+_BARS_EVERY: Final = 12
 _BAR: Final = 0.04
 _LEAST_PICTURE: Final = 0.25
 _TOLD: Final = 3
 _VALUE: Final = re.compile(r"^lavfi\.(?:freezedetect\.|cropdetect\.)?(\w+)=(-?[\d.]+)$", re.MULTILINE)
 
 
-def plan_look(rung: PlannedRung) -> tuple[str, ...]:
-    """Arguments of a run over a finished rendition that writes what it finds into the two files above."""
-    # Frames that no other needs are skipped; what is left is close enough in time.
-    picture = ffmpeg.input(f"{OUTPUT}/{HLS}/{rung.name}/{MEDIA_PLAYLIST}", skip_frame="noref")["v"].split()
-    stretches = picture[0].filter("blackdetect", d=f"{_BLACK_S:g}", pix_th="0.08")
-    stretches = stretches.filter("freezedetect", n=f"{_FROZEN_NOISE:g}", d=f"{_FROZEN_S:g}")
-    stretches = stretches.filter("metadata", "print", file=STRETCHES_FILE)
-    bars = picture[1].filter("fps", "2").filter("cropdetect", limit=24, round=2, skip=0, reset=0)
-    bars = bars.filter("metadata", "print", file=BARS_FILE)
-    output = ffmpeg.output(stretches, bars, "-", f="null")
-    return ("-nostdin", "-hide_banner", "-loglevel", "error", *output.get_args())
+def watched(stream: ffmpeg.nodes.FilterableStream) -> ffmpeg.nodes.FilterableStream:
+    """The stream as it is; what is found in it on its way is written into `FOUND_FILE`."""
+    stream = stream.filter("blackdetect", d=f"{_BLACK_S:g}", pix_th="0.08")
+    stream = stream.filter("freezedetect", n=f"{_FROZEN_NOISE:g}", d=f"{_FROZEN_S:g}")
+    # Bars stay for long; to look at some frames is enough.
+    stream = stream.filter("cropdetect", limit=24, round=2, skip=0, reset=0, enable=f"not(mod(n,{_BARS_EVERY}))")
+    return stream.filter("metadata", "print", file=FOUND_FILE)
 
 
-def judge(stretches: str, bars: str, rung: PlannedRung, duration_s: float) -> tuple[Notice, ...]:
-    """The notices for what `plan_look`'s run wrote: ``black_stretch``, ``frozen_stretch``, letter- and pillar-box."""
-    values = _VALUE.findall(stretches)
+def judge(found: str, rung: PlannedRung, duration_s: float) -> tuple[Notice, ...]:
+    """The notices for what `watched` wrote: ``black_stretch``, ``frozen_stretch``, ``letterboxed``, ``pillarboxed``."""
+    values = _VALUE.findall(found)
     black = _pairs(values, "black_start", "black_end", duration_s)
     frozen = [
         (start, end)
@@ -53,12 +49,12 @@ def judge(stretches: str, bars: str, rung: PlannedRung, duration_s: float) -> tu
         notices.append(Notice(code="black_stretch", message=f"The picture is black {_told(black)}."))
     if frozen:
         notices.append(Notice(code="frozen_stretch", message=f"The picture stands still {_told(frozen)}."))
-    return (*notices, *_bars(bars, rung))
+    return (*notices, *_bars(dict(values), rung))
 
 
-def _bars(printed: str, rung: PlannedRung) -> tuple[Notice, ...]:
+def _bars(values: Mapping[str, str], rung: PlannedRung) -> tuple[Notice, ...]:
     # The outermost edges of all frames so far stand at the last one.
-    last = {key: float(value) for key, value in _VALUE.findall(printed)}
+    last = {key: float(value) for key, value in values.items()}
     if not {"x1", "x2", "y1", "y2"} <= last.keys():
         return ()
     left, right = last["x1"] / rung.width, 1 - (last["x2"] + 1) / rung.width

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from fractions import Fraction
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -92,6 +92,17 @@ class StoryboardShape(_Part):
     rows: Annotated[int, Field(ge=1, le=12)]
 
 
+class Start(_Part):
+    """What can be played before the ladder is done.
+
+    A source that players take as it is, up to ``copy_max_bitrate_bps`` (0: never), is published by copy at once.
+    ``smallest_first``: the smallest rung is made in a run of its own, before the others; it is decoded twice for that.
+    """
+
+    copy_max_bitrate_bps: Annotated[int, Field(ge=0, le=200_000_000)] = 0
+    smallest_first: bool = False
+
+
 class Ladder(_Part):
     """Everything that decides how a clip is made; ``revision`` changes whenever any of it does."""
 
@@ -99,6 +110,7 @@ class Ladder(_Part):
     gop_s: Annotated[float, Field(ge=0.5, le=10)]
     preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"]
     max_frame_rate: Annotated[float, Field(ge=10, le=120)]
+    start: Start = Start()
     audio: AudioRung
     mp4: Mp4Choice
     poster: PosterSize
@@ -122,6 +134,10 @@ class Ladder(_Part):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
 
 
+COPIED: Final = "original"
+"""The name of a rung that is the source's own pictures, copied."""
+
+
 class PlannedRung(_Part):
     """A rung as it is made from one source: pixels, frames per second."""
 
@@ -132,6 +148,11 @@ class PlannedRung(_Part):
     codec: Codec = "h264"
     crf: float
     max_bitrate_bps: int
+
+    def replaces(self, other: PlannedRung) -> bool:
+        """Nobody needs the other beside this one: they are of the same codec, size and frame rate."""
+        ours, theirs = ((each.codec, each.width, each.height, each.frame_rate) for each in (self, other))
+        return ours == theirs
 
 
 def read_ladder(text: str, file_name: str) -> Ladder:

@@ -66,9 +66,15 @@ class Measured(Value):
         return self.is_gated and all(side.rms_db <= _DEAD_DB for side in self.sides)
 
 
-def plan_measure(programmes: Sequence[Programme], rung: AudioRung, *, max_pixels: int) -> tuple[str, ...]:
-    """Arguments of a run that decodes only these programmes' tracks, mixes them as for publishing, and measures."""
-    clip = ffmpeg.input(SOURCE_FILE, **input_options(max_pixels=max_pixels))
+def plan_measure(
+    programmes: Sequence[Programme], rung: AudioRung, *, max_pixels: int, first_s: float | None = None
+) -> tuple[str, ...]:
+    """Arguments of a run that decodes only these programmes' tracks, mixes them as for publishing, and measures.
+
+    With ``first_s`` it ends after so many seconds of the clip.
+    """
+    options = input_options(max_pixels=max_pixels) | ({} if first_s is None else {"t": f"{first_s:g}"})
+    clip = ffmpeg.input(SOURCE_FILE, **options)
     outputs = []
     for number, programme in enumerate(programmes):
         stream = mixed(clip, programme, rung).filter(f"ebur128@{number}", peak="true", framelog="quiet")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from tasks.errors import SourceRejected, TemporarilyUnavailable
-from tasks.media.encode import EncodePlan
 from tasks.media.ladder import PlannedRung
+from tasks.media.sound import Programme
 from tasks.media.source import Source
 from tasks.records.base import Notice, Value
 
@@ -17,7 +18,7 @@ _SHORT: Final = 0.95
 
 
 class Measured(Value):
-    """A finished rendition, as ffprobe and its playlist tell: pixels, frames, seconds."""
+    """A finished rendition, as its files and its playlist tell: pixels, frames, seconds."""
 
     width: int
     height: int
@@ -68,6 +69,6 @@ def judge_length(source: Source, encoded_s: float) -> tuple[Notice, ...]:
     return ()
 
 
-def audio_notice(plan: EncodePlan) -> tuple[Notice, ...]:
+def audio_notice(programmes: Sequence[Programme]) -> tuple[Notice, ...]:
     """A clip without sound is published, and said to be so."""
-    return () if plan.has_audio else (Notice(code="no_audio", message="This clip has no sound."),)
+    return () if programmes else (Notice(code="no_audio", message="This clip has no sound."),)

@@ -116,22 +116,6 @@ def mixed(clip: ffmpeg.nodes.FilterableStream, programme: Programme, rung: Audio
     return stereo
 
 
-def sound_arguments(
-    clip: ffmpeg.nodes.FilterableStream, programmes: Sequence[Programme], rung: AudioRung
-) -> tuple[str, ...]:
-    """Arguments of an output that mix the programmes and encode each: AAC-LC; none of them where there is no sound.
-
-    The mixing is a filter graph of its own: where a track changes its channels in the middle, ffmpeg starts that graph
-    anew, and the picture's must go on.
-    """
-    if not programmes:
-        return ()
-    arguments = ffmpeg.output(*(mixed(clip, each, rung) for each in programmes), "-").get_args()
-    # From the graph to the last label; labels of two graphs must not be the same.
-    mixing = [each.replace("[s", "[a") for each in arguments[arguments.index("-filter_complex") : -1]]
-    return (*mixing, "-c:a", "aac", "-b:a", str(rung.bitrate_bps))
-
-
 def _in_step(track: ffmpeg.nodes.FilterableStream, rung: AudioRung) -> ffmpeg.nodes.FilterableStream:
     # Gaps of the source's time stamps become silence, overlaps are cut, and all tracks begin at zero: lips stay in
     # step, and tracks that start at different times can be mixed.

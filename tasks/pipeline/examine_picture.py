@@ -11,7 +11,7 @@ import structlog
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media import encode, faults, sampling
 from tasks.media.colour import colour_notice
-from tasks.media.encode import EncodePlan
+from tasks.media.ladder import PlannedRung
 from tasks.media.scan import decide_scan, read_fields, scan_notice
 from tasks.media.source import Source
 from tasks.media.timing import measured_rate
@@ -47,19 +47,12 @@ def examine(services: Services, folder: Path, source: Source) -> tuple[Source, t
     return replace(source, video=video), (*notices, *colour_notice(video.colour))
 
 
-def look(services: Services, folder: Path, plan: EncodePlan, encoded_s: float) -> tuple[Notice, ...]:
-    """What is to be told of the finished smallest rendition: black, frozen, bars.
-
-    Raises:
-        TemporarilyUnavailable: ffmpeg could not run, or ran out of something.
-    """
-    rung = plan.rungs[-1]
+def look(folder: Path, rung: PlannedRung, encoded_s: float) -> tuple[Notice, ...]:
+    """What was seen in that rung while it was encoded: black, frozen, bars."""
     try:
-        services.ffmpeg.run(folder, faults.plan_look(rung), timeout_s=_TIMEOUT_S + encoded_s)
-        stretches = (folder / faults.STRETCHES_FILE).read_text(encoding="utf-8")
-        bars = (folder / faults.BARS_FILE).read_text(encoding="utf-8")
-    except (SourceRejected, OSError) as error:
+        found = (folder / faults.FOUND_FILE).read_text(encoding="utf-8")
+    except OSError as error:
         # Whether the rendition is whole is verified elsewhere; this look is a courtesy.
         log.info("not looked at", reason=str(error))
         return ()
-    return faults.judge(stretches, bars, rung, encoded_s)
+    return faults.judge(found, rung, encoded_s)

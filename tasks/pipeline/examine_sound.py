@@ -29,6 +29,14 @@ class Heard(Value):
     facts: tuple[Sound, ...] = ()
     notices: tuple[Notice, ...] = ()
 
+    def with_gains_of(self, other: Heard) -> Heard:
+        """The same, with the other's programmes, which were encoded: theirs are the gains that the facts tell."""
+        facts = tuple(
+            each.evolve(loudness=each.loudness and each.loudness.evolve(gain_db=programme.gain_db))
+            for each, programme in zip(self.facts, other.programmes, strict=True)
+        )
+        return self.evolve(programmes=other.programmes, facts=facts)
+
 
 class _Take(Value):
     """A programme that can be decoded; ``measured`` is None where ffmpeg told no figures."""
@@ -42,20 +50,41 @@ class _Take(Value):
 
 
 def listen(
-    services: Services, folder: Path, source: Source, rung: AudioRung, *, stop: threading.Event | None = None
+    services: Services,
+    folder: Path,
+    source: Source,
+    rung: AudioRung,
+    *,
+    stop: threading.Event | None = None,
+    first_s: float | None = None,
 ) -> Heard:
     """Decode the sound of the downloaded source once, and decide; a source without sound takes no run.
 
-    Tracks that can't be decoded are passed over with a notice, and so are silent ones where others sound.
+    With ``first_s`` only so many seconds of it are heard, and the decision may not be the last. Tracks that can't be
+    decoded are passed over with a notice, and so are silent ones where others sound.
 
     Raises:
         TemporarilyUnavailable: ffmpeg was killed, stalled or overran.
         process.Stopped: ``stop`` was set.
     """
     offered = candidates(source)
+
+    def measure(programmes: Sequence[Programme]) -> list[_Take]:
+        arguments = loudness.plan_measure(programmes, rung, max_pixels=services.settings.max_pixels, first_s=first_s)
+        timeout_s = 600 + source.duration_s
+        try:
+            finished = services.ffmpeg.run(
+                folder, arguments, timeout_s=timeout_s, on_progress=lambda _: None, stop=stop
+            )
+        except SourceRejected:
+            # One track that ffmpeg can't decode ends the whole run: without it the others may do.
+            return [take for each in programmes for take in measure([each])] if len(programmes) > 1 else []
+        figures = loudness.read_measured(finished.stderr_tail)
+        return [_Take(programme=each, measured=figures.get(number)) for number, each in enumerate(programmes)]
+
     takes: list[_Take] = []
     for start in range(0, len(offered), _AT_A_TIME):
-        takes += _measure(services, folder, source, rung, offered[start : start + _AT_A_TIME], stop)
+        takes += measure(offered[start : start + _AT_A_TIME])
     by_tracks = {take.programme.tracks: take for take in takes}
     readable = [take.programme for take in takes]
     sounding = [take.programme for take in takes if not take.is_silent]
@@ -84,27 +113,6 @@ def listen(
             )
         )
     return Heard(programmes=tuple(programmes), facts=tuple(facts), notices=tuple(notices))
-
-
-def _measure(
-    services: Services,
-    folder: Path,
-    source: Source,
-    rung: AudioRung,
-    programmes: Sequence[Programme],
-    stop: threading.Event | None,
-) -> list[_Take]:
-    arguments = loudness.plan_measure(programmes, rung, max_pixels=services.settings.max_pixels)
-    try:
-        finished = services.ffmpeg.run(
-            folder, arguments, timeout_s=600 + source.duration_s, on_progress=lambda _: None, stop=stop
-        )
-    except SourceRejected:
-        # One track that ffmpeg can't decode ends the whole run: without it the others may do.
-        alone = [] if len(programmes) == 1 else programmes
-        return [take for each in alone for take in _measure(services, folder, source, rung, [each], stop)]
-    figures = loudness.read_measured(finished.stderr_tail)
-    return [_Take(programme=each, measured=figures.get(number)) for number, each in enumerate(programmes)]
 
 
 def _passed_over(source: Source, offered: Sequence[Programme], readable: Sequence[Programme]) -> list[Notice]:

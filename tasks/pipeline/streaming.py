@@ -8,7 +8,7 @@ does a reader find a name without its file. The same addresses serve the finishe
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +19,9 @@ import structlog
 from tasks.adapters.clock import utc_now
 from tasks.errors import LeaseLost, TemporarilyUnavailable
 from tasks.media import encode, package
-from tasks.media.encode import EncodePlan
+from tasks.media.encode import Run
+from tasks.media.ladder import PlannedRung
+from tasks.media.sound import Programme
 from tasks.pipeline import finish
 from tasks.pipeline.lease import Lease
 from tasks.pipeline.services import Services
@@ -32,30 +34,49 @@ _NAMES_OTHERS: Final = (".m3u8", ".mpd")
 
 
 class Stream:
-    """The upload of one version: `advance` while it grows, `complete` when all is made. Each file goes up once."""
+    """The upload of one version: `advance` while it grows, `complete` when all is made. Each file goes up once.
 
-    def __init__(
-        self, services: Services, folder: Path, plan: EncodePlan, name: str, edition: str, lease: Lease
-    ) -> None:
+    It is told of the runs that fill the workspace as they begin. Readers are shown the copied original, where there is
+    one, until all is complete; else the rungs that have begun, once it is known what is to be heard with them.
+    """
+
+    def __init__(self, services: Services, folder: Path, name: str, edition: str, lease: Lease) -> None:
         self._services = services
         self._root = folder / encode.OUTPUT
-        self._plan = plan
         self._name = name
         self._edition = edition
         self._lease = lease
+        self._original: Run | None = None
+        self._pictures: list[Run] = []
+        self._sound: tuple[Programme, ...] | None = None
         self._sent: set[str] = set()
         self._playlists: dict[str, str] = {}
-        self._is_playable = False
+        self._shown: tuple[PlannedRung, ...] = ()
+
+    def follow(self, run: Run) -> None:
+        """A run that makes pictures begins."""
+        if run.sound:
+            self._original = run
+        else:
+            self._pictures.append(run)
+
+    def forget_original(self) -> None:
+        """The copy did not come about: the ladder will be shown."""
+        self._original = None
+
+    def follow_sound(self, programmes: tuple[Programme, ...]) -> None:
+        """The run that makes the sound begins, or there is nothing to be heard."""
+        self._sound = programmes
 
     def advance(self) -> None:
         """Send the segments that are whole, then the playlists that name them; with the first of all, tell readers."""
-        tracks = [rung.name for rung in self._plan.rungs] + [each.name for each in self._plan.sound]
+        tracks = [track for run in (self._original, *self._pictures) if run is not None for track in run.tracks]
+        tracks += [programme.name for programme in self._sound or ()]
         grown = [(path, text) for track in tracks if (path := self._playlist(track)) and (text := self._unsent(path))]
         self._send([file for path, text in grown for file in _named(path, text)])
         for path, text in grown:
             self._put_playlist(path, text)
-        if not self._is_playable and len(self._playlists) == len(tracks):
-            self._become_playable()
+        self._show()
 
     def complete(self) -> None:
         """Send what is left: media first, then the playlists; the multivariant one and the DASH manifest last.
@@ -113,16 +134,35 @@ class Stream:
         )
         self._playlists[str(path)] = text
 
-    def _become_playable(self) -> None:
+    def _show(self) -> None:
+        """Name in the multivariant playlist what can be played by now, if that is more than before."""
+        if self._original is not None:
+            rungs, programmes = self._original.rungs, self._original.sound
+        elif self._sound is not None:
+            begun = [run for run in self._pictures if self._has_begun(run.tracks)]
+            rungs, programmes = tuple(rung for run in begun for rung in run.rungs), self._sound
+        else:
+            return
+        tracks = [rung.name for rung in rungs] + [programme.name for programme in programmes]
+        if not rungs or rungs == self._shown or not self._has_begun(tracks):
+            return
+        highest_first = sorted(rungs, key=lambda rung: -rung.height)
+        inits = {rung.name: self._init_of(rung.name) for rung in rungs}
         main = self._root / encode.HLS / package.MULTIVARIANT
-        inits = {rung.name: self._init_of(rung.name) for rung in self._plan.rungs}
-        self._put_playlist(main, package.growing_playlist(self._plan, inits))
+        self._put_playlist(main, package.growing_playlist(highest_first, programmes, inits))
+        is_first, self._shown = not self._shown, rungs
+        if is_first:
+            self._become_playable()
+
+    def _has_begun(self, tracks: Sequence[str]) -> bool:
+        return all(str(self._playlist(track)) in self._playlists for track in tracks)
+
+    def _become_playable(self) -> None:
         url = f"{self._edition}/{encode.HLS}/{package.MULTIVARIANT}"
         self._services.clips.update(
             self._name,
             lambda record: lifecycle.become_playable(record, owner=self._lease.owner, now=utc_now(), hls=url),
         )
-        self._is_playable = True
         log.info("playable", clip=self._name, edition=self._edition)
         finish.announce(self._services, self._name)
 

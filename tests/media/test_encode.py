@@ -6,8 +6,10 @@ from dataclasses import replace
 from fractions import Fraction
 
 import config.ladders
-from tasks.media.encode import DEMUXERS, plan_encode, plan_mp4
-from tasks.media.ladder import read_ladder
+from tasks.media.decoders import DECODERS
+from tasks.media.encode import DEMUXERS, plan_encode, plan_mp4, plan_sound
+from tasks.media.ladder import COPIED, PlannedRung, read_ladder
+from tasks.media.sound import candidates, published
 from tasks.media.source import AudioStream, Source
 from tests.media.test_ladder import VIDEO
 
@@ -16,17 +18,28 @@ SOUND = AudioStream(index=1, codec="aac", channels=2, sample_rate=48000, languag
 SMALL = Source(container="mov", duration_s=10.0, video=replace(VIDEO, width=960, height=540), audio=(SOUND,))
 
 
+UNTRUSTED = (
+    *("-codec_whitelist", DECODERS, "-dn", "-format_whitelist", DEMUXERS, "-max_pixels", "35389440"),
+    *("-protocol_whitelist", "file", "-sn", "-i", "source"),
+)
+PICTURE = (
+    "[0:0]fps=25[s0];[s0]scale=960:540:flags=lanczos[s1];[s1]setsar=1[s2];[s2]format=yuv420p[s3];"
+    "[s3]setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:field_mode=prog:range=limited[s4];"
+    "[s4]split=2[s5][s6];[s6]scale=640:360:flags=lanczos[s7];[s7]setsar=1[s8];"
+    "[s8]blackdetect=d=2:pix_th=0.08[s9];[s9]freezedetect=d=5:n=0.003[s10];"
+    r"[s10]cropdetect=enable=not(mod(n\,12)):limit=24:reset=0:round=2:skip=0[s11];[s11]metadata=print:file=found.txt[s12]"
+)
+
+
 def test_one_decode_feeds_every_rendition_in_one_command() -> None:
     plan = plan_encode(SMALL, NEWS, max_pixels=35389440)
-    assert list(plan.arguments) == [
+    (run,) = plan.runs
+    assert run.tracks == ("540p", "360p")
+    assert list(run.arguments) == [
         *("-nostdin", "-hide_banner", "-loglevel", "warning", "-progress", "pipe:1"),
-        *("-format_whitelist", DEMUXERS, "-max_pixels", "35389440", "-protocol_whitelist", "file", "-i", "source"),
-        "-filter_complex",
-        "[0:0]fps=25[s0];[s0]scale=960:540:flags=lanczos[s1];[s1]setsar=1[s2];[s2]format=yuv420p[s3];"
-        "[s3]setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:field_mode=prog:range=limited[s4];"
-        "[s4]split=2[s5][s6];[s6]scale=640:360:flags=lanczos[s7];[s7]setsar=1[s8]",
-        *("-map", "[s5]", "-map", "[s8]"),
-        *("-f", "hls", "-avoid_negative_ts", "disabled"),
+        *UNTRUSTED,
+        *("-filter_complex", PICTURE, "-map", "[s5]", "-map", "[s12]"),
+        *("-f", "hls", "-a53cc:v", "0", "-avoid_negative_ts", "disabled"),
         *("-bufsize:v:0", "3200000", "-bufsize:v:1", "1600000", "-c:v", "libx264"),
         *("-crf:v:0", "23", "-crf:v:1", "24"),
         *("-flags:v", "+cgop", "-fps_mode", "cfr", "-g", "50", "-hls_flags", "independent_segments+temp_file"),
@@ -35,14 +48,61 @@ def test_one_decode_feeds_every_rendition_in_one_command() -> None:
         *("-hls_segment_type", "fmp4", "-hls_time", "2"),
         *("-keyint_min", "50", "-map_chapters", "-1", "-map_metadata", "-1"),
         *("-maxrate:v:0", "1600000", "-maxrate:v:1", "800000", "-pix_fmt", "yuv420p", "-preset:v", "veryfast"),
-        *("-profile:v", "high", "-sc_threshold:v", "0", "-var_stream_map"),
-        "v:0,agroup:audio,name:540p v:1,agroup:audio,name:360p a:0,agroup:audio,name:audio",
-        "-filter_complex",
-        "[0:1]aresample=async=1:first_pts=0[a0];[a0]aformat=sample_fmts=fltp:sample_rates=48000[a1];"
-        "[a1]aformat=channel_layouts=stereo[a2]",
-        *("-map", "[a2]", "-c:a", "aac", "-b:a", "128000"),
+        *("-profile:v", "high", "-sc_threshold:v", "0", "-var_stream_map", "v:0,name:540p v:1,name:360p"),
         "out/hls/%v/index.m3u8",
     ]
+
+
+def test_the_sound_is_mixed_and_encoded_in_a_run_of_its_own() -> None:
+    programmes = published(candidates(SMALL), ())
+    run = plan_sound(SMALL, NEWS, [programmes[0].evolve(gain_db=-3.5)], max_pixels=35389440)
+    assert run.tracks == ("audio",)
+    assert list(run.arguments) == [
+        *("-nostdin", "-hide_banner", "-loglevel", "warning", "-progress", "pipe:1"),
+        *UNTRUSTED,
+        "-filter_complex",
+        "[0:1]aresample=async=1:first_pts=0[s0];[s0]aformat=sample_fmts=fltp:sample_rates=48000[s1];"
+        "[s1]aformat=channel_layouts=stereo[s2];[s2]volume=-3.50dB:precision=float[s3]",
+        *("-map", "[s3]", "-f", "hls", "-avoid_negative_ts", "disabled", "-b:a", "128000", "-c:a", "aac"),
+        *("-hls_flags", "independent_segments+temp_file", "-hls_fmp4_init_filename", "init.mp4"),
+        *("-hls_playlist_type", "event", "-hls_segment_filename", "out/hls/%v/%05d.m4s"),
+        *("-hls_segment_options", "movflags=+cmaf", "-hls_segment_type", "fmp4", "-hls_time", "2"),
+        *("-map_chapters", "-1", "-map_metadata", "-1", "-var_stream_map", "a:0,name:audio", "out/hls/%v/index.m3u8"),
+    ]
+
+
+def test_where_clocks_may_jump_sound_and_picture_are_counted_from_the_same_moment() -> None:
+    stream = replace(SMALL, container="mpegts")
+    kept = ("-c", "copy", "-f", "null", "-")
+    (run,) = plan_encode(stream, NEWS, max_pixels=1).runs
+    assert run.arguments[-7:] == ("-map", "0:1", *kept)
+    sound = plan_sound(stream, NEWS, published(candidates(stream), ()), max_pixels=1)
+    assert sound.arguments[-7:] == ("-map", "0:0", *kept)
+
+
+def test_a_ladder_may_put_its_smallest_rung_first() -> None:
+    fast = NEWS.model_copy(update={"start": NEWS.start.model_copy(update={"smallest_first": True})})
+    first, rest = plan_encode(SMALL, fast, max_pixels=1).runs
+    assert (first.tracks, rest.tracks) == (("360p",), ("540p",))
+    assert "found.txt" in " ".join(first.arguments)
+    assert "found.txt" not in " ".join(rest.arguments)
+
+
+def test_beside_a_copied_rung_the_others_put_their_key_frames_where_it_has_them() -> None:
+    copied = PlannedRung(name=COPIED, width=960, height=540, frame_rate=Fraction(25), crf=0, max_bitrate_bps=1)
+    plan = plan_encode(SMALL, NEWS, max_pixels=1, copied=copied)
+    assert [rung.name for rung in plan.rungs] == ["original", "360p"]
+    (run,) = plan.runs
+    assert run.tracks == ("360p",)
+    assert run.arguments[run.arguments.index("-force_key_frames") + 1] == "source"
+
+
+def test_of_a_clip_that_is_all_copied_the_pictures_are_looked_at_and_counted() -> None:
+    tiny = replace(SMALL, video=replace(VIDEO, width=640, height=360))
+    copied = PlannedRung(name=COPIED, width=640, height=360, frame_rate=Fraction(25), crf=0, max_bitrate_bps=1)
+    (run,) = plan_encode(tiny, NEWS, max_pixels=1, copied=copied).runs
+    assert run.tracks == ()
+    assert run.arguments[-3:] == ("-f", "null", "-")
 
 
 def test_no_demuxer_that_opens_further_files_is_allowed() -> None:
@@ -64,21 +124,14 @@ def test_no_demuxer_that_opens_further_files_is_allowed() -> None:
 
 def test_fields_are_separated_before_anything_else() -> None:
     source = replace(SMALL, video=replace(SMALL.video, scan="interlaced_bff"))
-    graph = plan_encode(source, NEWS, max_pixels=1).arguments
+    graph = plan_encode(source, NEWS, max_pixels=1).runs[0].arguments
     filters = graph[graph.index("-filter_complex") + 1]
     assert "[0:0]bwdif=mode=send_frame:parity=bff[s0];[s0]fps=25[s1]" in filters
 
 
-def test_a_clip_without_sound_has_no_audio_options() -> None:
-    plan = plan_encode(replace(SMALL, audio=()), NEWS, max_pixels=1)
-    assert not plan.has_audio
-    assert not {"-c:a", "-b:a"} & set(plan.arguments)
-    assert "v:0,name:540p v:1,name:360p" in plan.arguments
-
-
 def test_key_frames_stand_at_whole_frames_for_broken_rates_too() -> None:
     source = replace(SMALL, video=replace(SMALL.video, frame_rate=Fraction(30000, 1001)))
-    arguments = plan_encode(source, NEWS, max_pixels=1).arguments
+    arguments = plan_encode(source, NEWS, max_pixels=1).runs[0].arguments
     assert arguments[arguments.index("-g") + 1] == "60"
     assert "[0:0]fps=30000/1001[s0]" in arguments[arguments.index("-filter_complex") + 1]
 
@@ -86,7 +139,7 @@ def test_key_frames_stand_at_whole_frames_for_broken_rates_too() -> None:
 def test_the_progressive_file_copies_the_tallest_rung_up_to_the_ladders_choice() -> None:
     plan = plan_encode(replace(SMALL, video=VIDEO), NEWS, max_pixels=1)
     assert plan.mp4_rung.name == "720p"
-    assert plan_mp4(plan.mp4_rung, has_audio=True) == (
+    assert plan_mp4(plan.mp4_rung, published(candidates(SMALL), ())[0]) == (
         *("-nostdin", "-hide_banner", "-loglevel", "warning"),
         *("-i", "out/hls/720p/index.m3u8", "-i", "out/hls/audio/index.m3u8"),
         *("-map", "0:v", "-map", "1:a", "-c", "copy", "-copyts", "-movflags", "+faststart", "out/mp4/720p.mp4"),

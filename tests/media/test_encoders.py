@@ -96,6 +96,7 @@ def test_each_encoder_is_told_the_same_key_frames_in_its_own_words() -> None:
         "preset:v:0": "medium",
         "profile:v:0": "high",
         "sc_threshold:v:0": 0,
+        "a53cc:v:0": 0,
         "crf:v:0": "22",
         "maxrate:v:0": 1_200_000,
         "bufsize:v:0": 2_400_000,

@@ -1,13 +1,14 @@
-"""Black, frozen, letter- and pillar-boxed: seen in a finished rendition."""
+"""Black, frozen, letter- and pillar-boxed: seen on the way to the encoder."""
 
 from __future__ import annotations
 
 import subprocess
 from pathlib import Path
 
+import ffmpeg
 import pytest
 
-from tasks.media import encode, faults
+from tasks.media import faults
 from tasks.media.ladder import PlannedRung
 from tasks.records.base import Notice
 from tests import clips
@@ -19,17 +20,13 @@ STILL = "mandelbrot=size=320x180:rate=25,trim=end_frame=1,loop=loop=199:size=1,s
 
 
 def looked_at(folder: Path, graph: str, duration_s: float) -> tuple[Notice, ...]:
-    """Encode a picture as the product does its smallest rung, and look at it."""
-    root = folder / encode.OUTPUT / encode.HLS / RUNG.name
-    root.mkdir(parents=True)
-    codec = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "24", "-g", "50", "-pix_fmt", "yuv420p")
-    segments = ("-f", "hls", "-hls_playlist_type", "event", "-hls_segment_type", "fmp4")
-    clips.make(
-        root / encode.MEDIA_PLAYLIST, "-filter_complex", f"{graph},scale=320:180[v]", "-map", "[v]", *codec, *segments
-    )
-    subprocess.run([str(clips.FFMPEG), *faults.plan_look(RUNG)], cwd=folder, check=True, timeout=60)
-    found = [(folder / name).read_text() for name in (faults.STRETCHES_FILE, faults.BARS_FILE)]
-    return faults.judge(found[0], found[1], RUNG, duration_s)
+    """Encode a picture as an upload is, and look at it on the way to the smallest rung's encoder."""
+    codec = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-g", "50", "-pix_fmt", "yuv420p")
+    clips.make(folder / "source.mp4", "-filter_complex", f"{graph},scale=320:180[v]", "-map", "[v]", *codec)
+    watched = faults.watched(ffmpeg.input("source.mp4")["v"])
+    arguments = ffmpeg.output(watched, "-", format="null").get_args()
+    subprocess.run([str(clips.FFMPEG), "-loglevel", "error", *arguments], cwd=folder, check=True, timeout=60)
+    return faults.judge((folder / faults.FOUND_FILE).read_text(), RUNG, duration_s)
 
 
 @pytest.mark.parametrize(
@@ -65,9 +62,9 @@ def test_a_fault_is_told_in_plain_words(tmp_path: Path, graph: str, duration_s: 
 
 def test_many_stretches_are_told_in_short() -> None:
     lines = "".join(f"lavfi.black_start={at}\nlavfi.black_end={at + 3}\n" for at in range(0, 60, 10))
-    (notice,) = faults.judge(lines, "", RUNG, 60)
+    (notice,) = faults.judge(lines, RUNG, 60)
     assert notice.message.endswith("from 0:20 to 0:23, and 3 more times.")
 
 
 def test_nothing_written_is_nothing_found() -> None:
-    assert faults.judge("", "", RUNG, 10) == ()
+    assert faults.judge("", RUNG, 10) == ()

@@ -1,0 +1,137 @@
+"""Direct publication: a source whose own pictures players take as they are is packaged by copy, and playable at once.
+
+Where such a source complies with a rung of the ladder, its copy is that rung for good, and the others put their key
+frames where it has them; otherwise it gives way to the ladder when that is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Final
+
+import ffmpeg
+
+from tasks.media.boxes import Fragment, Header, find
+from tasks.media.encode import HEAD, PLAYLISTS, SOURCE_FILE, Run, hls_options, input_options
+from tasks.media.ladder import COPIED, Ladder, PlannedRung, climb
+from tasks.media.package import MediaPlaylist, Track
+from tasks.media.sound import candidates, mixed, published
+from tasks.media.source import Source
+from tasks.records.base import Value
+
+PASSING_SOUND: Final = "original-audio"
+# Containers that know each picture's place by their index; others are cut as they come.
+_CONTAINERS: Final = ("mov", "matroska")
+_PROFILES: Final = ("Constrained Baseline", "Baseline", "Main", "High")
+# What players guess of a file that does not tell is one of these, by its size.
+_MATRICES: Final = ("bt709", "smpte170m")
+_FASTEST: Final = 61
+_IDR: Final = 5
+# What the ladder allows itself: a buffer of two seconds of the cap.
+_PEAK: Final = 2
+_LONGEST_SEGMENTS: Final = 2
+
+
+class Direct(Value):
+    """The run that copies, the rung it makes, and the ladder's rung that it would be, if any."""
+
+    run: Run
+    rung: PlannedRung
+    stands_for: PlannedRung | None
+
+
+def plan_direct(source: Source, ladder: Ladder, *, size_bytes: int, max_pixels: int) -> Direct | None:
+    """How to package the source's own pictures; None where players would not take them as they are.
+
+    ``size_bytes`` is the upload's. The main sound programme goes with them: copied if it is AAC, else encoded as it is.
+    """
+    bitrate_bps = round(size_bytes * 8 / source.duration_s) if source.duration_s else 0
+    if not (_is_playable(source) and 0 < bitrate_bps <= ladder.start.copy_max_bitrate_bps):
+        return None
+    video = source.video
+    rung = PlannedRung(
+        name=COPIED,
+        width=video.width,
+        height=video.height,
+        frame_rate=video.frame_rate,
+        crf=0,
+        max_bitrate_bps=bitrate_bps,
+    )
+    clip = ffmpeg.input(SOURCE_FILE, **input_options(max_pixels=max_pixels))
+    streams, options = [clip[str(video.index)]], {"c:v": "copy"}
+    sound = tuple(each.evolve(name=PASSING_SOUND) for each in published(candidates(source), ladder.audio.languages)[:1])
+    tracks = [f"v:0,name:{COPIED}"]
+    for programme in sound:
+        track = programme.tracks[0]
+        is_taken = len(programme.tracks) == 1 and track.codec == "aac" and track.profile == "LC" and track.channels <= 2
+        streams.append(clip[str(track.index)] if is_taken else mixed(clip, programme, ladder.audio))
+        options |= {"c:a": "copy"} if is_taken else {"c:a": "aac", "b:a": str(ladder.audio.bitrate_bps)}
+        tracks.append(f"a:0,name:{PASSING_SOUND}")
+    output = ffmpeg.output(*streams, PLAYLISTS, **options, **hls_options(tracks, ladder))
+    fitting = climb(ladder, video)
+    # Only x264 is known to put its key frames exactly where another stream has them; and rungs are all of one colour.
+    may_stand = all(each.codec == "h264" for each in fitting) and video.colour.is_plain
+    alike = [each for each in fitting if rung.replaces(each)] if may_stand else []
+    return Direct(
+        run=Run(arguments=(*HEAD, *output.get_args()), rungs=(rung,), sound=sound),
+        rung=rung,
+        stands_for=alike[0] if alike else None,
+    )
+
+
+def complies(
+    direct: Direct, ladder: Ladder, track: Track, header: Header, playlist: MediaPlaylist, fragments: Sequence[Fragment]
+) -> bool:
+    """Whether the finished copy is as good as the rung it stands for, by its rates, its times and its segments."""
+    wanted = direct.stands_for
+    if wanted is None or not playlist.is_complete:
+        return False
+    frame = Fraction(1) / wanted.frame_rate
+    frames = sum(fragment.samples for fragment in fragments)
+    return (
+        track.average_bps <= wanted.max_bitrate_bps
+        and track.peak_bps <= wanted.max_bitrate_bps * _PEAK
+        and max(duration_s for _, duration_s in playlist.segments) <= ladder.segment_s * _LONGEST_SEGMENTS
+        and abs(Fraction(fragments[0].start, header.timescale)) < frame / 2
+        # A steady rate, with no frame missing or too many.
+        and abs(Fraction(sum(fragment.duration for fragment in fragments), header.timescale) - frames * frame) < frame
+    )
+
+
+def is_idr(sample: bytes, header: Header) -> bool:
+    """Whether an access unit of H.264 is an instantaneous decoding refresh: nothing after it refers to what was before.
+
+    Files mark key frames of open GOPs as sync samples too, where decoding may begin but players can't switch. The NAL
+    units lie as ISO/IEC 14496-15 has them, each behind its length; their types are those of ITU-T H.264, table 7-1.
+    """
+    record = find(header.configuration, "avcC")
+    if record is None or len(record) < 5:
+        return False
+    width = (record[4] & 3) + 1
+    place = 0
+    while place + width < len(sample):
+        if sample[place + width] & 0x1F == _IDR:
+            return True
+        place += width + int.from_bytes(sample[place : place + width])
+    return False
+
+
+def _is_playable(source: Source) -> bool:
+    video, colour = source.video, source.video.colour
+    return (
+        source.container in _CONTAINERS
+        and video.codec == "h264"
+        and video.profile in _PROFILES
+        and video.pixel_format == "yuv420p"
+        and not video.is_interlaced
+        and video.is_as_coded
+        and (video.width, video.height) == (video.coded_width, video.coded_height)
+        and video.width % 2 == 0
+        and video.height % 2 == 0
+        and video.rate_is_sure
+        and video.frame_rate <= _FASTEST
+        and colour.dynamic_range == "sdr"
+        and colour.matrix in _MATRICES
+        and not colour.full_range
+    )

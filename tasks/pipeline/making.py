@@ -1,0 +1,235 @@
+"""Making one version: probe, plan, encode, verify, upload, publish by one conditional write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from config import queues
+from tasks.adapters.clock import utc_now
+from tasks.adapters.object_store import NoSuchObject, PreconditionFailed
+from tasks.errors import LeaseLost, SourceRejected, TemporarilyUnavailable
+from tasks.media import dash, direct, encode, package, quality
+from tasks.media.captions import Caption
+from tasks.media.encode import EncodePlan, Run
+from tasks.media.ladder import Ladder, PlannedRung
+from tasks.media.progress import Progress
+from tasks.media.sound import Programme
+from tasks.media.source import Source
+from tasks.pipeline import captions, examine_picture, packaging, pictures, sound_way
+from tasks.pipeline.examine import describe_source, probe
+from tasks.pipeline.lease import Lease
+from tasks.pipeline.services import Services
+from tasks.pipeline.streaming import ENCODE_SHARE, Stream, beside_the_encode
+from tasks.records import arrival, keys, lifecycle
+from tasks.records.clip_record import Mp4, Rendition, Work
+
+log: Final = structlog.get_logger()
+
+
+def make(services: Services, name: str, work: Work, lease: Lease) -> None:
+    """Bring a clip's version from its upload to its publication; the lease is the caller's.
+
+    Raises:
+        SourceRejected: nothing can be made of it.
+        TemporarilyUnavailable: something failed that may do another time.
+        LeaseLost, process.Stopped: the work had to end.
+        OSError: the disk failed.
+    """
+    ladder = services.ladder_of(work)
+    with services.workspaces.open(source_bytes=work.source.size_bytes) as folder:
+        sha256 = _download(services, folder, name, work, lease)
+        source, seen = examine_picture.examine(services, folder, probe(services, folder))
+        facts = describe_source(work.source, source, sha256)
+        services.clips.update(
+            name,
+            lambda current: lifecycle.describe(current, owner=lease.owner, now=utc_now(), source=facts, warnings=seen),
+        )
+        edition = keys.edition(work.version, work.attempts)
+        stream = Stream(services, folder, name, edition, lease)
+        # A second try leaves alone what the first had put up, until all is there: a playlist never gets shorter.
+        with nullcontext() if work.hls else beside_the_encode(stream, lease), ThreadPoolExecutor(1) as beside:
+            copied = _copy(services, folder, source, ladder, work, stream, lease) if work.attempts == 1 else None
+            sounding = beside.submit(sound_way.make, services, folder, source, ladder, stream, lease)
+            captioning = beside.submit(captions.extract, services, folder, source, stop=lease.stop)
+            plan = encode.plan_encode(source, ladder, max_pixels=services.settings.max_pixels, copied=copied)
+            encoded = _encode(services, folder, plan, source, stream, lease)
+            heard = sounding.result()
+            captioned = captioning.result()
+        # Pictures are counted: the sound may be longer or shorter than they are.
+        encoded_s = encoded.frames / float(plan.rungs[0].frame_rate)
+        warnings = (
+            *quality.judge_length(source, encoded_s if source.video.duration_s else encoded.time_s),
+            *quality.audio_notice(heard.programmes),
+            *heard.notices,
+            *captioned.notices,
+            *examine_picture.look(folder, plan.rungs[-1], encoded_s),
+        )
+        said = captioned.captions
+        made = _package(services, folder, plan, heard.programmes, said, edition, encoded, lease)
+        made |= {"sound": heard.facts, "captions": captions.facts(said, edition)}
+        stream.complete()
+        pictures.await_or_make(services, folder, source, name, work.version, stop=lease.stop)
+        lease.raise_if_stopped()
+        services.clips.update(
+            name,
+            lambda current: lifecycle.publish(current, owner=lease.owner, now=utc_now(), made=made, warnings=warnings),
+        )
+
+
+def _download(services: Services, folder: Path, name: str, work: Work, lease: Lease) -> str:
+    try:
+        sha256 = services.store.download(
+            services.settings.incoming_bucket,
+            work.source.key,
+            folder / encode.SOURCE_FILE,
+            etag=work.source.etag,
+            should_stop=lease.stop.is_set,
+        )
+    except NoSuchObject as error:
+        raise SourceRejected(
+            arrival.UPLOAD_REMOVED, "The upload was deleted before it could be processed.", str(error)
+        ) from error
+    except PreconditionFailed as error:
+        # Other bytes lie there by now, and this version is of those that are gone; their event may have been lost.
+        services.doorbell.ring(queues.INGEST_TASK, work.source.key)
+        raise LeaseLost(f"{name}: {work.source.key} was uploaded anew") from error
+    lease.raise_if_stopped()
+    return sha256
+
+
+def _copy(
+    services: Services, folder: Path, source: Source, ladder: Ladder, work: Work, stream: Stream, lease: Lease
+) -> PlannedRung | None:
+    """Publish the source's own pictures where players take them; returns the rung, if it can stand for the ladder's."""
+    max_pixels = services.settings.max_pixels
+    planned = direct.plan_direct(source, ladder, size_bytes=work.source.size_bytes, max_pixels=max_pixels)
+    if planned is None:
+        return None
+    stream.follow(planned.run)
+    try:
+        longest_s = source.longest_s(services.settings.max_duration_s)
+        _run(services, folder, planned.run, timeout_s=_timeout_s(services, source), longest_s=longest_s, lease=lease)
+        return planned.rung if packaging.complies(folder / encode.OUTPUT / encode.HLS, planned, ladder) else None
+    except (SourceRejected, TemporarilyUnavailable) as error:
+        # The encode will tell what is wrong with it, if anything is.
+        log.info("not copied", code=error.code, detail=error.detail)
+        stream.forget_original()
+        return None
+
+
+def _encode(
+    services: Services, folder: Path, plan: EncodePlan, source: Source, stream: Stream, lease: Lease
+) -> Progress:
+    """Run the plan; returns how the first run ended, which has seen every picture."""
+    frames = source.duration_s * float(plan.rungs[0].frame_rate)
+    first = Progress()
+    for number, run in enumerate(plan.runs):
+        done, share = number / len(plan.runs), 1 / len(plan.runs)
+
+        def on_progress(progress: Progress, done: float = done, share: float = share) -> None:
+            if frames:
+                lease.report(ENCODE_SHARE * (done + share * min(1.0, progress.frames / frames)), progress.speed)
+
+        stream.follow(run)
+        ended = _run(
+            services,
+            folder,
+            run,
+            timeout_s=_timeout_s(services, source),
+            longest_s=source.longest_s(services.settings.max_duration_s),
+            lease=lease,
+            on_progress=on_progress,
+        )
+        first = ended if number == 0 else first
+    return first
+
+
+def _run(
+    services: Services,
+    folder: Path,
+    run: Run,
+    *,
+    timeout_s: float,
+    longest_s: float,
+    lease: Lease,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> Progress:
+    for track in run.tracks:
+        (folder / encode.OUTPUT / encode.HLS / track).mkdir(parents=True)
+    last = Progress()
+
+    def note(progress: Progress) -> None:
+        nonlocal last
+        last = progress
+        on_progress(progress)
+
+    services.ffmpeg.run(
+        folder, run.arguments, timeout_s=timeout_s, on_progress=note, longest_s=longest_s, stop=lease.stop
+    )
+    return last
+
+
+def _timeout_s(services: Services, source: Source) -> float:
+    return 600 + 60 * (source.duration_s or services.settings.max_duration_s)
+
+
+def _package(
+    services: Services,
+    folder: Path,
+    plan: EncodePlan,
+    programmes: tuple[Programme, ...],
+    said: tuple[Caption, ...],
+    edition: str,
+    encoded: Progress,
+    lease: Lease,
+) -> dict[str, object]:
+    """Verify every rendition, write playlists, manifest and the MP4; returns the record's fields naming them."""
+    root = folder / encode.OUTPUT / encode.HLS
+    made = [packaging.read_picture(root, rung) for rung in plan.rungs]
+    for picture in made:
+        quality.verify_rendition(picture.rung, packaging.measured(picture), encoded.frames)
+    sounds = [packaging.read_sound(root, programme) for programme in programmes]
+    listed = [each for each in made if each.rung in package.worth_listing([(each.rung, each.track) for each in made])]
+    packaging.write(folder / encode.OUTPUT, listed, sounds, programmes, captions=said)
+
+    (folder / encode.OUTPUT / "mp4").mkdir()
+    services.ffmpeg.run(
+        folder,
+        encode.plan_mp4(plan.mp4_rung, programmes[0] if programmes else None),
+        timeout_s=600 + encoded.time_s,
+        stop=lease.stop,
+    )
+    mp4 = folder / encode.OUTPUT / encode.mp4_path(plan.mp4_rung)
+    codecs = [next(each.track.codecs for each in made if each.rung == plan.mp4_rung)]
+    codecs += [each.track.codecs for each in sounds[:1]]
+    return {
+        "hls": f"{edition}/{encode.HLS}/{package.MULTIVARIANT}",
+        "dash": f"{edition}/{dash.MANIFEST}",
+        "mp4": (
+            Mp4(
+                url=f"{edition}/{encode.mp4_path(plan.mp4_rung)}",
+                width=plan.mp4_rung.width,
+                height=plan.mp4_rung.height,
+                bitrate_bps=round(mp4.stat().st_size * 8 / encoded.time_s),
+                size_bytes=mp4.stat().st_size,
+                codecs=",".join(codecs),
+            ),
+        ),
+        "renditions": tuple(
+            Rendition(
+                name=each.name,
+                width=each.rung.width,
+                height=each.rung.height,
+                frame_rate=round(float(each.rung.frame_rate), 3),
+                codecs=each.track.codecs,
+                bitrate_bps=each.track.average_bps,
+            )
+            for each in listed
+        ),
+    }

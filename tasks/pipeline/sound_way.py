@@ -1,0 +1,78 @@
+"""The sound's way: hear how loud it is, decide what is published, and encode it, all beside the pictures' encode.
+
+A long clip is first encoded by what its beginning tells, so that it can be played soon. If the whole says otherwise,
+the sound is made once more, which costs little, and that is what is published.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from tasks.media import encode
+from tasks.media.ladder import Ladder
+from tasks.media.sound import Programme
+from tasks.media.source import Source
+from tasks.pipeline.examine_sound import Heard, listen
+from tasks.pipeline.lease import Lease
+from tasks.pipeline.services import Services
+from tasks.pipeline.streaming import Stream
+
+log: Final = structlog.get_logger()
+_HEARD_WHOLE_S: Final = 60.0
+_HEARD_FIRST_S: Final = 20.0
+# EBU R 128 allows as much; less is not heard.
+_SAME_GAIN_DB: Final = 0.5
+_CORRECTED: Final = "-2"
+
+
+def make(services: Services, folder: Path, source: Source, ladder: Ladder, stream: Stream, lease: Lease) -> Heard:
+    """Publish the sound below ``out/hls/``; what is returned names the folders in its programmes.
+
+    Raises:
+        SourceRejected: a track that could be heard can't be encoded.
+        TemporarilyUnavailable: ffmpeg was killed, stalled, overran or ran out of disk.
+        process.Stopped: the lease ended.
+    """
+    is_long = not 0 < source.duration_s <= _HEARD_WHOLE_S
+    first_s = _HEARD_FIRST_S if is_long else None
+    heard = listen(services, folder, source, ladder.audio, stop=lease.stop, first_s=first_s)
+    stream.follow_sound(heard.programmes)
+    _encode(services, folder, source, ladder, heard.programmes, lease)
+    if not is_long:
+        return heard
+    whole = listen(services, folder, source, ladder.audio, stop=lease.stop)
+    if is_as_decided(heard.programmes, whole.programmes):
+        return whole.with_gains_of(heard)
+    log.info("sound made once more", gains_db=[each.gain_db for each in whole.programmes])
+    whole = whole.evolve(programmes=tuple(each.evolve(name=each.name + _CORRECTED) for each in whole.programmes))
+    _encode(services, folder, source, ladder, whole.programmes, lease)
+    return whole
+
+
+def is_as_decided(first: tuple[Programme, ...], whole: tuple[Programme, ...]) -> bool:
+    """The same programmes were chosen by the beginning as by the whole, and at levels that sound the same."""
+    return [each.tracks for each in first] == [each.tracks for each in whole] and all(
+        abs(one.gain_db - other.gain_db) <= _SAME_GAIN_DB for one, other in zip(first, whole, strict=True)
+    )
+
+
+def _encode(
+    services: Services, folder: Path, source: Source, ladder: Ladder, programmes: tuple[Programme, ...], lease: Lease
+) -> None:
+    if not programmes:
+        return
+    run = encode.plan_sound(source, ladder, programmes, max_pixels=services.settings.max_pixels)
+    for track in run.tracks:
+        (folder / encode.OUTPUT / encode.HLS / track).mkdir(parents=True)
+    timeout_s = 600 + (source.duration_s or services.settings.max_duration_s)
+    services.ffmpeg.run(
+        folder,
+        run.arguments,
+        timeout_s=timeout_s,
+        on_progress=lambda _: None,
+        longest_s=source.longest_s(services.settings.max_duration_s),
+        stop=lease.stop,
+    )

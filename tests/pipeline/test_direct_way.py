@@ -1,0 +1,134 @@
+"""Playable at once: the source's own pictures by copy, or the smallest rung before the others."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urljoin
+
+import pytest
+
+from tasks.media import boxes, package
+from tasks.media.ladder import Ladder
+from tasks.pipeline.ingest import ingest
+from tasks.pipeline.services import Services
+from tasks.pipeline.thumbnails import thumbnails
+from tasks.pipeline.transcode import transcode
+from tasks.records.clip_record import ClipRecord, ClipState
+from tests import clips
+from tests.pipeline.test_clip_way import Put
+
+SIZE = "640x360"
+TAGGED = ("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv")
+
+
+def ladder(services: Services, *, copy_max_bitrate_bps: int, smallest_first: bool = False) -> Services:
+    """The services with two rungs of 360 and 180 lines, and these choices of what is played first."""
+    start = services.ladder.start.model_copy(
+        update={"copy_max_bitrate_bps": copy_max_bitrate_bps, "smallest_first": smallest_first}
+    )
+    rungs = tuple(services.ladder.rungs[-1].model_copy(update={"height": height}) for height in (360, 180))
+    made: Ladder = services.ladder.model_copy(update={"start": start, "rungs": rungs})
+    return replace(services, ladder=made)
+
+
+def published(services: Services, put: Put, name: str, clip: Path) -> tuple[ClipRecord, list[str]]:
+    """Bring a clip to its end; returns its record, and each multivariant playlist that readers saw on the way."""
+    put(f"clips/{name}.mp4", clip)
+    ingest(services, f"clips/{name}.mp4")
+    thumbnails(services, name)
+    worker = threading.Thread(target=transcode, args=(services, name))
+    worker.start()
+    seen: list[str] = []
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        is_last = not worker.is_alive()
+        record = services.clips.get(name)
+        assert record is not None
+        if record.hls and (text := read(services, record, record.hls).decode()) not in seen:
+            seen.append(text)
+        if is_last:
+            break
+        time.sleep(0.05)
+    worker.join()
+    assert record.state is ClipState.READY, record.failure
+    return record, seen
+
+
+def read(services: Services, record: ClipRecord, url: str) -> bytes:
+    return services.store.get(services.settings.media_bucket, urljoin(f"clips/{record.name}/", url)).body
+
+
+def renditions(text: str) -> list[str]:
+    return re.findall(r"^([^#\n]+)/index.m3u8$", text, re.MULTILINE)
+
+
+def starts_s(services: Services, record: ClipRecord, track: str) -> list[float]:
+    """When each segment of a rendition is presented."""
+    assert record.hls is not None
+    folder = record.hls.rpartition("/")[0] + f"/{track}/"
+    playlist = package.read_media_playlist(read(services, record, folder + "index.m3u8").decode())
+    header = boxes.read_header(read(services, record, folder + playlist.init))
+    fragments = [boxes.read_fragment(read(services, record, folder + name), header) for name, _ in playlist.segments]
+    assert all(fragment.begins_with_key_frame for fragment in fragments)
+    return [fragment.start / header.timescale for fragment in fragments]
+
+
+def test_a_source_that_complies_with_a_rung_is_that_rung_and_the_others_keep_its_key_frames(
+    services: Services, put: Put, tmp_path: Path
+) -> None:
+    # Key frames at irregular distances, as an editor's cuts give them.
+    keys = ("-force_key_frames", "0,1.2,2,3.4,4.8,5.2,6", "-g", "250", "-sc_threshold", "0", "-b:v", "500k")
+    clip = clips.progressive(tmp_path / "a.mp4", seconds=7, size=SIZE, extra=(*keys, *TAGGED))
+    record, seen = published(ladder(services, copy_max_bitrate_bps=5_000_000), put, "120320_COPY1", clip)
+    assert [each.name for each in record.renditions] == ["original", "180p"]
+    assert starts_s(services, record, "original") == pytest.approx([0, 2, 4.8, 6], abs=0.001)
+    assert starts_s(services, record, "180p") == pytest.approx(starts_s(services, record, "original"), abs=0.001)
+    assert renditions(seen[0]) == ["original"]
+    assert sorted(renditions(seen[-1])) == ["180p", "original"]
+    assert record.mp4[0].url.endswith("/mp4/original.mp4")
+    # The finished sound is at the ladder's loudness; what was heard at once was as it had been uploaded.
+    assert record.sound[0].loudness is not None
+    assert "original-audio" in seen[0]
+    assert "original-audio" not in seen[-1]
+
+
+def test_a_source_with_too_many_bits_is_played_by_copy_until_the_ladder_is_done(
+    services: Services, put: Put, tmp_path: Path
+) -> None:
+    rich = ("-b:v", "4M", "-maxrate", "4M", "-bufsize", "2M", "-x264-params", "nal-hrd=cbr", "-g", "50")
+    clip = clips.progressive(tmp_path / "a.mp4", seconds=6, size=SIZE, extra=rich)
+    record, seen = published(ladder(services, copy_max_bitrate_bps=8_000_000), put, "120320_COPY2", clip)
+    assert renditions(seen[0]) == ["original"]
+    assert [each.name for each in record.renditions] == ["360p", "180p"]
+    assert "original" not in renditions(seen[-1])
+    # Whoever began with the original plays it to its end.
+    assert starts_s(services, record, "original") == pytest.approx([0, 2, 4], abs=0.001)
+
+
+def test_the_smallest_rung_is_played_before_the_others_are_made(services: Services, put: Put, tmp_path: Path) -> None:
+    clip = clips.progressive(tmp_path / "a.mp4", seconds=8, size=SIZE)
+    record, seen = published(ladder(services, copy_max_bitrate_bps=0, smallest_first=True), put, "120320_LANE1", clip)
+    assert renditions(seen[0]) == ["180p"]
+    assert [each.name for each in record.renditions] == ["360p", "180p"]
+    assert starts_s(services, record, "180p") == pytest.approx(starts_s(services, record, "360p"), abs=0.001)
+
+
+def test_the_sound_of_a_long_clip_is_made_again_where_its_beginning_was_unlike_the_rest(
+    services: Services, put: Put, tmp_path: Path
+) -> None:
+    speech = "sine=frequency=300:sample_rate=48000:duration=65,volume='if(lt(t,25),0.02,0.5)':eval=frame"
+    clip = clips.make(
+        tmp_path / "a.mp4",
+        *("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=10:duration=65", "-f", "lavfi", "-i", speech),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac"),
+    )
+    record, seen = published(ladder(services, copy_max_bitrate_bps=0), put, "120320_LOUD1", clip)
+    assert "/audio/" in seen[0].replace('"audio/', "/audio/")
+    assert "audio-2/index.m3u8" in seen[-1]
+    (sound,) = record.sound
+    assert sound.loudness is not None
+    assert sound.loudness.integrated_lufs + sound.loudness.gain_db == pytest.approx(-16, abs=1)
