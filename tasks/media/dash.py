@@ -11,6 +11,7 @@ from typing import Final
 from xml.etree import ElementTree
 
 from tasks.media.boxes import Fragment, Header
+from tasks.media.captions import WHOLE_FILE, Caption
 from tasks.media.ladder import PlannedRung
 from tasks.media.package import MediaPlaylist, Track
 from tasks.records.base import Value
@@ -46,7 +47,14 @@ class Sound(Representation):
     sample_rate: int
 
 
-def manifest(pictures: Sequence[Picture], sounds: Sequence[Sound]) -> str:
+class Text(Value):
+    """Captions: one WebVTT file beside the HLS segments; ``bitrate_bps`` is that of the whole file."""
+
+    caption: Caption
+    bitrate_bps: int
+
+
+def manifest(pictures: Sequence[Picture], sounds: Sequence[Sound], texts: Sequence[Text] = ()) -> str:
     """The MPD; its addresses are relative to the folder ``dash`` beside ``hls``. The first sound is the main one."""
     everything: list[Representation] = [*pictures, *sounds]
     duration_s = max(each.playlist.duration_s for each in pictures)
@@ -70,6 +78,8 @@ def manifest(pictures: Sequence[Picture], sounds: Sequence[Sound]) -> str:
         period.append(_picture_set(list(same), number))
     for number, sound in enumerate(sounds):
         period.append(_sound_set(sound, is_main=number == 0))
+    for text in texts:
+        period.append(_text_set(text))
     ElementTree.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
 
@@ -122,6 +132,26 @@ def _sound_set(sound: Sound, *, is_main: bool) -> ElementTree.Element:
     representation = _representation(sound, {"audioSamplingRate": str(sound.sample_rate)})
     representation.insert(0, ElementTree.Element("AudioChannelConfiguration", {"schemeIdUri": _CHANNELS, "value": "2"}))
     made.append(representation)
+    return made
+
+
+def _text_set(text: Text) -> ElementTree.Element:
+    caption = text.caption
+    language = {"lang": caption.language} if caption.language else {}
+    made = ElementTree.Element(
+        "AdaptationSet", {"id": caption.name, "contentType": "text", "mimeType": "text/vtt", **language}
+    )
+    if caption.kind == "captions":
+        hard_of_hearing = {"schemeIdUri": "urn:tva:metadata:cs:AudioPurposeCS:2007", "value": "2"}
+        ElementTree.SubElement(made, "Accessibility", hard_of_hearing)
+    role = "forced-subtitle" if caption.is_forced else caption.kind.removesuffix("s")
+    for value in [*(["main"] if caption.is_default else []), role]:
+        ElementTree.SubElement(made, "Role", {"schemeIdUri": _ROLE, "value": value})
+    ElementTree.SubElement(made, "Label").text = caption.label
+    representation = ElementTree.SubElement(
+        made, "Representation", {"id": caption.name, "bandwidth": str(text.bitrate_bps)}
+    )
+    ElementTree.SubElement(representation, "BaseURL").text = f"{caption.name}/{WHOLE_FILE}"
     return made
 
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from tasks.media.boxes import read_header
+from tasks.media.captions import Caption
 from tasks.media.codecs import codec_string
-from tasks.media.encode import EncodePlan
 from tasks.media.ladder import PlannedRung
 from tasks.media.language import language_name
 from tasks.media.sound import MAIN, Programme
@@ -18,8 +18,13 @@ from tasks.records.base import Value
 MULTIVARIANT: Final = "main.m3u8"
 AAC_LC: Final = "mp4a.40.2"
 _GROUP: Final = "sound"
+_CAPTIONS: Final = "captions"
+# What Apple's players look for in captions that are made for people who can't hear.
+_FOR_THE_DEAF: Final = "public.accessibility.transcribes-spoken-dialog,public.accessibility.describes-music-and-sound"
 # VBV lets a segment exceed its cap for a moment, and containers add a little.
 _OVERHEAD_PERCENT: Final = 110
+# Of the bits of the next taller rung.
+_SAVES: Final = 0.83
 _SOUND_BPS: Final = 224_000
 
 CONTENT_TYPES: Final[Mapping[str, str]] = {
@@ -87,15 +92,19 @@ def multivariant_playlist(
     programmes: Sequence[Programme] = (),
     *,
     iframes: Sequence[tuple[PlannedRung, Track]] = (),
+    captions: Sequence[Caption] = (),
+    captions_bps: int = 0,
 ) -> str:
     """The playlist that names all renditions. Players start with the first variant, so a middle one stands first.
 
     ``programmes`` are the audio renditions, the default one first; ``sound`` has the highest rates among them.
-    ``iframes`` are the I-frame playlists, each ``iframes.m3u8`` beside its rendition's own.
+    ``iframes`` are the I-frame playlists, each ``iframes.m3u8`` beside its rendition's own. ``captions_bps`` is the
+    highest rate among the ``captions``.
     """
     lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
     if sound:
         lines += _audio_group([(each.name, each.language) for each in programmes] or [(MAIN, None)])
+    lines += _captions_group(captions)
     start = next(
         (
             number
@@ -105,14 +114,16 @@ def multivariant_playlist(
         0,
     )
     for rung, track in [variants[start], *variants[:start], *variants[start + 1 :]]:
-        peak = track.peak_bps + (sound.peak_bps if sound else 0)
-        average = track.average_bps + (sound.average_bps if sound else 0)
+        peak = track.peak_bps + (sound.peak_bps if sound else 0) + captions_bps
+        average = track.average_bps + (sound.average_bps if sound else 0) + captions_bps
         codecs = f"{track.codecs},{sound.codecs}" if sound else track.codecs
         attributes = (
             f"BANDWIDTH={peak},AVERAGE-BANDWIDTH={average},RESOLUTION={rung.width}x{rung.height},"
             f'FRAME-RATE={float(rung.frame_rate):.3f},CODECS="{codecs}"'
         )
-        lines.append(f"#EXT-X-STREAM-INF:{attributes}" + (f',AUDIO="{_GROUP}"' if sound else ""))
+        groups = (f',AUDIO="{_GROUP}"' if sound else "") + (f',SUBTITLES="{_CAPTIONS}"' if captions else "")
+        # Apple's authoring specification, 4.5: said in so many words, or players offer captions that are not there.
+        lines.append(f"#EXT-X-STREAM-INF:{attributes}{groups},CLOSED-CAPTIONS=NONE")
         lines.append(f"{rung.name}/index.m3u8")
     lines += [
         f"#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH={track.peak_bps},AVERAGE-BANDWIDTH={track.average_bps},"
@@ -132,7 +143,35 @@ def _audio_group(renditions: Sequence[tuple[str, str | None]]) -> list[str]:
     ]
 
 
-def growing_playlist(plan: EncodePlan, inits: Mapping[str, bytes]) -> str:
+def _captions_group(captions: Sequence[Caption]) -> list[str]:
+    return [
+        f'#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="{_CAPTIONS}",NAME="{each.label}",'
+        + (f'LANGUAGE="{each.language}",' if each.language else "")
+        + f"DEFAULT={'YES' if each.is_default else 'NO'},AUTOSELECT=YES,FORCED={'YES' if each.is_forced else 'NO'},"
+        + (f'CHARACTERISTICS="{_FOR_THE_DEAF}",' if each.kind == "captions" else "")
+        + f'URI="{each.name}/index.m3u8"'
+        for each in captions
+    ]
+
+
+def worth_listing(variants: Sequence[tuple[PlannedRung, Track]]) -> tuple[PlannedRung, ...]:
+    """The rungs to offer, of those made: one that hardly saves bits beside the next taller of its codec adds nothing.
+
+    A line too slow for the taller one gains less than a fifth by it. The tallest and the smallest always stay.
+    """
+    kept: list[tuple[PlannedRung, Track]] = []
+    for codec in dict.fromkeys(rung.codec for rung, _ in variants):
+        same = [each for each in variants if each[0].codec == codec]
+        taller: Track | None = None
+        for number, (rung, track) in enumerate(same):
+            is_last = number + 1 == len(same)
+            if taller is None or is_last or track.average_bps <= taller.average_bps * _SAVES:
+                kept.append((rung, track))
+                taller = track
+    return tuple(rung for rung, _ in variants if any(rung == each for each, _ in kept))
+
+
+def growing_playlist(rungs: Sequence[PlannedRung], programmes: Sequence[Programme], inits: Mapping[str, bytes]) -> str:
     """The multivariant playlist of a clip that is still being encoded; ``inits`` are its initialization sections.
 
     The rates are the ladder's caps, since the true ones are not known yet; players are told to start at the beginning.
@@ -146,10 +185,10 @@ def growing_playlist(plan: EncodePlan, inits: Mapping[str, bytes]) -> str:
                 codecs=codec_string(read_header(inits[rung.name])),
             ),
         )
-        for rung in plan.rungs
+        for rung in rungs
     ]
-    sound = Track(peak_bps=_SOUND_BPS, average_bps=_SOUND_BPS, codecs=AAC_LC) if plan.has_audio else None
-    head, rest = multivariant_playlist(variants, sound, plan.sound).split("\n", 1)
+    sound = Track(peak_bps=_SOUND_BPS, average_bps=_SOUND_BPS, codecs=AAC_LC) if programmes else None
+    head, rest = multivariant_playlist(variants, sound, programmes).split("\n", 1)
     return f"{head}\n#EXT-X-START:TIME-OFFSET=0,PRECISE=YES\n{rest}"
 
 

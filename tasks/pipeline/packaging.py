@@ -5,14 +5,19 @@ HLS and DASH share every segment; nothing is encoded or copied here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 from tasks.errors import TemporarilyUnavailable
-from tasks.media import boxes, dash, encode, iframes, package
+from tasks.media import boxes, dash, direct, encode, iframes, package, quality, webvtt
+from tasks.media.boxes import Fragment
+from tasks.media.captions import WHOLE_FILE, Caption
 from tasks.media.codecs import codec_string
-from tasks.media.dash import Picture, Representation, Sound
-from tasks.media.ladder import PlannedRung
+from tasks.media.dash import Picture, Representation, Sound, Text
+from tasks.media.direct import Direct
+from tasks.media.ladder import Ladder, PlannedRung
+from tasks.media.package import MediaPlaylist
 from tasks.media.sound import Programme
 
 
@@ -35,8 +40,45 @@ def read_sound(root: Path, programme: Programme) -> Sound:
     return Sound(**dict(made), language=programme.language, sample_rate=made.header.timescale)
 
 
-def write(out: Path, pictures: Sequence[Picture], sounds: Sequence[Sound], programmes: Sequence[Programme]) -> None:
-    """Write the I-frame playlists, the multivariant playlist and the DASH manifest below ``out``."""
+def measured(picture: Picture) -> quality.Measured:
+    """What a finished rendition of the picture turned out to be."""
+    return quality.Measured(
+        width=picture.header.width,
+        height=picture.header.height,
+        frames=sum(fragment.samples for fragment in picture.fragments),
+        duration_s=picture.playlist.duration_s,
+        is_complete=picture.playlist.is_complete,
+    )
+
+
+def complies(root: Path, planned: Direct, ladder: Ladder) -> bool:
+    """Whether a finished copy of the source's own pictures can stand for a rung of the ladder.
+
+    Raises:
+        TemporarilyUnavailable: as `read_picture`.
+    """
+    made = read_picture(root, planned.rung)
+    return direct.complies(planned, ladder, made.track, made.header, made.playlist, made.fragments) and all(
+        direct.is_idr(_first_sample(root / made.name / name, fragment), made.header)
+        for (name, _), fragment in zip(made.playlist.segments, made.fragments, strict=True)
+    )
+
+
+def _first_sample(segment: Path, fragment: Fragment) -> bytes:
+    with segment.open("rb") as file:
+        file.seek(fragment.offset + fragment.size_bytes - fragment.first_bytes)
+        return file.read(fragment.first_bytes)
+
+
+def write(
+    out: Path,
+    pictures: Sequence[Picture],
+    sounds: Sequence[Sound],
+    programmes: Sequence[Programme],
+    *,
+    captions: Sequence[Caption] = (),
+) -> None:
+    """Write the captions, the I-frame playlists, the multivariant playlist and the DASH manifest below ``out``."""
     root = out / encode.HLS
     tricks = []
     for picture in pictures:
@@ -46,10 +88,28 @@ def write(out: Path, pictures: Sequence[Picture], sounds: Sequence[Sound], progr
         tricks.append((picture.rung, iframes.iframe_track(picture.playlist, picture.fragments, codecs)))
     loudest = max((each.track for each in sounds), key=lambda track: track.peak_bps, default=None)
     variants = [(each.rung, each.track) for each in pictures]
-    text = package.multivariant_playlist(variants, loudest, programmes, iframes=tricks)
+    written = [_write_caption(root / each.name, each, pictures[0].playlist) for each in captions]
+    captions_bps = max((peak_bps for _, peak_bps in written), default=0)
+    text = package.multivariant_playlist(
+        variants, loudest, programmes, iframes=tricks, captions=captions, captions_bps=captions_bps
+    )
     (root / package.MULTIVARIANT).write_text(text, encoding="utf-8")
     (out / dash.FOLDER).mkdir(exist_ok=True)
-    (out / dash.MANIFEST).write_text(dash.manifest(pictures, sounds), encoding="utf-8")
+    (out / dash.MANIFEST).write_text(dash.manifest(pictures, sounds, [made for made, _ in written]), encoding="utf-8")
+
+
+def _write_caption(folder: Path, caption: Caption, beside: MediaPlaylist) -> tuple[Text, int]:
+    """Write one programme, whole and in segments that end where the picture's do; also its peak rate in segments."""
+    folder.mkdir(exist_ok=True)
+    whole = webvtt.whole_file(caption.cues).encode()
+    (folder / WHOLE_FILE).write_bytes(whole)
+    parts = webvtt.segments(caption.cues, [duration_s for _, duration_s in beside.segments])
+    for part in parts:
+        (folder / part.name).write_text(part.text, encoding="utf-8")
+    (folder / encode.MEDIA_PLAYLIST).write_text(webvtt.media_playlist(parts), encoding="utf-8")
+    peak_bps = max(math.ceil(len(part.text.encode()) * 8 / max(part.duration_s, 1)) for part in parts)
+    average_bps = math.ceil(len(whole) * 8 / max(beside.duration_s, 1))
+    return Text(caption=caption, bitrate_bps=average_bps), peak_bps
 
 
 def _read(folder: Path, *, codecs: str | None) -> Representation:

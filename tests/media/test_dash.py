@@ -7,9 +7,11 @@ from xml.etree import ElementTree
 
 from tasks.media import dash
 from tasks.media.boxes import Fragment, Header
-from tasks.media.dash import Picture, Sound
+from tasks.media.captions import CaptionTrack, published
+from tasks.media.dash import Picture, Sound, Text
 from tasks.media.ladder import PlannedRung
 from tasks.media.package import MediaPlaylist, Track
+from tasks.media.webvtt import Cue
 
 MPD = "{urn:mpeg:dash:schema:mpd:2011}"
 AVC = Track(peak_bps=2_000_000, average_bps=1_500_000, codecs="avc1.64001f")
@@ -60,7 +62,7 @@ def sound(name: str = "audio", language: str | None = None) -> Sound:
     )
 
 
-def read(*args: list[Picture] | list[Sound]) -> ElementTree.Element:
+def read(*args: list[Picture] | list[Sound] | list[Text]) -> ElementTree.Element:
     return ElementTree.fromstring(dash.manifest(*args))  # type: ignore[arg-type] # noqa: S314 # our own text
 
 
@@ -139,3 +141,29 @@ def test_each_language_is_a_set_of_its_own_and_the_first_is_the_main_one() -> No
     channels = representation.find(f"{MPD}AudioChannelConfiguration")
     assert channels is not None
     assert channels.get("value") == "2"
+
+
+def test_captions_are_text_sets_of_one_file_each_with_the_roles_that_players_choose_by() -> None:
+    cues = (Cue(start_s=1, end_s=2, text="Hello"),)
+    tracks = [
+        CaptionTrack(index=2, codec="mov_text", language="vi"),
+        None,
+        CaptionTrack(index=3, codec="mov_text", language="en", is_forced=True),
+    ]
+    texts = [Text(caption=each, bitrate_bps=64) for each in published([(track, cues) for track in tracks])]
+    root = read([picture("720p", 720)], [], texts)
+    sets = root.findall(f".//{MPD}AdaptationSet[@contentType='text']")
+    assert [(each.get("id"), each.get("lang"), each.get("mimeType")) for each in sets] == [
+        ("captions", "vi", "text/vtt"),
+        ("captions-2", None, "text/vtt"),
+        ("captions-3", "en", "text/vtt"),
+    ]
+    roles = [[role.get("value") for role in each.findall(f"{MPD}Role")] for each in sets]
+    assert roles == [["main", "subtitle"], ["caption"], ["forced-subtitle"]]
+    assert [each.find(f"{MPD}Accessibility") is not None for each in sets] == [False, True, False]
+    assert [each.findtext(f"{MPD}Representation/{MPD}BaseURL") for each in sets] == [
+        "captions/captions.vtt",
+        "captions-2/captions.vtt",
+        "captions-3/captions.vtt",
+    ]
+    assert sets[0].find(f"{MPD}Representation").get("bandwidth") == "64"  # type: ignore[union-attr]

@@ -10,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.errors import SourceRejected, TemporarilyUnavailable
-from tasks.media import boxes, iframes, package, quality, storyboard
+from tasks.media import boxes, iframes, package, quality, sound, storyboard
 from tasks.media.boxes import Fragment
+from tasks.media.captions import CaptionTrack, published
 from tasks.media.codecs import codec_string
 from tasks.media.encode import plan_encode
 from tasks.media.ladder import PlannedRung
 from tasks.media.progress import Progress, ProgressReader
+from tasks.media.webvtt import Cue
 from tests.media.test_encode import NEWS, SMALL
 
 PLAYLIST = """#EXTM3U
@@ -50,6 +52,14 @@ def init_section(entry: str, name: str, record: bytes, *, edits: tuple[tuple[int
 
 
 RUNG = PlannedRung(name="720p", width=1280, height=720, frame_rate=Fraction(25), crf=23, max_bitrate_bps=2_800_000)
+CUES = (Cue(start_s=1, end_s=2, text="Hello"),)
+CAPTIONS = published(
+    [
+        (CaptionTrack(index=2, codec="mov_text", language="vi"), CUES),
+        (None, CUES),
+        (CaptionTrack(index=3, codec="mov_text", language="en", is_forced=True), CUES),
+    ]
+)
 LOW = RUNG.model_copy(update={"name": "360p", "width": 640, "height": 360})
 
 
@@ -98,9 +108,9 @@ def test_the_multivariant_playlist_names_all_with_exact_attributes() -> None:
         '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="sound",NAME="main",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2",'
         'URI="audio/index.m3u8"\n'
         "#EXT-X-STREAM-INF:BANDWIDTH=2130000,AVERAGE-BANDWIDTH=1628000,RESOLUTION=1280x720,FRAME-RATE=25.000,"
-        'CODECS="avc1.64001f,mp4a.40.2",AUDIO="sound"\n720p/index.m3u8\n'
+        'CODECS="avc1.64001f,mp4a.40.2",AUDIO="sound",CLOSED-CAPTIONS=NONE\n720p/index.m3u8\n'
         "#EXT-X-STREAM-INF:BANDWIDTH=2130000,AVERAGE-BANDWIDTH=1628000,RESOLUTION=640x360,FRAME-RATE=25.000,"
-        'CODECS="avc1.64001f,mp4a.40.2",AUDIO="sound"\n360p/index.m3u8\n'
+        'CODECS="avc1.64001f,mp4a.40.2",AUDIO="sound",CLOSED-CAPTIONS=NONE\n360p/index.m3u8\n'
     )
 
 
@@ -108,7 +118,26 @@ def test_without_sound_no_group_is_named() -> None:
     video = package.Track(peak_bps=2, average_bps=1, codecs="avc1.64001f")
     text = package.multivariant_playlist([(RUNG, video)], None)
     assert "AUDIO" not in text
-    assert 'CODECS="avc1.64001f"\n' in text
+    assert 'CODECS="avc1.64001f",CLOSED-CAPTIONS=NONE\n' in text
+
+
+def test_captions_are_a_group_that_every_variant_names_and_count_in_their_rates() -> None:
+    video = package.Track(peak_bps=2_000_000, average_bps=1_500_000, codecs="avc1.64001f")
+    text = package.multivariant_playlist([(RUNG, video), (LOW, video)], None, captions=CAPTIONS, captions_bps=300)
+    assert text.splitlines()[3:6] == [
+        '#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="captions",NAME="Tiếng Việt",LANGUAGE="vi",DEFAULT=YES,AUTOSELECT=YES,'
+        'FORCED=NO,URI="captions/index.m3u8"',
+        '#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="captions",NAME="Captions",DEFAULT=NO,AUTOSELECT=YES,FORCED=NO,'
+        'CHARACTERISTICS="public.accessibility.transcribes-spoken-dialog,'
+        'public.accessibility.describes-music-and-sound",URI="captions-2/index.m3u8"',
+        '#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="captions",NAME="English (forced)",LANGUAGE="en",DEFAULT=NO,'
+        'AUTOSELECT=YES,FORCED=YES,URI="captions-3/index.m3u8"',
+    ]
+    variants = [line for line in text.splitlines() if line.startswith("#EXT-X-STREAM-INF:")]
+    assert len(variants) == 2
+    for line in variants:
+        assert line.startswith("#EXT-X-STREAM-INF:BANDWIDTH=2000300,AVERAGE-BANDWIDTH=1500300,")
+        assert line.endswith(',SUBTITLES="captions",CLOSED-CAPTIONS=NONE')
 
 
 @pytest.mark.parametrize(
@@ -162,9 +191,8 @@ def test_a_player_starts_with_a_middle_rendition_of_h264_which_all_can_play() ->
 
 def test_a_growing_clip_is_played_from_its_beginning_at_the_ladders_caps() -> None:
     plan = plan_encode(SMALL, NEWS, max_pixels=1)
-    text = package.growing_playlist(
-        plan, {rung.name: init_section("avc1", "avcC", bytes.fromhex("0164001f")) for rung in plan.rungs}
-    )
+    inits = {rung.name: init_section("avc1", "avcC", bytes.fromhex("0164001f")) for rung in plan.rungs}
+    text = package.growing_playlist(plan.rungs, sound.published(sound.candidates(SMALL), ()), inits)
     assert text.startswith("#EXTM3U\n#EXT-X-START:TIME-OFFSET=0,PRECISE=YES\n")
     assert ":BANDWIDTH=1984000,AVERAGE-BANDWIDTH=1824000,RESOLUTION=960x540" in text
 
@@ -229,3 +257,19 @@ def test_a_clip_that_decodes_in_part_is_published_with_a_warning_and_one_that_do
     assert [notice.code for notice in quality.judge_length(SMALL, 5.0)] == ["truncated"]
     with pytest.raises(SourceRejected):
         quality.judge_length(SMALL, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("rates_bps", "kept"),
+    [
+        ([2_000_000, 1_000_000, 400_000], ["720p", "540p", "360p"]),
+        ([500_000, 450_000, 300_000], ["720p", "360p"]),
+        ([500_000, 450_000, 440_000], ["720p", "360p"]),
+        ([500_000], ["720p"]),
+    ],
+)
+def test_a_rung_that_hardly_saves_bits_is_not_offered(rates_bps: list[int], kept: list[str]) -> None:
+    rungs = [RUNG, RUNG.model_copy(update={"name": "540p", "height": 540}), LOW]
+    tracks = [package.Track(peak_bps=rate, average_bps=rate, codecs="avc1.64001f") for rate in rates_bps]
+    listed = package.worth_listing(list(zip(rungs, tracks, strict=False)))
+    assert [rung.name for rung in listed] == kept

@@ -1,4 +1,4 @@
-"""What is published plays in a real browser: hls.js, dash.js, Shaka Player, and Chromium's own HLS player."""
+"""What is published plays in a real browser, captions too: hls.js, dash.js, Shaka Player, and Chromium's own player."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tasks.pipeline.services import Services
 from tasks.pipeline.thumbnails import thumbnails
 from tasks.pipeline.transcode import transcode
 from tasks.records.clip_record import ClipRecord, ClipState
-from tests import clips
+from tests import captioned, clips
 from tests.gateway.conftest import serving
 
 pytestmark = pytest.mark.browser
@@ -66,6 +66,28 @@ PAGE = """<!doctype html><link rel="icon" href="data:,"><video muted playsinline
     video.addEventListener('error', () => faults.push(`video: ${video.error.message}`));
     %s
 </script>"""
+
+
+CAPTIONED = "120320_CAPTIONS2"
+LISTED = {
+    "hls.js": "hls.subtitleTracks.map(each => [each.name, each.lang || null])",
+    "shaka": "player.getTextTracks().map(each => [each.label || each.originalLanguage, each.language])",
+    "dash.js": "player.getTracksFor('text').map(each => [each.labels[0].text, each.lang])",
+}
+CHOOSE = {
+    "hls.js": "hls.subtitleDisplay = true; hls.subtitleTrack = 1;",
+    # Shaka places HLS captions by the next segment of the picture: so short a clip must not be in its buffer already.
+    "shaka": """
+        player.configure('streaming.bufferingGoal', 2);
+        player.load(address).then(() => {
+            player.selectTextTrack(player.getTextTracks().find(each => each.language === 'en'));
+            video.play();
+        });
+    """,
+    "dash.js": "player.setTextTrack(1);",
+}
+SHOWN = """[...video.textTracks].flatMap(track => [...(track.cues || [])])
+    .filter(cue => cue.text.startsWith('Hello')).map(cue => [cue.startTime, cue.endTime])"""
 
 
 @pytest.fixture(scope="module")
@@ -152,3 +174,58 @@ def test_a_published_clip_plays_in_all_its_sizes(
         assert page.evaluate("video.getVideoPlaybackQuality().totalVideoFrames") > 25
         assert page.evaluate("video.webkitAudioDecodedByteCount") > 0
         assert end > 1.5
+
+
+@pytest.fixture(scope="module")
+def captioned_clip(services: Services, tmp_path_factory: pytest.TempPathFactory) -> ClipRecord:
+    """Six seconds with captions in two languages, and others inside the picture, which begins before 0 for decoders."""
+    folder = tmp_path_factory.mktemp("clips")
+    tracks = [("vie", "mov_text", "Xin chào"), ("eng", "mov_text", "Hello")]
+    text = captioned.text_tracks(folder / "text.mp4", tracks)
+    inside = captioned.line_21(folder / "inside.mp4", {1: "HELLO NEWS"})
+    inputs = ("-i", str(inside), "-i", str(text), "-map", "0:v", "-map", "1:a", "-map", "1:s")
+    clip = clips.make(
+        folder / "both.mp4", *inputs, "-c", "copy", "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p"
+    )
+    services.store.put(
+        services.settings.incoming_bucket, f"clips/{CAPTIONED}.mp4", clip.read_bytes(), content_type="x/x"
+    )
+    ingest(services, f"clips/{CAPTIONED}.mp4")
+    thumbnails(services, CAPTIONED)
+    transcode(services, CAPTIONED)
+    record = services.clips.get(CAPTIONED)
+    assert record is not None
+    assert record.state is ClipState.READY, record.failure
+    return record
+
+
+@pytest.mark.parametrize(
+    ("player", "kind"), [("hls.js", "hls"), ("shaka", "hls"), ("shaka", "dash"), ("dash.js", "dash")]
+)
+def test_a_player_lists_all_programmes_and_shows_the_chosen_one_in_step(
+    browser: Browser, gateway: str, players: Mapping[str, str], captioned_clip: ClipRecord, player: str, kind: str
+) -> None:
+    address = f"{gateway}/media/clips/{CAPTIONED}/{captioned_clip.hls if kind == 'hls' else captioned_clip.dash}"
+    for page in watch(browser, gateway, address, player, players[player]):
+        page.wait_for_function("heights && video.currentTime > 0.2", timeout=60_000)
+        listed = page.evaluate(LISTED[player])
+        assert [name for name, _ in listed] == ["Tiếng Việt", "English", "Captions"]
+        assert [language for _, language in listed][:2] == ["vi", "en"]
+        page.evaluate(f"() => {{ {CHOOSE[player]} }}")
+        page.wait_for_function(f"{SHOWN}.length >= 1", timeout=60_000)
+        # That a busy machine lets the picture stall says nothing of captions.
+        assert [fault for fault in page.evaluate("faults") if "bufferStalled" not in fault] == []
+        assert page.evaluate(SHOWN)[0] == pytest.approx([1, 2.5], abs=0.1)
+
+
+def test_the_media_types_are_those_that_players_ask_for(
+    gateway: str, browser: Browser, captioned_clip: ClipRecord
+) -> None:
+    page = browser.new_page()
+    base = f"{gateway}/media/clips/{CAPTIONED}"
+    for caption in captioned_clip.captions:
+        answer = page.request.get(f"{base}/{caption.url}")
+        assert (answer.status, answer.headers["content-type"]) == (200, "text/vtt; charset=utf-8")
+        answer = page.request.get(f"{base}/{caption.url.rpartition('/')[0]}/index.m3u8")
+        assert (answer.status, answer.headers["content-type"]) == (200, "application/vnd.apple.mpegurl")
+    page.close()

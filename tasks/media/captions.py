@@ -1,0 +1,247 @@
+"""Captions: which of them an upload carries as text, and the ffmpeg runs that write each as WebVTT.
+
+Text tracks (mov_text, SubRip, ASS, WebVTT, DVB teletext, CEA-608 tracks) are decoded by the one run that also copies
+out the picture's caption units (`line21`) and those in the ancillary data of MXF (SMPTE ST 436); what is found in these
+takes a second, small one. Bitmap subtitles are no text: they are told of, and left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal
+
+from tasks.media import line21
+from tasks.media.encode import SOURCE_FILE, input_options
+from tasks.media.language import language_name, language_tag
+from tasks.media.sound import candidates
+from tasks.media.source import Source
+from tasks.media.webvtt import Cue
+from tasks.records.base import Notice, Value
+
+FOLDER: Final = "captions"
+UNITS_FILE: Final = f"{FOLDER}/units"
+PACKETS_FILE: Final = f"{FOLDER}/packets"
+INSIDE_FILE: Final = f"{FOLDER}/inside.rcwt"
+ANCILLARY_FILE: Final = f"{FOLDER}/ancillary.rcwt"
+WHOLE_FILE: Final = "captions.vtt"
+UNREADABLE: Final = "captions_unreadable"
+
+_TELETEXT: Final = "dvb_teletext"
+_LINE_21: Final = "eia_608"
+_ANCILLARY: Final = "smpte_436m_anc"
+_TEXT: Final = frozenset(
+    {"mov_text", "subrip", "ass", "ssa", "webvtt", "text", _LINE_21, _TELETEXT},
+)
+_MOST: Final = 16
+_MOST_UNIT_BYTES: Final = 256 * 1024**2
+_MOST_TEXT_BYTES: Final = 8 * 1024**2
+# Containers whose clocks may start anew: the encode counts from the first of the streams that it reads, and of all
+# others from the start of the file.
+_RESTARTING_CLOCKS: Final = ("mpegts", "mpeg", "ogg")
+_QUIET: Final = ("-nostdin", "-hide_banner", "-loglevel", "error")
+
+Kind = Literal["subtitles", "captions"]
+
+
+class CaptionTrack(Value):
+    """A text track of the upload; ``index`` is ffmpeg's. Captions are for people who can't hear, subtitles for all."""
+
+    index: int
+    codec: str
+    language: str | None = None
+    kind: Kind = "subtitles"
+    is_default: bool = False
+    is_forced: bool = False
+
+    @property
+    def file(self) -> str:
+        """Where the run writes it, in the workspace."""
+        return f"{FOLDER}/{self.index}.vtt"
+
+
+class CaptionSource(Value):
+    """What there is to extract. ``zero_s`` is the published clip's zero on the upload's own clock.
+
+    ``unreadable`` names the codecs of the tracks that are no text; ``unit_filter`` is None where the picture's codec
+    has no place for captions; ``ancillary`` is the index of the track of ancillary data, if there is one.
+    """
+
+    tracks: tuple[CaptionTrack, ...]
+    unreadable: tuple[str, ...]
+    unit_filter: str | None
+    ancillary: int | None
+    zero_s: float
+
+
+class Caption(Value):
+    """A caption programme to publish; ``name`` is its folder below ``hls/``, ``label`` what a player's menu shows."""
+
+    name: str
+    language: str | None
+    label: str
+    kind: Kind
+    is_default: bool
+    is_forced: bool
+    cues: tuple[Cue, ...]
+
+
+def find_captions(probe: Mapping[str, object], source: Source) -> CaptionSource:
+    """What captions a probed upload has; ``probe`` is ffprobe's JSON, of which ``source`` was read.
+
+    Of a transport stream with several services, only the tracks of the picture's own count, if it has any.
+    """
+    streams = _items(probe.get("streams"))
+    subtitles = [each for each in streams if each.get("codec_type") == "subtitle"]
+    subtitles = [each for each in subtitles if _index(each) in source.video.companions] or subtitles
+    readable = [each for each in subtitles if each.get("codec_name") in _TEXT][:_MOST]
+    names = (str(each.get("codec_name") or "unknown") for each in subtitles if each.get("codec_name") not in _TEXT)
+    return CaptionSource(
+        tracks=tuple(map(_track, readable)),
+        unreadable=tuple(dict.fromkeys(names)),
+        unit_filter=line21.unit_filter(source.video.codec),
+        ancillary=next((_index(each) for each in streams if each.get("codec_name") == _ANCILLARY), None),
+        zero_s=_zero_s(probe, source),
+    )
+
+
+def plan_extract(found: CaptionSource, source: Source, *, max_pixels: int) -> tuple[str, ...]:
+    """Arguments of the run that writes each text track, and the picture's caption units; empty: nothing to run for."""
+    outputs: list[str] = []
+    for track in found.tracks:
+        outputs += ["-map", f"0:{track.index}", "-c:s", "webvtt", *_PLAIN, "-fs", str(_MOST_TEXT_BYTES)]
+        outputs += ["-f", "webvtt", track.file]
+    if found.unit_filter:
+        # The packets behind each other, and beside them the size and time of each.
+        copied = ("-map", f"0:{source.video.index}", "-c", "copy", "-copyinkf", *_PLAIN, "-bsf:v", found.unit_filter)
+        outputs += [*copied, "-fs", str(_MOST_UNIT_BYTES), "-f", "data", UNITS_FILE]
+        outputs += [*copied, "-f", "framecrc", PACKETS_FILE]
+    if found.ancillary is not None:
+        outputs += ["-map", f"0:{found.ancillary}", "-c", "copy", *_PLAIN, "-bsf:d", "smpte436m_to_eia608"]
+        outputs += ["-fs", str(_MOST_UNIT_BYTES), "-f", "rcwt", ANCILLARY_FILE]
+    if not outputs:
+        return ()
+    options = [word for track in found.tracks if track.codec == _TELETEXT for word in _teletext(track.index)]
+    for key, value in sorted(input_options(max_pixels=max_pixels, captions=True).items()):
+        if key == "dn" and found.ancillary is not None:
+            continue
+        options += [f"-{key}"] if value is None else [f"-{key}", str(value)]
+    # The upload's own clock, whichever streams a run takes: `zero_s` tells where the clip begins on it.
+    return (*_QUIET, "-copyts", *options, "-i", SOURCE_FILE, *outputs)
+
+
+def plan_line21(rcwt: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Arguments of the run that decodes raw captions, and the files that it writes: those of fields 1 and 2."""
+    files = (f"{rcwt}.1.vtt", f"{rcwt}.2.vtt")
+    arguments = [*_QUIET, "-copyts"]
+    for field in ("first", "second"):
+        arguments += ["-f", "rcwt", "-protocol_whitelist", "file", "-data_field", field, "-i", rcwt]
+    for number, file in enumerate(files):
+        arguments += ["-map", f"{number}:0", "-c:s", "webvtt", "-fs", str(_MOST_TEXT_BYTES), "-f", "webvtt", file]
+    return tuple(arguments), files
+
+
+def published(found: Sequence[tuple[CaptionTrack | None, tuple[Cue, ...]]]) -> tuple[Caption, ...]:
+    """The programmes that have something to read; None as the track stands for captions inside the picture.
+
+    One is the default: the file's own, or else the first that is not only for foreign lines (forced).
+    """
+    inside = CaptionTrack(index=-1, codec=_LINE_21, kind="captions")
+    spoken: list[tuple[CaptionTrack, tuple[Cue, ...]]] = []
+    for track, cues in found:
+        # Some files say the same twice: as a track, and inside the picture.
+        if cues and all(cues != others or (track or inside).language != other.language for other, others in spoken):
+            spoken.append((track or inside, cues))
+    offered = [track for track, _ in spoken if not track.is_forced]
+    default = next((track for track in offered if track.is_default), offered[0] if offered else None)
+    made: list[Caption] = []
+    for track, cues in spoken:
+        is_default = track is default and not any(each.is_default for each in made)
+        made.append(
+            Caption(
+                name=FOLDER if not made else f"{FOLDER}-{len(made) + 1}",
+                language=track.language,
+                label=_label(track, {each.label for each in made}),
+                kind=track.kind,
+                is_default=is_default,
+                is_forced=track.is_forced,
+                cues=cues,
+            )
+        )
+    return tuple(made)
+
+
+def unreadable_notice(names: Sequence[str]) -> tuple[Notice, ...]:
+    """What an editor is told of captions that are left out; none where there are no names."""
+    if not names:
+        return ()
+    message = (
+        f"This clip has captions that can't be turned into text and are left out: {', '.join(dict.fromkeys(names))}."
+    )
+    return (Notice(code=UNREADABLE, message=message),)
+
+
+# No chapter or tag of an upload gets into what we write; times are kept as they are, below zero too.
+_PLAIN: Final = ("-map_metadata", "-1", "-map_chapters", "-1", "-avoid_negative_ts", "disabled")
+
+
+def _teletext(index: int) -> tuple[str, ...]:
+    # The pages that the service marks as subtitles, as text; each ends where the next one begins.
+    return (
+        *(f"-txt_format:{index}", "text", f"-txt_page:{index}", "subtitle"),
+        f"-fix_sub_duration:{index}",
+    )
+
+
+def _track(stream: Mapping[str, object]) -> CaptionTrack:
+    codec, tags, marks = (
+        str(stream.get("codec_name")),
+        _mapping(stream.get("tags")),
+        _mapping(stream.get("disposition")),
+    )
+    # A teletext track may name several languages, one for each page; the first is that of the first page.
+    language = str(tags.get("language") or "").partition(",")[0]
+    is_caption = codec == _LINE_21 or bool(marks.get("hearing_impaired")) or bool(marks.get("captions"))
+    return CaptionTrack(
+        index=_index(stream),
+        codec=codec,
+        language=language_tag(language),
+        kind="captions" if is_caption else "subtitles",
+        is_default=bool(marks.get("default")),
+        is_forced=bool(marks.get("forced")),
+    )
+
+
+def _label(track: CaptionTrack, taken: set[str]) -> str:
+    name = language_name(track.language) if track.language else "Captions"
+    name += " (CC)" if track.language and track.kind == "captions" else ""
+    name += " (forced)" if track.is_forced else ""
+    # RFC 8216, 4.3.4.1.1: names differ within a group.
+    return next(each for number in range(1, 99) if (each := f"{name} {number}" if number > 1 else name) not in taken)
+
+
+def _zero_s(probe: Mapping[str, object], source: Source) -> float:
+    used = {source.video.index, *(track.index for programme in candidates(source) for track in programme.tracks)}
+    starts = [_number(stream.get("start_time")) for stream in _items(probe.get("streams")) if _index(stream) in used]
+    known = [start for start in starts if start is not None]
+    if source.container in _RESTARTING_CLOCKS and known:
+        return min(known)
+    return _number(_mapping(probe.get("format")).get("start_time")) or 0.0
+
+
+def _items(value: object) -> list[Mapping[str, object]]:
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _index(stream: Mapping[str, object]) -> int:
+    return int(_number(stream.get("index")) or 0)
+
+
+def _number(value: object) -> float | None:
+    try:
+        return float(value) if isinstance(value, str | int | float) else None
+    except ValueError:
+        return None
