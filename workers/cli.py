@@ -20,6 +20,13 @@ _COMMANDS: Final = {
     "demo": "See an article and its clips become a story.",
     "put": "Upload clips and articles.",
     "status": "Show where clips and articles stand.",
+    "retry": "Start a failed clip anew.",
+    "cancel": "End the work on a clip.",
+    "withdraw": "Take a clip from public view.",
+    "restore": "Let a withdrawn clip be published again.",
+    "reprocess": "Make a new version of a clip.",
+    "priority": "Let a waiting clip pass others.",
+    "reconcile": "Find and mend what was lost or left over.",
     "doctor": "Check the set-up, and name the remedies.",
 }
 

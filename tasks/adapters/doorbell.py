@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import base64
+import json
+from typing import Any, Final, Protocol, cast
 
 import redis
 from kombu.exceptions import OperationalError
@@ -14,6 +16,7 @@ from tasks.errors import TemporarilyUnavailable
 _PENDING_S = 5 * 60
 # A worker that has dequeued a message begins it within moments.
 _IN_HAND_S = 10
+_MESSAGES_AT_A_TIME: Final = 500
 
 
 class _Sender(Protocol):
@@ -48,10 +51,44 @@ class Doorbell:
             raise _silent(error) from error
         return True
 
-    def remind(self, task: str, name: str, *, every_s: float) -> bool:
-        """Ask for the task as `ring` does, but at most once in that many seconds; True if it was rung for."""
+    def is_due(self, what: str, *, every_s: float) -> bool:
+        """Whether this is the first call for that in as many seconds, of all processes' calls."""
         try:
-            is_due = self._client.set(f"newsreel:reminded:{task}:{name}", "1", nx=True, px=max(1, int(every_s * 1000)))
+            return bool(self._client.set(f"newsreel:done:{what}", "1", nx=True, px=max(1, int(every_s * 1000))))
+        except (redis.RedisError, OSError) as error:
+            raise _silent(error) from error
+
+    def take_back(self, task: str, name: str, *, queue: str) -> int:
+        """Take the task out of a queue in which it still waits; returns how many times it did.
+
+        Reads the whole queue: an operator's tool, not a worker's.
+        """
+        try:
+            messages = self._waiting_in(queue)
+            removed = 0
+            for message in messages:
+                if _is_for(message, task, name):
+                    removed += self._client.lrem(queue, 1, message.decode())
+            if removed:
+                self._client.delete(_pending_key(task, name))
+        except (redis.RedisError, OSError) as error:
+            raise _silent(error) from error
+        return removed
+
+    def _waiting_in(self, queue: str) -> list[bytes]:
+        found: list[bytes] = []
+        for start in range(0, self._client.llen(queue), _MESSAGES_AT_A_TIME):
+            found += cast(list[bytes], self._client.lrange(queue, start, start + _MESSAGES_AT_A_TIME - 1))
+        return found
+
+    def remind(self, task: str, name: str, *, every_s: float) -> bool:
+        """Ask for the task as `ring` does, but at most once in that many seconds; True if it was rung for.
+
+        Calls with another period count apart: what is urgent by now does not wait for an earlier, leisurely reminder.
+        """
+        key = f"newsreel:reminded:{every_s:g}:{task}:{name}"
+        try:
+            is_due = self._client.set(key, "1", nx=True, px=max(1, int(every_s * 1000)))
         except (redis.RedisError, OSError) as error:
             raise _silent(error) from error
         return bool(is_due) and self.ring(task, name)
@@ -75,6 +112,15 @@ class Doorbell:
             self._client.delete(_pending_key(task, name))
         except (redis.RedisError, OSError) as error:
             raise _silent(error) from error
+
+
+def _is_for(message: bytes, task: str, name: str) -> bool:
+    """Whether a message as kombu keeps it in Redis (Celery's protocol 2) asks for that task."""
+    try:
+        told: dict[str, Any] = json.loads(message)
+        return bool(told["headers"]["task"] == task and json.loads(base64.b64decode(told["body"]))[0] == [name])
+    except (ValueError, KeyError, IndexError, TypeError):
+        return False
 
 
 def _silent(error: Exception) -> TemporarilyUnavailable:

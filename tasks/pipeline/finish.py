@@ -62,7 +62,15 @@ def settle(services: Services, name: str, *, key: str, etag: str, size_bytes: in
     if record.work.state is ClipState.READY and record.work.lacks_pictures:
         services.doorbell.ring(queues.THUMBNAILS_TASK, name)
         return
+    # What the clip names no more is looked for once, after the time that late readers are given.
+    services.store.put(services.settings.media_bucket, keys.leftovers_marker(name), b"", content_type=_MARKER_TYPE)
     mark_settled(services, key=key, etag=etag, size_bytes=size_bytes)
+
+
+def forget_settled(services: Services, key: str) -> None:
+    """Take away what marks the uploads under that incoming key as done: there is work for them again."""
+    bucket = services.settings.media_bucket
+    services.store.delete_all(bucket, [each.key for each in services.store.list(bucket, keys.settled_prefix(key))])
 
 
 def mark_settled(services: Services, *, key: str, etag: str, size_bytes: int) -> None:

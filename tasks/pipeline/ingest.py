@@ -97,22 +97,20 @@ def _is_displaced(services: Services, article_id: str, info: ObjectInfo) -> bool
 
 def _ingest_clip(services: Services, info: ObjectInfo) -> None:
     clip = parse_clip_name(keys.stem(info.key))
-    rejection = _rejection(services, info)
-    arrived = _first_record(services, info, clip, rejection)
+    refused = rejection(services, info)
+    arrived = _first_record(services, info, clip, refused)
     # The marker comes first: an article that looks for the name between the two finds no record, and waits.
     marker = keys.clip_name_marker(arrived.name)
     services.store.put(services.settings.media_bucket, marker, b"", content_type="application/octet-stream")
-    committed = services.clips.update(
-        arrived.name, lambda record: _received(record, arrived, displace=rejection is None)
-    )
+    committed = services.clips.update(arrived.name, lambda record: _received(record, arrived, displace=refused is None))
     record = committed.record
     assert record is not None  # noqa: S101 # receive never removes a record
     if committed.changed:
         log.info("received", clip=record.name, version=record.work.version, state=record.work.state)
     if record.work.state.is_final:
         finish.settle(services, record.name, key=info.key, etag=info.etag, size_bytes=info.size_bytes)
-        if rejection is not None and committed.changed:
-            raise rejection
+        if refused is not None and committed.changed:
+            raise refused
         return
     if committed.changed:
         finish.ring_articles(services, record.name)
@@ -129,7 +127,7 @@ def _received(record: ClipRecord | None, arrived: ClipRecord, *, displace: bool)
     return arrival.receive(record, arrived)
 
 
-def _first_record(services: Services, info: ObjectInfo, clip: ClipName, rejection: SourceRejected | None) -> ClipRecord:
+def _first_record(services: Services, info: ObjectInfo, clip: ClipName, refused: SourceRejected | None) -> ClipRecord:
     now = utc_now()
     source = SourceFacts(key=info.key, etag=info.etag, size_bytes=info.size_bytes)
     record = arrival.first_record(
@@ -142,13 +140,14 @@ def _first_record(services: Services, info: ObjectInfo, clip: ClipName, rejectio
         parts={"air_date": clip.air_date, "slug": clip.slug, "take": clip.take},
         warnings=[] if clip.is_conventional else [_unconventional(clip.name)],
     )
-    if rejection is None:
+    if refused is None:
         return record
-    failure = Failure(code=rejection.code, message=rejection.message, detail=rejection.detail)
+    failure = Failure(code=refused.code, message=refused.message, detail=refused.detail)
     return record.evolve(state=ClipState.FAILED, failure=failure, queue=None)
 
 
-def _rejection(services: Services, info: ObjectInfo) -> SourceRejected | None:
+def rejection(services: Services, info: ObjectInfo) -> SourceRejected | None:
+    """Why an upload is refused by its name or size alone; None if it is not."""
     extension = keys.extension(info.key)
     if extension not in keys.CLIP_EXTENSIONS:
         told = f"Files ending in “.{extension}” are" if extension else "Files without an extension are"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from typing import Final
 
@@ -12,15 +16,18 @@ import structlog
 
 from tasks.adapters.clock import utc_now
 from tasks.adapters.object_store import NoSuchObject
-from tasks.errors import SourceRejected
+from tasks.errors import SourceRejected, TemporarilyUnavailable
+from tasks.news.article import ParsedArticle
 from tasks.news.linking import build_record, failed_record, links_of, needs_suggestions, withdrawn_record
 from tasks.news.reading import EXTENSIONS, read_article
 from tasks.news.references import ReferenceStyle, spellings
+from tasks.news.reread import as_parsed
 from tasks.news.suggest import date_prefixes
 from tasks.pipeline import finish
 from tasks.pipeline.services import Services
-from tasks.records import arrival, keys, lifecycle
-from tasks.records.article_record import ArticleRecord, ArticleSource, ArticleState
+from tasks.records import keys, lifecycle
+from tasks.records.article_record import ArticleRecord, ArticleSource, ArticleState, NextArticle
+from tasks.records.base import Failure
 from tasks.records.clip_record import ClipRecord, ClipState
 
 log: Final = structlog.get_logger()
@@ -28,46 +35,103 @@ log: Final = structlog.get_logger()
 _NEAR_NAMES: Final = 1_000
 _ALL_NAMES: Final = 5_000
 _MARKER_TYPE: Final = "application/octet-stream"
+_TRIES: Final = 24
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Rebuilt:
+    """A record as it should be, and what it was made of: if that is the same later, so is the record."""
+
+    record: ArticleRecord
+    names: tuple[str, ...] = ()
+    seen: str = ""
 
 
 def link(services: Services, article_id: str) -> None:
     """Bring the article's record up to date; one whose upload is gone becomes ``withdrawn``, and leaves its clips.
 
     The record is read before the clips are, and written only if nobody wrote it meanwhile: of two rebuilds that run at
-    once, the one that saw the older clips loses and starts again.
+    once, the one that saw the older clips loses and starts again. An article that waits, and of which nothing changed
+    since its last rebuild, is left as it is.
+
+    Raises:
+        TemporarilyUnavailable: the store failed, or others won every one of many races.
     """
     key = _source_key(services, article_id)
-    if key is None:
+    if key is None or _is_unchanged(services, article_id, key):
         return
-    before: ArticleRecord | None = None
-
-    def rebuilt(current: ArticleRecord | None) -> ArticleRecord | None:
-        nonlocal before
-        before = current
-        try:
-            fresh = _read(services, article_id, key, current)
-        except NoSuchObject:
-            if current is None:
-                log.info("ignored", article=article_id, reason="its upload is gone")
-                return None
-            fresh = withdrawn_record(current, utc_now())
-        # The time alone is no change: the same facts give the same record, byte for byte.
-        if current is not None and fresh.evolve(updated_at=current.updated_at) == current:
-            return current
-        # Before the record forgets them: a rebuild that stops here is done again, one that stops later is not.
-        _take_links(services, current, fresh)
-        return fresh
-
-    committed = services.articles.update(article_id, rebuilt)
-    record = committed.record
-    if record is None:
-        return
+    for _ in range(_TRIES):
+        before = services.articles.get(article_id)
+        rebuilt = _rebuilt(services, article_id, key, before)
+        if rebuilt is None:
+            log.info("ignored", article=article_id, reason="its upload is gone")
+            return
+        record = rebuilt.record
+        if record is not before:
+            # Before the record forgets them: a rebuild that stops here is done again, one that stops later is not.
+            _take_links(services, before, record)
+            if before is not None and before.state is ArticleState.WITHDRAWN:
+                services.store.delete(services.settings.media_bucket, keys.gone_marker(article_id))
+        committed = services.articles.update(article_id, partial(_replaced, before=before, after=record))
+        if committed.record == record:
+            break
+    else:
+        raise TemporarilyUnavailable("record_contended", "Too many workers wrote this record at once.", article_id)
     _give_links(services, record)
     _drop_references(services, before, record)
     _hasten(services, record)
-    _mark(services, record)
+    _mark(services, rebuilt)
     if committed.changed:
         log.info("linked", article=article_id, state=record.state, references=len(record.references))
+
+
+def _replaced(
+    current: ArticleRecord | None, *, before: ArticleRecord | None, after: ArticleRecord
+) -> ArticleRecord | None:
+    return after if current == before else current
+
+
+def _rebuilt(services: Services, article_id: str, key: str, before: ArticleRecord | None) -> _Rebuilt | None:
+    """The record as it should be, ``before`` itself if that is the same; None if there never was an upload."""
+    try:
+        fresh = _read(services, article_id, key, before)
+    except NoSuchObject:
+        if before is None:
+            return None
+        fresh = _Rebuilt(record=withdrawn_record(before, utc_now()))
+    # The time alone is no change: the same facts give the same record, byte for byte.
+    is_same = before is not None and fresh.record.evolve(updated_at=before.updated_at) == before
+    return replace(fresh, record=before) if before is not None and is_same else fresh
+
+
+def _is_unchanged(services: Services, article_id: str, key: str) -> bool:
+    """The article waits, and neither its upload nor a clip that it could show was written since its last rebuild."""
+    settings = services.settings
+    try:
+        told = services.store.get(settings.media_bucket, keys.waiting_marker(article_id)).body
+        if not told:
+            return False  # somebody wants it rebuilt
+        marker = json.loads(told)
+        source = services.store.head(settings.incoming_bucket, key)
+    except NoSuchObject:
+        return False
+    etags: dict[str, str] = {}
+    unmatched = []
+    for name in marker["names"]:
+        found = _names_like(services, name)
+        for each in found:
+            with suppress(NoSuchObject):
+                etags[each] = services.store.head(settings.media_bucket, keys.clip_record(each)).etag
+        if not any(each in etags for each in found):
+            unmatched.append(name)
+    seen = _fingerprint(services, source.etag, etags, _existing(services, sorted(unmatched)) if unmatched else ())
+    return bool(seen == marker["seen"])
+
+
+def _fingerprint(services: Services, source: str, etags: Mapping[str, str], existing: Iterable[str]) -> str:
+    style = (services.settings.reference_labels, services.settings.reference_shortcodes)
+    seen = json.dumps([source, sorted(etags.items()), sorted(existing), style])
+    return hashlib.sha256(seen.encode()).hexdigest()
 
 
 def _source_key(services: Services, article_id: str) -> str | None:
@@ -79,19 +143,22 @@ def _source_key(services: Services, article_id: str) -> str | None:
     return str(json.loads(marker.body)["key"])
 
 
-def _read(services: Services, article_id: str, key: str, previous: ArticleRecord | None) -> ArticleRecord:
+def _read(services: Services, article_id: str, key: str, previous: ArticleRecord | None) -> _Rebuilt:
     settings, now = services.settings, utc_now()
     info = services.store.head(settings.incoming_bucket, key)
     source = ArticleSource(key=key, etag=info.etag, size_bytes=info.size_bytes)
     try:
-        return _parsed(services, article_id, source, previous, now)
+        return _assembled(services, article_id, source, _parsed(services, source), previous, now)
     except SourceRejected as rejection:
-        return failed_record(article_id=article_id, source=source, failure=rejection, now=now)
+        if previous is None or previous.state not in (ArticleState.WAITING, ArticleState.COMPLETE):
+            return _Rebuilt(record=failed_record(article_id=article_id, source=source, failure=rejection, now=now))
+        # What is published stays, and goes on to be joined with its clips; the new upload's fault stands beside it.
+        kept = _assembled(services, article_id, previous.source, as_parsed(previous), previous, now, upload=source)
+        failure = Failure(code=rejection.code, message=rejection.message, detail=rejection.detail)
+        return replace(kept, record=kept.record.evolve(next=NextArticle(source=source, failure=failure)))
 
 
-def _parsed(
-    services: Services, article_id: str, source: ArticleSource, previous: ArticleRecord | None, now: datetime
-) -> ArticleRecord:
+def _parsed(services: Services, source: ArticleSource) -> ParsedArticle:
     settings = services.settings
     extension = keys.extension(source.key)
     if extension in EXTENSIONS and source.size_bytes > settings.max_article_bytes:
@@ -102,24 +169,44 @@ def _parsed(
         )
     body = services.store.get(settings.incoming_bucket, source.key).body if extension in EXTENSIONS else b""
     style = ReferenceStyle(labels=settings.reference_labels, shortcodes=settings.reference_shortcodes)
-    parsed = read_article(body, extension, zone=settings.zone, style=style)
+    return read_article(body, extension, zone=settings.zone, style=style)
+
+
+def _assembled(
+    services: Services,
+    article_id: str,
+    source: ArticleSource,
+    parsed: ParsedArticle,
+    previous: ArticleRecord | None,
+    now: datetime,
+    *,
+    upload: ArticleSource | None = None,
+) -> _Rebuilt:
     names = {reference.name for reference in parsed.references}
     # The marker first, the clip's record after: whichever of article and clip comes last sees the other.
     for name in sorted(_spelt(names)):
         services.store.put(
-            settings.media_bucket, keys.reference_marker(name, article_id), b"", content_type=_MARKER_TYPE
+            services.settings.media_bucket, keys.reference_marker(name, article_id), b"", content_type=_MARKER_TYPE
         )
-    clips = {keys.fold(name): _clips_named(services, name) for name in names}
+    clips: dict[str, tuple[ClipRecord, ...]] = {}
+    etags: dict[str, str] = {}
+    for name in names:
+        found = [services.clips.get_with_etag(each) for each in _names_like(services, name)]
+        clips[keys.fold(name)] = tuple(record for record, _ in found if record is not None)
+        etags |= {record.name: etag for record, etag in found if record is not None and etag is not None}
     unmatched = sorted(name for name in names if needs_suggestions(name, clips))
-    return build_record(
+    existing = _existing(services, unmatched) if unmatched else set[str]()
+    record = build_record(
         article_id=article_id,
         source=source,
         parsed=parsed,
         clips=clips,
         now=now,
         previous=previous,
-        existing=_existing(services, unmatched) if unmatched else (),
+        existing=existing,
     )
+    seen = _fingerprint(services, (upload or source).etag, etags, existing)
+    return _Rebuilt(record=record, names=tuple(sorted(names)), seen=seen)
 
 
 def _spelt(names: Iterable[str]) -> set[str]:
@@ -138,14 +225,13 @@ def _existing(services: Services, unmatched: Iterable[str]) -> set[str]:
     return names
 
 
-def _clips_named(services: Services, name: str) -> tuple[ClipRecord, ...]:
-    found: dict[str, ClipRecord] = {}
+def _names_like(services: Services, name: str) -> list[str]:
+    """The names of the clips that a reference can mean."""
+    found: dict[str, None] = {}
     for prefix in dict.fromkeys(map(keys.clip_names_prefix, spellings(name))):
         for marker in services.store.list(services.settings.media_bucket, prefix):
-            record = services.clips.get(marker.key.removeprefix(prefix))
-            if record is not None:
-                found[record.name] = record
-    return tuple(found.values())
+            found[marker.key.removeprefix(prefix)] = None
+    return list(found)
 
 
 def _take_links(services: Services, before: ArticleRecord | None, record: ArticleRecord) -> None:
@@ -184,21 +270,18 @@ def _hasten(services: Services, record: ArticleRecord) -> None:
                 finish.hasten(services, clip.name)
 
 
-def _mark(services: Services, record: ArticleRecord) -> None:
-    bucket = services.settings.media_bucket
+def _mark(services: Services, rebuilt: _Rebuilt) -> None:
+    bucket, record = services.settings.media_bucket, rebuilt.record
     waiting = keys.waiting_marker(record.id)
     if record.state is ArticleState.WAITING:
-        services.store.put(bucket, waiting, b"", content_type=_MARKER_TYPE)
+        told = json.dumps({"names": rebuilt.names, "seen": rebuilt.seen}, ensure_ascii=False).encode()
+        services.store.put(bucket, waiting, told, content_type="application/json; charset=utf-8")
     else:
         services.store.delete(bucket, waiting)
     if record.state is ArticleState.WITHDRAWN:
         # The mark of a deleted upload would make reconcile pass over the same bytes when they come back.
-        _forget(services, record)
+        finish.forget_settled(services, record.source.key)
+        services.store.put(bucket, keys.gone_marker(record.id), b"", content_type=_MARKER_TYPE)
         return
-    source = record.source
+    source = record.next.source if record.next else record.source
     finish.mark_settled(services, key=source.key, etag=source.etag, size_bytes=source.size_bytes)
-
-
-def _forget(services: Services, record: ArticleRecord) -> None:
-    upload = arrival.upload_id(record.source.etag, record.source.size_bytes)
-    services.store.delete(services.settings.media_bucket, keys.settled_marker(record.source.key, upload))

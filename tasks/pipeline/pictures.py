@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -26,17 +26,26 @@ _TICK_S: Final = 0.1
 
 
 def await_or_make(
-    services: Services, folder: Path, source: Source, name: str, version: str, *, should_stop: Callable[[], bool]
+    services: Services,
+    folder: Path,
+    source: Source,
+    name: str,
+    version: str,
+    *,
+    stop: threading.Event,
 ) -> None:
     """See to it that a version about to be published has its pictures.
 
     While their own task is at work on them it is given a few seconds; one that still waits in its queue is not.
+
+    Raises:
+        process.Stopped: ``stop`` was set.
     """
     deadline = time.monotonic() + _PATIENCE_S
-    while (work := missing(services, name, version)) is not None and not should_stop():
+    while (work := missing(services, name, version)) is not None and not stop.is_set():
         if services.doorbell.is_waiting(queues.THUMBNAILS_TASK, name) or time.monotonic() > deadline:
             try:
-                make(services, folder, source, name, work)
+                make(services, folder, source, name, work, stop=stop)
             except TemporarilyUnavailable as error:
                 # A good clip is not held up by its picture: `finish.settle` rings for that again.
                 log.warning("published without its pictures", clip=name, code=error.code, detail=error.detail)
@@ -53,17 +62,24 @@ def missing(services: Services, name: str, version: str) -> Work | None:
     return work if work is not None and work.lacks_pictures else None
 
 
-def make(services: Services, folder: Path, source: Source, name: str, work: Work) -> None:
-    """Make what the version lacks, the poster first; where no picture can be decoded, its record says so."""
+def make(
+    services: Services, folder: Path, source: Source, name: str, work: Work, *, stop: threading.Event | None = None
+) -> None:
+    """Make what the version lacks, the poster first; where no picture can be decoded, its record says so.
+
+    Raises:
+        process.Stopped: ``stop`` was set.
+    """
     (folder / encode.OUTPUT / storyboard.FOLDER).mkdir(parents=True, exist_ok=True)
     try:
         if work.poster is None or not work.poster.sources:
-            taken = poster_way.take(services, folder, source, name, work)
+            taken = poster_way.take(services, folder, source, name, work, stop=stop)
             _add_poster(services, name, work.version, taken.poster)
             finish.announce(services, name)
-            _add_poster(services, name, work.version, poster_way.vary(services, folder, source, name, taken))
+            varied = poster_way.vary(services, folder, source, name, taken, stop=stop)
+            _add_poster(services, name, work.version, varied)
         if work.storyboard is None:
-            sheets = _storyboard(services, folder, source, name, work)
+            sheets = _storyboard(services, folder, source, name, work, stop)
             services.clips.update(
                 name, lambda current: lifecycle.picture(current, version=work.version, now=utc_now(), storyboard=sheets)
             )
@@ -86,12 +102,14 @@ def _add_poster(services: Services, name: str, version: str, poster: Poster) -> 
     )
 
 
-def _storyboard(services: Services, folder: Path, source: Source, name: str, work: Work) -> Storyboard:
+def _storyboard(
+    services: Services, folder: Path, source: Source, name: str, work: Work, stop: threading.Event | None
+) -> Storyboard:
     gap_s = services.ffprobe.key_frame_gap_s(folder, encode.SOURCE_FILE, source.video.index)
     plan = storyboard.plan_storyboard(
         source, services.ladder_of(work), key_frame_gap_s=gap_s, max_pixels=services.settings.max_pixels
     )
-    services.ffmpeg.run(folder, plan.arguments, timeout_s=600 + source.duration_s)
+    services.ffmpeg.run(folder, plan.arguments, timeout_s=600 + source.duration_s, stop=stop)
     root = folder / encode.OUTPUT
     sheets = sorted((root / storyboard.FOLDER).glob("sheet-*.jpg"))
     if not sheets:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import shutil
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,21 +39,24 @@ class Taken:
     ladder: Ladder
 
 
-def take(services: Services, folder: Path, source: Source, name: str, work: Work) -> Taken:
+def take(
+    services: Services, folder: Path, source: Source, name: str, work: Work, *, stop: threading.Event | None = None
+) -> Taken:
     """Find the frame, take it and put the JPEG up.
 
     Raises:
         SourceRejected: no frame can be decoded (``undecodable``).
+        process.Stopped: ``stop`` was set.
     """
     version, ladder = work.version, services.ladder_of(work)
-    time_s = _moment(services, folder, source)
+    time_s = _moment(services, folder, source, stop)
     max_pixels = services.settings.max_pixels
     (folder / encode.OUTPUT).mkdir(exist_ok=True)
     made_at = folder / encode.OUTPUT / poster.POSTER
     # A file with odd time stamps may have nothing where it was looked at; its first frame will do.
     for moment_s in (time_s, 0.0):
         still = poster.plan_poster(source, ladder, moment_s, max_pixels=max_pixels)
-        services.ffmpeg.run(folder, still.arguments, timeout_s=_TIMEOUT_S)
+        services.ffmpeg.run(folder, still.arguments, timeout_s=_TIMEOUT_S, stop=stop)
         if made_at.is_file() and made_at.stat().st_size:
             break
     else:
@@ -69,10 +73,16 @@ def take(services: Services, folder: Path, source: Source, name: str, work: Work
     return Taken(poster=made, still=still, version=version, ladder=ladder)
 
 
-def vary(services: Services, folder: Path, source: Source, name: str, taken: Taken) -> Poster:
-    """Make the poster's other sizes and formats and put them up; returns the poster that names them."""
+def vary(
+    services: Services, folder: Path, source: Source, name: str, taken: Taken, *, stop: threading.Event | None = None
+) -> Poster:
+    """Make the poster's other sizes and formats and put them up; returns the poster that names them.
+
+    Raises:
+        process.Stopped: ``stop`` was set.
+    """
     arguments, variants = poster.plan_variants(source, taken.ladder, taken.still)
-    services.ffmpeg.run(folder, arguments, timeout_s=_TIMEOUT_S)
+    services.ffmpeg.run(folder, arguments, timeout_s=_TIMEOUT_S, stop=stop)
     made = [each.path for each in variants if each.path != poster.POSTER]
     with ThreadPoolExecutor(_UPLOADS_AT_A_TIME) as pool:
         list(pool.map(lambda path: upload(services, folder, path, name, taken.version), made))
@@ -95,30 +105,30 @@ def upload(services: Services, folder: Path, path: str, name: str, version: str)
     )
 
 
-def _moment(services: Services, folder: Path, source: Source) -> float:
+def _moment(services: Services, folder: Path, source: Source, stop: threading.Event | None) -> float:
     """The time, in seconds, of the frame to take."""
     max_pixels = services.settings.max_pixels
     plan = poster.plan_looks(source, max_pixels=max_pixels)
-    bursts = _look(services, folder, plan)
-    if len(plan.starts) > 1:
+    bursts = _look(services, folder, plan, stop)
+    if plan.enough:
         ranked = sorted((look for burst in bursts for look in burst), key=appeal.appeal, reverse=True)
         times_s = tuple(dict.fromkeys(look.time_s for look in ranked))
-        if times_s:
+        if len(times_s) >= plan.enough:
             final = poster.plan_finals(source, times_s, max_pixels=max_pixels)
-            bursts = _look(services, folder, final) or bursts
+            bursts = _look(services, folder, final, stop) or bursts
         else:
-            bursts = _look(services, folder, poster.whole_looks(source, max_pixels=max_pixels))
+            bursts = _look(services, folder, poster.whole_looks(source, max_pixels=max_pixels), stop)
     best = appeal.best(bursts)
     # Where nothing can be looked at, taking the first frame says why.
     return best.time_s if best else 0.0
 
 
-def _look(services: Services, folder: Path, plan: LookPlan) -> list[tuple[Look, ...]]:
+def _look(services: Services, folder: Path, plan: LookPlan, stop: threading.Event | None) -> list[tuple[Look, ...]]:
     looks = folder / poster.LOOKS
     shutil.rmtree(looks, ignore_errors=True)
     looks.mkdir()
     try:
-        services.ffmpeg.run(folder, plan.arguments, timeout_s=_TIMEOUT_S)
+        services.ffmpeg.run(folder, plan.arguments, timeout_s=_TIMEOUT_S, stop=stop)
     except SourceRejected as error:
         # A damaged stretch; what was seen of the others may do.
         log.info("looked in part", detail=error.detail)

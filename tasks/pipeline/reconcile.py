@@ -1,16 +1,24 @@
 """Reconcile: compare what was uploaded with what is done, and ring again for the difference.
 
-Only listings are read: one of the uploads, one of the marks that finished work leaves. So an event that was lost, a
-broker that was wiped and a worker that died all come down to the same thing: an upload without its mark.
+Only listings are read, whose pages are the cost: of the uploads, and of the marks that finished work leaves. So an
+event that was lost, a broker that was wiped and a worker that died all come down to the same thing: an upload without
+its mark. The two listings come in orders of their own, so both are sorted, on disk where they are long, and merged.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 
 from config import queues
+from tasks.adapters.clock import utc_now
+from tasks.adapters.external_sort import in_order, missing
+from tasks.adapters.object_store import ObjectInfo
+from tasks.pipeline import collect, feeds
 from tasks.pipeline.ingest import is_upload
 from tasks.pipeline.services import Services
 from tasks.records import arrival, keys
@@ -18,22 +26,129 @@ from tasks.records import arrival, keys
 log: Final = structlog.get_logger()
 # A clip that comes rings its articles itself; this finds the ring that was lost.
 _WAITING_S: Final = 300.0
+Tell = Callable[[str], None]
 
 
-def reconcile(services: Services) -> int:
-    """Ring for every unfinished upload and every waiting article; returns how many rings were not already pending."""
-    settings, doorbell = services.settings, services.doorbell
-    settled = {marker.key for marker in services.store.list(settings.media_bucket, keys.SETTLED)}
-    rung = 0
-    for prefix in (keys.ARTICLES, keys.CLIPS):
-        for upload in services.store.list(settings.incoming_bucket, prefix):
+def reconcile(
+    services: Services,
+    *,
+    tell: Tell | None = None,
+    is_dry: bool = False,
+    collects: bool | None = None,
+    is_thorough: bool = False,
+) -> int:
+    """Ring for what is unfinished, and delete what nobody names; returns how many things there were to do.
+
+    A ring that still waits, or that work answers at this moment, is not counted, and not repeated.
+
+    Parameters:
+        tell: hears of each thing in words.
+        is_dry: do nothing, and tell all of it.
+        collects: delete media that no record names; None: if nobody did for ``collect_interval_s``.
+        is_thorough: look for those in the folder of every clip, not only of those that something happened to.
+    """
+    told = tell or (lambda words: log.info("reconciling", todo=words))
+    done = 0
+
+    def ring(task: str, name: str, why: str, *, every_s: float) -> None:
+        nonlocal done
+        if is_dry or services.doorbell.remind(task, name, every_s=every_s):
+            told(why)
+            done += 1
+
+    for key in _unsettled(services):
+        # Work that goes on is unfinished too: asking once in a lease time is enough to miss its worker.
+        ring(queues.INGEST_TASK, key, f"ring for {key}, which is not finished", every_s=services.settings.lease_s)
+    for waiting in services.store.list(services.settings.media_bucket, keys.WAITING):
+        article_id = waiting.key.removeprefix(keys.WAITING)
+        # An empty marker was set by a clip that changed, and no rebuild came since: its ring may have got lost.
+        every_s = _WAITING_S if waiting.size_bytes else services.settings.lease_s
+        ring(queues.LINK_TASK, article_id, f"ring for the article {article_id}, which waits", every_s=every_s)
+    for article_id in _bereft(services):
+        ring(
+            queues.LINK_TASK, article_id, f"ring for the article {article_id}, whose upload is gone", every_s=_WAITING_S
+        )
+    done += collect.withdrawn(services, told, is_dry=is_dry)
+    if collects if collects is not None else _is_collection_due(services, is_dry=is_dry):
+        done += collect.leftovers(services, told, is_dry=is_dry, is_thorough=is_thorough)
+        done += collect.unfinished_uploads(services, told, is_dry=is_dry)
+        done += _forget_marks(services, told, is_dry=is_dry)
+    if not is_dry:
+        feeds.check(services)
+        swept = services.workspaces.sweep()
+        if done or swept:
+            log.info("reconciled", done=done, workspaces_swept=swept)
+    return done
+
+
+def unfinished(uploads: Iterable[ObjectInfo]) -> Iterator[str]:
+    """A line for each upload that is meant for us: what its mark is called, and its key in JSON, with a tab between."""
+    for upload in uploads:
+        if is_upload(upload.key):
             mark = keys.settled_marker(upload.key, arrival.upload_id(upload.etag, upload.size_bytes))
-            if is_upload(upload.key) and mark not in settled:
-                # Work that goes on is unfinished too: asking once in a lease time is enough to miss its worker.
-                rung += doorbell.remind(queues.INGEST_TASK, upload.key, every_s=settings.lease_s)
-    for waiting in services.store.list(settings.media_bucket, keys.WAITING):
-        rung += doorbell.remind(queues.LINK_TASK, waiting.key.removeprefix(keys.WAITING), every_s=_WAITING_S)
-    swept = services.workspaces.sweep()
-    if rung or swept:
-        log.info("reconciled", rung=rung, workspaces_swept=swept)
-    return rung
+            yield f"{mark.removeprefix(keys.SETTLED)}\t{json.dumps(upload.key)}"
+
+
+def marks(listed: Iterable[ObjectInfo]) -> Iterator[str]:
+    """A line for each mark of finished work: what it is called, and when it was set."""
+    for mark in listed:
+        yield f"{mark.key.removeprefix(keys.SETTLED)}\t{mark.modified_at.isoformat()}"
+
+
+def _unsettled(services: Services) -> Iterator[str]:
+    """The keys of the uploads that are not marked as done."""
+    folder = services.workspaces.root
+    with (
+        in_order(unfinished(_uploads(services)), folder=folder) as uploads,
+        in_order(marks(_marks(services)), folder=folder) as settled,
+    ):
+        for line in missing(uploads, settled):
+            yield json.loads(line.partition("\t")[2])
+
+
+def _forget_marks(services: Services, tell: Tell, *, is_dry: bool) -> int:
+    """Delete the marks of uploads that are gone or were replaced long ago: they would grow in number for ever."""
+    folder, count = services.workspaces.root, 0
+    latest = utc_now() - timedelta(seconds=services.settings.version_grace_s)
+    with (
+        in_order(unfinished(_uploads(services)), folder=folder) as uploads,
+        in_order(marks(_marks(services)), folder=folder) as settled,
+    ):
+        for line in missing(settled, uploads):
+            mark, _, at = line.partition("\t")
+            if datetime.fromisoformat(at) < latest:
+                count += 1
+                if not is_dry:
+                    services.store.delete(services.settings.media_bucket, keys.SETTLED + mark)
+    if count:
+        tell(f"forget {count} uploads that are gone")
+    return count
+
+
+def _bereft(services: Services) -> Iterator[str]:
+    """The ids of the articles whose upload is gone, which their record does not say yet."""
+    folder, bucket = services.workspaces.root, services.settings.media_bucket
+    uploads = services.store.list(services.settings.incoming_bucket, keys.ARTICLES)
+    sources = services.store.list(bucket, keys.ARTICLE_SOURCES)
+    gone = services.store.list(bucket, keys.GONE)
+    with (
+        # The sources first: an upload that comes between the two listings is then in the second.
+        in_order((json.dumps(each.key.removeprefix(keys.ARTICLE_SOURCES)) for each in sources), folder=folder) as known,
+        in_order((json.dumps(keys.stem(each.key)) for each in uploads), folder=folder) as there,
+        in_order((json.dumps(each.key.removeprefix(keys.GONE)) for each in gone), folder=folder) as told,
+    ):
+        for line in missing(known, there, told):
+            yield json.loads(line)
+
+
+def _uploads(services: Services) -> Iterator[ObjectInfo]:
+    for prefix in (keys.ARTICLES, keys.CLIPS):
+        yield from services.store.list(services.settings.incoming_bucket, prefix)
+
+
+def _marks(services: Services) -> Iterator[ObjectInfo]:
+    return services.store.list(services.settings.media_bucket, keys.SETTLED)
+
+
+def _is_collection_due(services: Services, *, is_dry: bool) -> bool:
+    return not is_dry and services.doorbell.is_due("collect", every_s=services.settings.collect_interval_s)

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from tasks.records.base import Notice
-from tasks.records.clip_record import ClipRecord, ClipState, SourceFacts, Timings, Work
+from tasks.records.clip_record import Arrived, ClipRecord, ClipState, SourceFacts, Timings, Work
 
 UPLOAD_REMOVED: Final = "upload_removed"
 
@@ -58,14 +58,19 @@ def receive(
     """Take note of an upload; ``arrived`` is the record that a first upload would get.
 
     The same upload again changes nothing, nor does one older than what is in work under another key. A new upload of a
-    clip that is published goes under ``next``, so readers keep what they have.
+    clip that is published goes under ``next``, so readers keep what they have. One of a withdrawn clip is noted.
     """
     if record is None:
         return arrived
     known, new = record.work, arrived.work
+    if record.withdrawn is not None:
+        return _noted(record, new, arrived.updated_at)
     if _same_upload(known, new):
         if not _is_tried_again(known, new):
             return record
+        if record.next is not None and _same_upload(record, new):
+            # They are published as they are: only what was made of them anew had failed.
+            return record.evolve(next=None, updated_at=arrived.updated_at)
     elif _same_upload(record, new) and record.state is ClipState.READY:
         # The published bytes came back while others were in work: those are no longer wanted.
         return record.evolve(next=None, updated_at=arrived.updated_at)
@@ -74,6 +79,34 @@ def receive(
     if record.state is ClipState.READY:
         return record.evolve(next=arrived.version_facts(), updated_at=arrived.updated_at)
     return arrived.evolve(links=record.links)
+
+
+def identity(source: SourceFacts) -> SourceFacts:
+    """Which upload it is, without what is known of its content."""
+    return SourceFacts(key=source.key, etag=source.etag, size_bytes=source.size_bytes)
+
+
+def _noted(record: ClipRecord, new: Work, now: datetime) -> ClipRecord:
+    """What is withdrawn stays so, whatever is uploaded; the newest upload is the one that a restoration brings back."""
+    if record.withdrawn is None:
+        return record
+    before = record.withdrawn.arrived
+    if before is not None and before.key != new.source.key and _seconds(before.uploaded_at) > _uploaded_at(new):
+        return record
+    # The very upload that was withdrawn, be it there again, needs no note: the record names it.
+    arrived = None if _same_upload(record, new) else _arrived(new)
+    if before == arrived:
+        return record
+    return record.evolve(withdrawn=record.withdrawn.evolve(arrived=arrived), updated_at=now)
+
+
+def _arrived(new: Work) -> Arrived:
+    return Arrived(
+        key=new.source.key,
+        etag=new.source.etag,
+        size_bytes=new.source.size_bytes,
+        uploaded_at=new.timings.uploaded_at,
+    )
 
 
 def _same_upload(one: Work, other: Work) -> bool:
@@ -101,4 +134,8 @@ def _holds_its_place(work: Work) -> bool:
 
 
 def _uploaded_at(work: Work) -> float:
-    return work.timings.uploaded_at.timestamp() if work.timings.uploaded_at else 0.0
+    return _seconds(work.timings.uploaded_at)
+
+
+def _seconds(moment: datetime | None) -> float:
+    return moment.timestamp() if moment else 0.0

@@ -93,6 +93,14 @@ class ArticleSource(Value):
     size_bytes: int
 
 
+class NextArticle(Value):
+    """A newer upload of a published article that could not be read; the one before it stays published."""
+
+    state: Literal[ArticleState.FAILED] = ArticleState.FAILED
+    source: ArticleSource
+    failure: Failure
+
+
 class ArticleRecord(Record):
     """The record of one article. ``published_at`` is RFC 3339 with the newsroom's offset, as the article says."""
 
@@ -111,3 +119,4 @@ class ArticleRecord(Record):
     references: tuple[Reference, ...] = ()
     warnings: tuple[Notice, ...] = ()
     failure: Failure | None = None
+    next: NextArticle | None = None

@@ -103,6 +103,21 @@ class Sound(Value):
     loudness: Loudness | None = None
 
 
+class CaptionFacts(Value):
+    """Published captions; ``url`` is all of them in one WebVTT file, as HTML's ``track`` reads it.
+
+    ``kind`` is HTML's: ``captions`` are for people who can't hear. ``language`` is an RFC 5646 tag. Forced ones are
+    shown to everybody, for lines in a foreign language.
+    """
+
+    language: str | None
+    label: str
+    kind: Literal["subtitles", "captions"]
+    url: str
+    is_default: bool = False
+    is_forced: bool = False
+
+
 class Mp4(Value):
     """A progressive download."""
 
@@ -191,6 +206,7 @@ class Work(Value):
     mp4: tuple[Mp4, ...] = ()
     renditions: tuple[Rendition, ...] = ()
     sound: tuple[Sound, ...] = ()
+    captions: tuple[CaptionFacts, ...] = ()
     poster: Poster | None = None
     storyboard: Storyboard | None = None
     warnings: tuple[Notice, ...] = ()
@@ -216,8 +232,28 @@ class Work(Value):
         return Work.model_validate({name: getattr(self, name) for name in Work.model_fields})
 
 
+class Arrived(Value):
+    """An upload that came while the clip was withdrawn, and waits for its restoration."""
+
+    key: str
+    etag: str
+    size_bytes: int
+    uploaded_at: UtcTime | None = None
+
+
+class Withdrawal(Value):
+    """When and why the clip was taken from public view; ``arrived`` is the newest upload that came since then.
+
+    The reason is public, as the whole record is.
+    """
+
+    at: UtcTime
+    reason: str = ""
+    arrived: Arrived | None = None
+
+
 class ClipRecord(Work, Record):
-    """The record of one clip."""
+    """The record of one clip; ``withdrawn`` is set while its state is ``withdrawn``, and then it names no media."""
 
     schema_: Literal["newsreel/clip/1"] = Field(default="newsreel/clip/1", alias="schema")
     name: str
@@ -226,6 +262,7 @@ class ClipRecord(Work, Record):
     take: int | None = None
     updated_at: UtcTime
     next: Work | None = None
+    withdrawn: Withdrawal | None = None
     links: tuple[ArticleLink, ...] = ()
 
     @property

@@ -1,19 +1,24 @@
 """Object keys of both buckets: the public layout, spelt in one place.
 
-Incoming bucket: ``clips/…/<name>.<ext>`` and ``articles/…/<id>.(txt|html|json)``. Media bucket: ``clips/`` and
-``articles/`` are public; ``index/`` holds marker objects that only newsreel reads:
+Incoming bucket: ``clips/…/<name>.<ext>`` and ``articles/…/<id>.(txt|html|json)``. Media bucket: ``clips/``,
+``articles/``, ``days/`` and ``changes/`` are public; ``index/`` holds marker objects that only newsreel reads:
 
 - ``index/references/<folded clip name>/<article id>``: this article refers to that clip;
 - ``index/clips/<folded clip name>/<clip name>``: there is a clip of that name;
 - ``index/articles/<article id>``: which upload the article is read from (JSON, the one marker with a body);
 - ``index/waiting/<article id>``: the article waits for a clip;
-- ``index/settled/<hash of the incoming key>/<upload id>``: that upload has come to its final state.
+- ``index/settled/<hash of the incoming key>/<upload id>``: that upload has come to its final state;
+- ``index/gone/<article id>``: the article's upload was deleted, and its record says so;
+- ``index/withdrawn/<clip name>``: the clip was taken from public view, its media are to be deleted;
+- ``index/leftovers/<clip name>``: the clip came to an end; what it no longer names is to be deleted after a while;
+- ``index/changed/<kind>/<name>/<former day>_<token>``: that record is being changed, and the feeds do not tell it yet.
 """
 
 from __future__ import annotations
 
 import hashlib
 import unicodedata
+from datetime import date
 from typing import Final
 
 CLIPS: Final = "clips/"
@@ -22,6 +27,17 @@ REFERENCES: Final = "index/references/"
 CLIP_NAMES: Final = "index/clips/"
 SETTLED: Final = "index/settled/"
 WAITING: Final = "index/waiting/"
+ARTICLE_SOURCES: Final = "index/articles/"
+GONE: Final = "index/gone/"
+WITHDRAWN: Final = "index/withdrawn/"
+LEFTOVERS: Final = "index/leftovers/"
+CHANGED: Final = "index/changed/"
+DAYS: Final = "days/"
+CHANGES: Final = "changes/"
+PUBLIC: Final = (CLIPS, ARTICLES, DAYS, CHANGES)
+"""What readers may fetch of the media bucket."""
+DAYS_INDEX: Final = "days/index.json"
+LATEST_CHANGES: Final = "changes/latest.json"
 CLIP_EXTENSIONS: Final = frozenset(
     "3g2 3gp asf avi dv f4v flv gxf lxf m2t m2ts m2v m4v mkv mov mp4 mpe mpeg mpg mts mxf ogg ogv ps qt ts vob webm "
     "wmv y4m".split()
@@ -39,8 +55,8 @@ CACHE_RECORD: Final = "public, max-age=1, must-revalidate"
 def stem(key: str) -> str:
     """The name an upload gives its clip or article, its file stem composed (NFC): ``clips/a/Đê 1.MP4`` → ``Đê 1``.
 
-    What can't stand in a key becomes ``_`` (control characters, a name of dots alone); a name over 180 bytes is cut and
-    ends in a digest of the whole.
+    What can't stand in a key becomes ``_`` (control characters, backslashes, a name of dots alone); a name over 180
+    bytes is cut and ends in a digest of the whole.
     """
     file_name = key.rsplit("/", 1)[-1]
     name = unicodedata.normalize("NFC", file_name.rpartition(".")[0] or file_name)
@@ -56,7 +72,8 @@ def stem(key: str) -> str:
 def _usable(letter: str) -> str:
     category = unicodedata.category(letter)
     # Spaces that look like one are one: cameras and operating systems put narrow and non-breaking ones into names.
-    return " " if category == "Zs" else "_" if category in _UNUSABLE else letter
+    # SeaweedFS takes a backslash for a slash: a name with one in it would lie a folder deeper than it is looked for.
+    return " " if category == "Zs" else "_" if category in _UNUSABLE or letter == "\\" else letter
 
 
 def extension(key: str) -> str:
@@ -115,12 +132,27 @@ def clip_name_marker(clip_name: str) -> str:
 
 def article_source(article_id: str) -> str:
     """Says which key of the incoming bucket holds the article."""
-    return f"index/articles/{article_id}"
+    return ARTICLE_SOURCES + article_id
 
 
 def waiting_marker(article_id: str) -> str:
     """Marker: the article has references whose clips are not ready."""
     return WAITING + article_id
+
+
+def gone_marker(article_id: str) -> str:
+    """Marker: the article's upload was deleted, which its record knows."""
+    return GONE + article_id
+
+
+def withdrawn_marker(clip_name: str) -> str:
+    """Marker: nothing of the clip but its record may stay in the store."""
+    return WITHDRAWN + clip_name
+
+
+def leftovers_marker(clip_name: str) -> str:
+    """Marker: there may be media of the clip that its record does not name."""
+    return LEFTOVERS + clip_name
 
 
 def settled_marker(incoming_key: str, upload_id: str) -> str:
@@ -131,3 +163,18 @@ def settled_marker(incoming_key: str, upload_id: str) -> str:
 def settled_prefix(incoming_key: str) -> str:
     """Prefix of an incoming key's marks; hashed, since a key of full length leaves no room for more."""
     return f"{SETTLED}{hashlib.sha256(incoming_key.encode()).hexdigest()[:32]}/"
+
+
+def day_file(day: date) -> str:
+    """What there is of that day in the newsroom: its articles and clips."""
+    return f"{DAYS}{day.isoformat()}.json"
+
+
+def change_page(sequence: int) -> str:
+    """The page of the changes up to that sequence number; never written again."""
+    return f"{CHANGES}{sequence}.json"
+
+
+def changed_mark(kind: str, name: str, former_day: date | None, token: str) -> str:
+    """Mark: the record of that kind and name is being changed; until now it was told among those of ``former_day``."""
+    return f"{CHANGED}{kind}/{name}/{former_day or ''}_{token}"

@@ -6,8 +6,9 @@
        │                                                    └──fail──▶ failed
        └──take, after the last attempt: failed
 
-How a version comes about is told in `tasks.records.arrival`. A worker's step belongs to the one whose lease stands in
-the record; anybody else gets `LeaseLost`. A step returns its argument unchanged where there is nothing to do.
+How a version comes about is told in `tasks.records.arrival`, what operators may order in `tasks.records.orders`. A
+worker's step belongs to the one whose lease stands in the record; anybody else gets `LeaseLost`. A step returns its
+argument unchanged where there is nothing to do.
 """
 
 from __future__ import annotations
@@ -206,7 +207,7 @@ def picture(
     if record is None:
         return None
     work = record.work_of(version)
-    if work is None:
+    if work is None or work.state is ClipState.WITHDRAWN:
         return record
     changes: dict[str, object] = {"warnings": _merged(work.warnings, warnings)}
     if poster:
@@ -219,9 +220,11 @@ def picture(
 
 
 def link(record: ClipRecord | None, *, article_id: str, paragraphs: Sequence[str], now: datetime) -> ClipRecord | None:
-    """State which paragraphs of that article show the clip; none takes the article out."""
+    """State which paragraphs of that article show the clip (a withdrawn one: none); none takes the article out."""
     if record is None:
         return None
+    if record.state is ClipState.WITHDRAWN:
+        paragraphs = ()
     others = [each for each in record.links if each.article != article_id]
     links = others + [ArticleLink(article=article_id, paragraph=paragraph) for paragraph in paragraphs]
     ordered = tuple(sorted(links, key=lambda each: (each.article, each.paragraph)))

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tasks.adapters.records import RecordStore
+from tasks.news.linking import build_record
+from tasks.news.reread import as_parsed
 from tasks.pipeline.ingest import ingest
 from tasks.pipeline.link import link
 from tasks.pipeline.services import Services
@@ -119,3 +123,68 @@ def test_an_html_page_is_read_and_its_clip_bears_the_name_of_its_speaker(service
     record = publish(services, put, "articles/page.html", page)
     assert [each.name for each in record.references] == ["120320_OHAI7"]
     assert record.paragraphs[0].clips[0].title == "Trần Quang Hải"
+
+
+def counted(services: Services) -> tuple[Services, list[str]]:
+    """The same services, and the records of clips that they read."""
+    read: list[str] = []
+
+    class Counting(RecordStore[ClipRecord]):
+        def get_with_etag(self, name: str) -> tuple[ClipRecord | None, str | None]:
+            read.append(name)
+            return super().get_with_etag(name)
+
+    clips = Counting(services.store, services.settings.media_bucket, ClipRecord, keys.clip_record)
+    return replace(services, clips=clips), read
+
+
+def test_a_waiting_article_of_which_nothing_changed_is_not_rebuilt(services: Services, put: Put) -> None:
+    have_clip(services, "120320_OIDLE1")
+    text = f"{HEAD}{DIKE}\n\nVideo: 120320_OIDLE1.mp4\n\n{RICE}\n\nVideo: 120320_OIDLE2.mp4"
+    assert publish(services, put, "articles/idle.txt", text).state is ArticleState.WAITING
+    watched, read = counted(services)
+    # The first rebuild gave the clip its link, which changed its record.
+    link(watched, "idle")
+    read.clear()
+    link(watched, "idle")
+    assert read == [], "nothing changed"
+    have_clip(services, "120320_OIDLE2")
+    link(watched, "idle")
+    record = services.articles.get("idle")
+    assert record is not None
+    assert record.state is ArticleState.COMPLETE
+    assert publish(services, put, "articles/idle.txt", text.replace("38", "40")).paragraphs[0].text.count("40") == 1
+
+
+def test_an_upload_that_can_not_be_read_leaves_the_published_story(services: Services, put: Put) -> None:
+    have_clip(services, "120320_OKEEP1")
+    text = f"{HEAD}{DIKE}\n\nVideo: 120320_OKEEP1.mp4\n\n{RICE}\n\nVideo: 120320_OKEEP2.mp4"
+    before = publish(services, put, "articles/keep.txt", text)
+    after = publish(services, put, "articles/keep.txt", "")
+    assert (after.state, after.title, after.paragraphs) == (before.state, before.title, before.paragraphs)
+    assert after.source == before.source
+    assert after.failure is None
+    assert after.next is not None
+    assert after.next.failure.code == "article_empty"
+    mark = keys.settled_prefix("articles/keep.txt")
+    assert list(services.store.list(services.settings.media_bucket, mark)), "it is not tried again and again"
+    have_clip(services, "120320_OKEEP2")
+    link(services, "keep")
+    joined = services.articles.get("keep")
+    assert joined is not None
+    assert (joined.state, len(joined.references)) == (ArticleState.COMPLETE, 2)
+    assert [each.id for each in joined.paragraphs] == [each.id for each in before.paragraphs]
+    assert [[clip.name for clip in each.clips] for each in joined.paragraphs] == [["120320_OKEEP1"], ["120320_OKEEP2"]]
+    mended = publish(services, put, "articles/keep.txt", text.replace("38", "40"))
+    assert mended.next is None
+    assert "40" in mended.paragraphs[0].text
+
+
+def test_what_an_article_was_made_of_is_read_back_from_its_record(services: Services, put: Put) -> None:
+    text = f"{HEAD}{DIKE}\n\nVideo: 120320_OBACK1.mp4\n\n{RICE}"
+    record = publish(services, put, "articles/back.txt", text)
+    parsed = as_parsed(record)
+    made = build_record(
+        article_id="back", source=record.source, parsed=parsed, clips={}, now=record.updated_at, previous=record
+    )
+    assert made == record

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tasks.errors import LeaseLost
-from tasks.records import arrival, lifecycle
+from tasks.records import arrival, lifecycle, orders
 from tasks.records.base import Failure
 from tasks.records.clip_record import ClipRecord, ClipState, Poster, SourceFacts
 
@@ -192,14 +192,14 @@ def test_a_poster_goes_to_the_version_it_was_made_of() -> None:
 
 
 class Clip(RuleBasedStateMachine):
-    """Any sequence of uploads, workers that live or die, and faults."""
+    """Any sequence of uploads, workers that live or die, faults and orders."""
 
     def __init__(self) -> None:
         super().__init__()
         self.record: ClipRecord | None = None
         self.now = NOON
         self.newest = ""
-        self.published: list[str] = []
+        self.versions: set[str] = set()
 
     @rule(etag=st.sampled_from(["e1", "e2", "e3"]), late_s=st.integers(1, 200))
     def upload(self, etag: str, late_s: int) -> None:
@@ -209,6 +209,52 @@ class Clip(RuleBasedStateMachine):
         arrived = arrived.evolve(timings=arrived.timings.evolve(uploaded_at=NOON + timedelta(minutes=minutes)))
         self.record = arrival.receive(self.record, arrived)
         self.newest = etag
+
+    @precondition(lambda self: self.record is not None)
+    @rule(
+        order=st.sampled_from(["retry", "cancel", "withdraw", "restore", "reprocess", "prioritise"]),
+        recipe=st.sampled_from(["ladder", "other"]),
+        late_s=st.integers(1, 100),
+    )
+    def order(self, order: str, recipe: str, late_s: int) -> None:
+        self.now += timedelta(seconds=late_s)
+        before = self.record
+        assert before is not None
+
+        def step(record: ClipRecord) -> ClipRecord:
+            if order == "cancel":
+                return orders.cancel(record, now=self.now)
+            if order == "withdraw":
+                return orders.withdraw(record, reason="", now=self.now)
+            if order == "restore":
+                return orders.restore(record, recipe="ladder", queue="transcode", now=self.now)
+            if order == "prioritise":
+                return orders.prioritise(record, queue="transcode.bulk", now=self.now)
+            if order == "retry":
+                return orders.retry(record, queue="transcode", now=self.now)
+            version = arrival.derive_version(record.work.source, recipe)
+            return orders.reprocess(record, version=version, ladder=recipe, queue="transcode", now=self.now)
+
+        after = step(before)
+        assert step(after) is after, "an order given twice is one order"
+        if after.work.version != before.work.version and after.next is None and before.next is not None:
+            assert (after.version, after.state) == (before.version, before.state)
+        elif after.work.version != before.work.version:
+            assert after.work.version not in self.versions, "a try begun anew has a place of its own"
+        if order in ("retry", "cancel", "reprocess", "prioritise") and before.state is ClipState.READY:
+            published = ("state", "version", "hls")
+            assert [getattr(after, field) for field in published] == [getattr(before, field) for field in published]
+        if order in ("cancel", "withdraw") and after is not before:
+            assert after.work.lease is None
+        self.record = after
+
+    @invariant()
+    def nothing_of_a_withdrawn_clip_is_named(self) -> None:
+        if self.record is not None and self.record.state is ClipState.WITHDRAWN:
+            assert (self.record.hls, self.record.poster, self.record.next, self.record.links) == (None, None, None, ())
+            assert self.record.withdrawn is not None
+        elif self.record is not None:
+            assert self.record.withdrawn is None
 
     @precondition(lambda self: self.record is not None)
     @rule(owner=st.sampled_from(["w1", "w2", "w3"]), late_s=st.integers(0, 100))
@@ -242,8 +288,13 @@ class Clip(RuleBasedStateMachine):
 
     @invariant()
     def the_newest_upload_is_the_one_in_work(self) -> None:
-        if self.record is not None:
+        if self.record is None:
+            return
+        self.versions |= {self.record.version, self.record.work.version}
+        if self.record.withdrawn is None:
             assert self.record.work.source.etag == self.newest
+        elif self.record.withdrawn.arrived is not None:
+            assert self.record.withdrawn.arrived.etag == self.newest
 
     @invariant()
     def a_final_state_holds_no_lease_and_a_failure_has_a_name(self) -> None:

@@ -1,0 +1,125 @@
+"""Whole files and streams to and from the object store: what may take long, and may be stopped on its way."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from boto3.s3.transfer import TransferConfig
+from botocore.response import StreamingBody
+
+from tasks.adapters.process import Stopped
+from tasks.adapters.s3_errors import translated
+from tasks.errors import TemporarilyUnavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+_READ_BYTES: Final = 1024 * 1024
+_STREAM_BYTES: Final = 256 * 1024
+_TRANSFER: Final = TransferConfig(multipart_threshold=64 * 1024**2, multipart_chunksize=16 * 1024**2, max_concurrency=4)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectStream:
+    """An object, or a part of it, on its way; ``content_range`` is set for a part (RFC 9110, 14.4).
+
+    Reading ``chunks`` raises `TemporarilyUnavailable` if the store fails; `close` gives the connection up, read or not.
+    """
+
+    chunks: Iterator[bytes]
+    close: Callable[[], None]
+    size_bytes: int
+    etag: str
+    content_type: str
+    cache_control: str | None
+    content_range: str | None
+    modified_at: datetime
+
+
+class Transfers:
+    """The part of `tasks.adapters.object_store.ObjectStore` that moves files; errors as told there."""
+
+    _client: S3Client
+
+    def stream(self, bucket: str, key: str, *, byte_range: str | None = None) -> ObjectStream:
+        """The object, or the part that ``byte_range`` (a Range header's value) names, in chunks.
+
+        Raises:
+            NoSuchObject: it isn't there.
+            RangeNotSatisfiable: the range lies outside it.
+        """
+        with translated(bucket, key):
+            if byte_range is None:
+                answer = self._client.get_object(Bucket=bucket, Key=key)
+            else:
+                answer = self._client.get_object(Bucket=bucket, Key=key, Range=byte_range)
+        return ObjectStream(
+            chunks=_chunks(answer["Body"], bucket, key),
+            close=answer["Body"].close,
+            size_bytes=answer["ContentLength"],
+            etag=answer["ETag"].strip('"'),
+            content_type=answer.get("ContentType", "application/octet-stream"),
+            cache_control=answer.get("CacheControl"),
+            content_range=answer.get("ContentRange"),
+            modified_at=answer["LastModified"],
+        )
+
+    def download(
+        self, bucket: str, key: str, path: Path, *, etag: str, should_stop: Callable[[], bool] = lambda: False
+    ) -> str:
+        """Write the object to a new file and return the SHA-256 of what was written, in hex.
+
+        ``should_stop`` is asked after every MiB.
+
+        Raises:
+            process.Stopped: ``should_stop`` said so; the file holds what had come.
+            NoSuchObject: it isn't there.
+            PreconditionFailed: it is not the one of ``etag`` any more.
+            TemporarilyUnavailable: it came shorter than promised, or the disk is full (``disk_full``).
+        """
+        digest = hashlib.sha256()
+        written = 0
+        with translated(bucket, key):
+            answer = self._client.get_object(Bucket=bucket, Key=key, IfMatch=f'"{etag}"')
+            with path.open("xb") as file:
+                while chunk := answer["Body"].read(_READ_BYTES):
+                    if should_stop():
+                        answer["Body"].close()
+                        raise Stopped(f"the download of {key} was stopped")
+                    digest.update(chunk)
+                    file.write(chunk)
+                    written += len(chunk)
+        if written != answer["ContentLength"]:
+            raise TemporarilyUnavailable(
+                "store_unavailable",
+                "The upload could not be read whole from the object store.",
+                f"{key}: {written} of {answer['ContentLength']} bytes came",
+            )
+        return digest.hexdigest()
+
+    def upload(
+        self,
+        bucket: str,
+        key: str,
+        path: Path,
+        *,
+        content_type: str,
+        cache_control: str | None = None,
+        on_bytes: Callable[[int], None] | None = None,
+    ) -> None:
+        """Write a file to the store, large ones in parts; ``on_bytes`` is told the bytes of each step."""
+        extra = {"ContentType": content_type}
+        if cache_control:
+            extra["CacheControl"] = cache_control
+        with translated(bucket, key):
+            self._client.upload_file(str(path), bucket, key, ExtraArgs=extra, Callback=on_bytes, Config=_TRANSFER)
+
+
+def _chunks(body: StreamingBody, bucket: str, key: str) -> Iterator[bytes]:
+    with translated(bucket, key):
+        yield from body.iter_chunks(_STREAM_BYTES)

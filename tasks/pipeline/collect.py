@@ -1,0 +1,151 @@
+"""Collect: delete media that no record names, once their readers had time to go on to what replaced them.
+
+A clip that came to its end leaves a marker, so a round looks only at clips that something happened to; a thorough one
+looks at every folder. A folder is listed before its record is read: what the record comes to name later is not listed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+from pydantic import BaseModel
+
+from tasks.adapters.clock import utc_now
+from tasks.adapters.object_store import ObjectInfo
+from tasks.pipeline.services import Services
+from tasks.records import keys
+from tasks.records.clip_record import ClipRecord, ClipState, Work
+
+# Parts of an upload that nobody goes on with are paid for, and shown nowhere.
+_UNFINISHED_FOR: Final = timedelta(days=1)
+Tell = Callable[[str], None]
+
+
+def collect_withdrawn(services: Services, name: str, *, is_dry: bool = False) -> int:
+    """Delete everything of a withdrawn clip but its record, however young; returns how many files that is."""
+    listed = _listed(services, name)
+    record = services.clips.get(name)
+    if record is None or record.state is not ClipState.WITHDRAWN:
+        return 0
+    return len(listed) if is_dry else services.store.delete_all(services.settings.media_bucket, listed)
+
+
+def withdrawn(services: Services, tell: Tell, *, is_dry: bool) -> int:
+    """Complete the withdrawals: of clips whose media are not all gone yet, or whose late worker put some up again."""
+    bucket, grace, count = services.settings.media_bucket, _grace(services), 0
+    for marker in services.store.list(bucket, keys.WITHDRAWN):
+        name = marker.key.removeprefix(keys.WITHDRAWN)
+        found = collect_withdrawn(services, name, is_dry=is_dry)
+        if found:
+            tell(f"delete {found} files of the withdrawn clip {name}")
+            count += 1
+        elif not is_dry and utc_now() - marker.modified_at > grace:
+            services.store.delete(bucket, marker.key)
+    return count
+
+
+def leftovers(services: Services, tell: Tell, *, is_dry: bool, is_thorough: bool = False) -> int:
+    """Delete versions, and lost tries at them, that no record names and in which nothing is younger than the grace."""
+    bucket, count = services.settings.media_bucket, 0
+    for name, marker in _candidates(services, is_thorough=is_thorough):
+        has_young = False
+        for folder, objects in _unnamed(services, name).items():
+            if max(each.modified_at for each in objects) > utc_now() - _grace(services):
+                has_young = True
+                continue
+            tell(f"delete {len(objects)} files of {keys.CLIPS}{name}/{folder}, which no record names")
+            count += 1
+            if not is_dry:
+                services.store.delete_all(bucket, [each.key for each in objects])
+        if marker is not None and not has_young and not is_dry:
+            services.store.delete(bucket, marker)
+    return count
+
+
+def unfinished_uploads(services: Services, tell: Tell, *, is_dry: bool) -> int:
+    """Give up multipart uploads that were begun more than a day ago, in both buckets."""
+    count = 0
+    for bucket in (services.settings.incoming_bucket, services.settings.media_bucket):
+        for upload in services.store.unfinished_uploads(bucket):
+            if utc_now() - upload.started_at > _UNFINISHED_FOR:
+                tell(f"give up the unfinished upload of {upload.key}, begun {upload.started_at:%Y-%m-%d %H:%M} UTC")
+                count += 1
+                if not is_dry:
+                    services.store.give_up_upload(bucket, upload)
+    return count
+
+
+def unnamed(record: ClipRecord | None, objects: Iterable[ObjectInfo]) -> dict[str, list[ObjectInfo]]:
+    """Of the objects under a clip's folder those that belong to no version, or try at one, that its record names.
+
+    By the folder that they are in: a version's, or below it that of a later try. A version still in work keeps all of
+    its tries: the next one begins where the record does not say yet. Pure.
+    """
+    found: dict[str, list[ObjectInfo]] = defaultdict(list)
+    for each in objects:
+        version, _, path = each.key.removeprefix(keys.CLIPS).partition("/")[2].partition("/")
+        if not path:
+            continue  # the record itself
+        work = record.work_of(version) if record is not None else None
+        part = path.partition("/")[0]
+        if work is None:
+            found[version].append(each)
+        elif work.state is ClipState.READY and _is_left_behind(part, _named_parts(work)):
+            found[f"{version}/{part}" if part.isdecimal() else version].append(each)
+    return dict(found)
+
+
+def _is_left_behind(part: str, named: frozenset[str]) -> bool:
+    """Whether what lies in, or is, that part of a finished version's folder was made by a try that others followed."""
+    if part in named:
+        return False
+    # The first try lies beside the folders of later ones; playlists name more of it than the record does.
+    return part.isdecimal() or any(each.isdecimal() for each in named)
+
+
+def _named_parts(work: Work) -> frozenset[str]:
+    """The first parts of all URLs of the version, below its folder: of a try's ``<version>/2/hls/…`` the number."""
+    prefix = f"{work.version}/"
+    return frozenset(url.removeprefix(prefix).partition("/")[0] for url in _texts(work) if url.startswith(prefix))
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, BaseModel):
+        for _, each in value:
+            yield from _texts(each)
+    elif isinstance(value, tuple):
+        for each in value:
+            yield from _texts(each)
+
+
+def _unnamed(services: Services, name: str) -> dict[str, list[ObjectInfo]]:
+    objects = list(services.store.list(services.settings.media_bucket, f"{keys.CLIPS}{name}/"))
+    return unnamed(services.clips.get(name), objects)
+
+
+def _listed(services: Services, name: str) -> list[str]:
+    record = keys.clip_record(name)
+    listed = services.store.list(services.settings.media_bucket, f"{keys.CLIPS}{name}/")
+    return [each.key for each in listed if each.key != record]
+
+
+def _candidates(services: Services, *, is_thorough: bool) -> Iterator[tuple[str, str | None]]:
+    bucket = services.settings.media_bucket
+    if is_thorough:
+        for name in services.store.folders(bucket, keys.CLIPS):
+            yield name, keys.leftovers_marker(name)
+        return
+    latest: datetime = utc_now() - _grace(services)
+    for marker in services.store.list(bucket, keys.LEFTOVERS):
+        # What the clip's end left is not older than its marker.
+        if marker.modified_at <= latest:
+            yield marker.key.removeprefix(keys.LEFTOVERS), marker.key
+
+
+def _grace(services: Services) -> timedelta:
+    return timedelta(seconds=services.settings.version_grace_s)

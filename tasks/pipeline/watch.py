@@ -1,0 +1,87 @@
+"""Noticing within a second that work is no longer wanted: the worker is to end, or the clip's record says otherwise.
+
+The record is the truth, so an order reaches a worker wherever it runs: its ETag is asked for (one HEAD), and only when
+somebody wrote it is it read.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import structlog
+
+from tasks.adapters.object_store import NoSuchObject
+from tasks.errors import TemporarilyUnavailable
+from tasks.pipeline.services import Services
+from tasks.records import keys
+from tasks.records.clip_record import ClipRecord, ClipState
+
+log: Final = structlog.get_logger()
+TICK_S: Final = 0.25
+_LOOK_S: Final = 0.5
+
+
+class RecordWatch:
+    """Tells of a clip's record when somebody wrote it; asks the store twice a second at most."""
+
+    def __init__(self, services: Services, name: str) -> None:
+        self._services = services
+        self._name = name
+        self._etag: str | None = None
+        self._looked_at = 0.0
+
+    def news(self) -> tuple[ClipRecord | None] | None:
+        """The record (None: it is gone) in a tuple if it was written since the last call, else None.
+
+        A store that does not answer has no news.
+        """
+        if time.monotonic() - self._looked_at < _LOOK_S:
+            return None
+        self._looked_at = time.monotonic()
+        try:
+            etag = self._services.store.head(self._services.settings.media_bucket, keys.clip_record(self._name)).etag
+            if etag == self._etag:
+                return None
+            # Read after its ETag was: what is written between the two is read again at the next look.
+            record = self._services.clips.get(self._name)
+        except NoSuchObject:
+            etag, record = "", None
+        except TemporarilyUnavailable as error:
+            log.info("record not watched", clip=self._name, error=error.detail)
+            return None
+        self._etag = etag
+        return (record,)
+
+
+@contextmanager
+def until_unwanted(services: Services, name: str, version: str) -> Iterator[threading.Event]:
+    """An event for work that holds no lease; it is set when the worker is to end or nobody wants that version any more.
+
+    A version is wanted as long as the clip's record names it, and not as failed or withdrawn.
+    """
+    stop, done = threading.Event(), threading.Event()
+    watch = RecordWatch(services, name)
+
+    def run() -> None:
+        while not done.wait(TICK_S):
+            news = watch.news()
+            if services.is_stopping() or (news is not None and not _is_wanted(news[0], version)):
+                stop.set()
+                return
+
+    thread = threading.Thread(target=run, name=f"watch-{name}", daemon=True)
+    thread.start()
+    try:
+        yield stop
+    finally:
+        done.set()
+        thread.join()
+
+
+def _is_wanted(record: ClipRecord | None, version: str) -> bool:
+    work = record.work_of(version) if record is not None else None
+    return work is not None and work.state not in (ClipState.FAILED, ClipState.WITHDRAWN)

@@ -1,0 +1,21 @@
+"""``newsreel priority``: let a waiting clip pass others, or others pass it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tasks.pipeline import orders
+from workers.ordering import give, order_options
+
+
+@click.command(name="priority", short_help="Let a waiting clip pass others, or others pass it.")
+@order_options
+@click.argument("priority", type=click.Choice(list(orders.PRIORITIES)))
+def command(clip: str, is_json: bool, data_dir: Path | None, priority: str) -> None:
+    """Move CLIP, if no worker has taken it yet, to the queue of that priority.
+
+    Exit codes: 0 done, or nothing to do; 1 it can't be.
+    """
+    give(clip, lambda services, name: orders.prioritise(services, name, priority), data_dir=data_dir, is_json=is_json)

@@ -1,0 +1,17 @@
+"""``newsreel restore``: let a withdrawn clip be published again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tasks.pipeline import orders
+from workers.ordering import give, order_options
+
+
+@click.command(name="restore", short_help="Let a withdrawn clip be published again.")
+@order_options
+def command(clip: str, is_json: bool, data_dir: Path | None) -> None:
+    """Make the withdrawn CLIP again, of its newest upload. Exit codes: 0 done, or nothing to do; 1 it can't be."""
+    give(clip, orders.restore, data_dir=data_dir, is_json=is_json)

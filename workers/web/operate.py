@@ -1,0 +1,102 @@
+"""``POST /api/v1/clips/{name}/…``: operators' orders over HTTP; each may be sent twice, the second changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Final, Literal
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, Field
+
+from tasks.pipeline import orders
+from tasks.pipeline.orders import OrderRefused, Outcome
+from tasks.pipeline.services import Services
+from tasks.records.clip_record import ClipState
+from workers.web import access, problems
+from workers.web.problems import ProblemError
+
+_NO_SUCH: Final = frozenset({"not_found"})
+_WRONG: Final = frozenset({"unknown_ladder", "unknown_priority"})
+
+Reason = Annotated[str, Query(max_length=500, description="Why; it stands in the public record.")]
+LadderName = Annotated[
+    str | None, Query(max_length=64, description="A shipped ladder's name; without one the newsroom's usual ladder.")
+]
+
+
+class OrderResult(BaseModel):
+    """What became of an order. ``state`` is the clip's, ``next_state`` that of a new version in work."""
+
+    name: str
+    order: str
+    changed: bool = Field(description="False: there was nothing to do.")
+    message: str
+    version: str
+    state: ClipState
+    next_version: str | None
+    next_state: ClipState | None
+    queue: str | None = Field(description="Where the work waits, or waited, for a worker.")
+
+
+def router(services: Services) -> APIRouter:
+    """The routes of operators, all guarded by ``NEWSREEL_OPERATOR_TOKEN``."""
+    operator = access.bearer(services.settings.operator_token, setting="operator_token", whom="operators")
+    routes = APIRouter(
+        prefix="/api/v1/clips/{name}", tags=["orders"], responses=problems.RESPONSES, dependencies=[Depends(operator)]
+    )
+
+    @routes.post("/retry", summary="Start a failed, parked or postponed clip anew")
+    def retry(name: str) -> OrderResult:
+        """At once, with all its attempts."""
+        return _carried_out(lambda: orders.retry(services, name))
+
+    @routes.post("/cancel", summary="End the work on a clip")
+    def cancel(name: str) -> OrderResult:
+        """The encoder ends within two seconds; a published version stays; only retry, or a new upload, begins again."""
+        return _carried_out(lambda: orders.cancel(services, name))
+
+    @routes.post("/withdraw", summary="Take a clip from public view")
+    def withdraw(name: str, reason: Reason = "") -> OrderResult:
+        """All its media are deleted, in all versions; uploads under its name are not processed until it is restored."""
+        return _carried_out(lambda: orders.withdraw(services, name, reason=reason))
+
+    @routes.post("/restore", summary="Let a withdrawn clip be published again")
+    def restore(name: str) -> OrderResult:
+        """It is made again, of the newest upload."""
+        return _carried_out(lambda: orders.restore(services, name))
+
+    @routes.post("/reprocess", summary="Make a new version of a clip's newest upload")
+    def reprocess(name: str, ladder: LadderName = None) -> OrderResult:
+        """The published version stays until the new one is ready."""
+        return _carried_out(lambda: orders.reprocess(services, name, ladder=ladder))
+
+    @routes.post("/priority/{priority}", summary="Let a waiting clip pass others, or others pass it")
+    def prioritise(name: str, priority: Literal["urgent", "normal", "bulk"]) -> OrderResult:
+        """Work that a worker has already taken is not moved."""
+        return _carried_out(lambda: orders.prioritise(services, name, priority))
+
+    return routes
+
+
+def result(outcome: Outcome) -> OrderResult:
+    """An outcome as it is answered."""
+    record = outcome.record
+    return OrderResult(
+        name=record.name,
+        order=outcome.order,
+        changed=outcome.changed,
+        message=outcome.message,
+        version=record.version,
+        state=record.state,
+        next_version=record.next.version if record.next else None,
+        next_state=record.next.state if record.next else None,
+        queue=record.work.queue,
+    )
+
+
+def _carried_out(order: Callable[[], Outcome]) -> OrderResult:
+    try:
+        return result(order())
+    except OrderRefused as refused:
+        status = 404 if refused.code in _NO_SUCH else 422 if refused.code in _WRONG else 409
+        raise ProblemError(status, refused.code, str(refused)) from refused
