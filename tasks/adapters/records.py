@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from tasks.adapters.changes import Noting
 from tasks.adapters.object_store import NoSuchObject, ObjectStore, PreconditionFailed
 from tasks.errors import TemporarilyUnavailable
 from tasks.records import keys
@@ -27,17 +28,33 @@ class Committed(Generic[R]):
 
 
 class RecordStore(Generic[R]):
-    """The records of one kind, each under a key of the media bucket."""
+    """The records of one kind, each under a key of the media bucket; ``noting`` begins the note of a record's change.
 
-    def __init__(self, store: ObjectStore, bucket: str, kind: type[R], key_of: Callable[[str], str]) -> None:
+    Without it the feeds do not come to know of what is written.
+    """
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        bucket: str,
+        kind: type[R],
+        key_of: Callable[[str], str],
+        noting: Callable[[str], Noting[R]] | None = None,
+    ) -> None:
         self._store = store
         self._bucket = bucket
         self._kind = kind
         self._key_of = key_of
+        self._noting = noting
 
     def get(self, name: str) -> R | None:
         """The record as it stands, or None."""
         return self._read(name)[0]
+
+    def get_with_etag(self, name: str) -> tuple[R | None, str | None]:
+        """The record as it stands and its object's ETag, or None twice."""
+        record, etag, _ = self._read(name)
+        return record, etag
 
     def update(self, name: str, change: Callable[[R | None], R | None]) -> Committed[R]:
         """Replace the record by what ``change`` makes of it, as if nobody else were writing.
@@ -51,6 +68,15 @@ class RecordStore(Generic[R]):
         """
         # Another writer may well write the very same bytes, so this call's writes bear a mark of their own.
         mark = uuid.uuid4().hex
+        note = self._noting(name) if self._noting else None
+        committed = self._replaced(name, change, mark, note)
+        if note:
+            note.done()
+        return committed
+
+    def _replaced(
+        self, name: str, change: Callable[[R | None], R | None], mark: str, note: Noting[R] | None
+    ) -> Committed[R]:
         for attempt in range(_TRIES):
             current, etag, writer = self._read(name)
             if writer == mark:
@@ -58,6 +84,8 @@ class RecordStore(Generic[R]):
             wanted = change(current)
             if wanted is None or wanted == current:
                 return Committed(record=current, changed=False)
+            if note:
+                note.about_to(current, wanted)
             try:
                 self._store.put(
                     self._bucket,

@@ -60,7 +60,7 @@ def clip_names(services: Services) -> Iterator[str]:
 def is_public(key: str) -> bool:
     """Only what newsreel publishes; a store may resolve dots, or list a folder, where S3 would not."""
     return (
-        key.startswith((keys.CLIPS, keys.ARTICLES))
+        key.startswith(keys.PUBLIC)
         and not any(part in ("", ".", "..") for part in key.split("/"))
         and key.isprintable()
         and len(key.encode()) <= _MAX_KEY_BYTES
