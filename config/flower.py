@@ -8,6 +8,9 @@ NEWSREEL_FLOWER_PORT.
 import ast
 from typing import Any
 
+import tornado.web
+from flower.views import monitor  # type: ignore[import-untyped]
+
 from config.settings import load_settings
 
 _settings = load_settings()
@@ -19,6 +22,9 @@ if not _password:
 address = _settings.flower_address
 port = _settings.flower_port
 basic_auth = [f"{_settings.flower_user}:{_password}"]
+
+# Flower asks for the login everywhere but here, where it tells of workers and tasks too.
+monitor.Metrics.get = tornado.web.authenticated(monitor.Metrics.get)
 
 # A window, not a remote control: work is started by what lies in storage, and nothing in Flower may send a task again,
 # stop a worker or take a queue from it.

@@ -13,28 +13,25 @@ import redis
 import uvicorn
 
 from config.settings import Settings
+from tasks.adapters.sns import SnsTopics
 from tasks.pipeline.services import Services
 from tests import servers
 from tests.conftest import Buckets
-from workers.gateway import create_app
+from workers.gateway import create_app, server_config
 from workers.services import build_services
+from workers.web.patience import Patience
 
 TOKEN = "an events token"
 
 
 @contextmanager
-def serving(services: Services) -> Iterator[str]:
+def serving(services: Services, *, sns: SnsTopics | None = None, patience: Patience | None = None) -> Iterator[str]:
     """Serve a gateway over these services on a free port; gives its URL."""
     port = servers.free_port()
-    config = uvicorn.Config(
-        create_app(services),
-        host="127.0.0.1",
-        port=port,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=2,
+    app = create_app(services, sns)
+    server = uvicorn.Server(
+        server_config(app, services.settings, host="127.0.0.1", port=port, patience=patience or Patience())
     )
-    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, name="gateway")
     thread.start()
     try:

@@ -62,16 +62,15 @@ def test_following_the_pages_names_each_one_once(http: httpx.Client, kind: str, 
     while following:
         page = http.get(following).json()
         assert len(page["items"]) <= limit
-        found += page["items"]
+        found += [each["name"] for each in page["items"]]
         following = page["next"]
     assert sorted(found) == sorted(names)
 
 
 def test_a_page_goes_on_after_a_name_that_is_gone(http: httpx.Client) -> None:
-    assert http.get("/api/v1/articles", params={"after": "tin-1x"}).json() == {
-        "items": ["tin-2", "Đê biển"],
-        "next": None,
-    }
+    page = http.get("/api/v1/articles", params={"after": "tin-1x"}).json()
+    assert [each["name"] for each in page["items"]] == ["tin-2", "Đê biển"]
+    assert page["next"] is None
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x"])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tasks.adapters.object_store import ObjectStore
 from tasks.records.article_record import ArticleRecord
@@ -105,11 +106,14 @@ def picture(page: Page, name: str) -> None:
 
 
 def play(page: Page, index: int) -> None:
-    """Click the player as a reader does, and wait until its time advances."""
-    video = page.locator("video").nth(index)
-    video.scroll_into_view_if_needed()
-    video.click()
-    page.wait_for_function("index => document.querySelectorAll('video')[index].currentTime > 0.5", arg=index)
+    """Click the poster as a reader does, and wait until the clip's time advances."""
+    clip = page.locator("newsreel-clip").nth(index)
+    clip.scroll_into_view_if_needed()
+    clip.locator(".start").click()
+    deadline = time.monotonic() + 30
+    while clip.locator("video").evaluate("video => video.currentTime") < 0.5:
+        assert time.monotonic() < deadline, "it does not play"
+        time.sleep(0.05)
 
 
 def test_posters_are_shown_before_play(browser: Browser, gateway: str) -> None:
@@ -118,18 +122,15 @@ def test_posters_are_shown_before_play(browser: Browser, gateway: str) -> None:
         page.on("request", lambda request: media.append(request.url) if request.resource_type == "media" else None)
         page.goto(f"{gateway}/stories/muối", wait_until="networkidle")
         assert page.title() == "Diêm dân ven biển vào vụ muối mới với nhiều kỳ vọng được mùa, được giá · newsreel"
-        expect(page.locator("video")).to_have_count(3)
+        expect(page.locator("newsreel-clip")).to_have_count(3)
         for index in range(3):
-            poster = page.locator("video").nth(index).get_attribute("poster")
-            size = page.evaluate(
-                """async url => {
-                    const image = new Image(); image.src = url; await image.decode();
-                    return [image.naturalWidth, image.naturalHeight];
-                }""",
-                poster,
-            )
+            # A clip far down the page is fetched when it is near.
+            page.locator("newsreel-clip").nth(index).scroll_into_view_if_needed()
+            poster = page.locator("newsreel-clip").nth(index).get_by_role("img")
+            expect(poster).to_be_visible()
+            size = poster.evaluate("async image => (await image.decode(), [image.naturalWidth, image.naturalHeight])")
             assert size == [640, 360]
-        assert [page.locator(".unplayable").nth(index).is_visible() for index in range(3)] == [False] * 3
+        assert page.locator("newsreel-clip .start:visible").count() == 3
         # Nothing of the clips themselves is fetched before somebody wants to see one.
         assert media == []
         picture(page, "story-1280")
@@ -140,24 +141,18 @@ def test_a_click_plays_each_clip(browser: Browser, gateway: str) -> None:
         page.goto(f"{gateway}/stories/muối")
         for index in range(3):
             play(page, index)
-            size = page.evaluate(
-                """index => {
-                    const video = document.querySelectorAll("video")[index];
-                    return [video.videoWidth, video.videoHeight];
-                }""",
-                index,
-            )
-            assert size == [640, 360]
+            video = page.locator("video").nth(index)
+            assert video.evaluate("video => [video.videoWidth, video.videoHeight]") == [640, 360]
 
 
 def without_hls(page: Page) -> None:
-    """Make the browser one that cannot play HLS: every story reaches it with a type for HLS that none knows."""
-
-    def disguised(route: Route) -> None:
-        answer = route.fetch()
-        route.fulfill(response=answer, body=answer.text().replace(HLS_TYPE, "application/x-unknown"))
-
-    page.route("**/stories/*", disguised)
+    """Make the browser one that says it cannot play HLS."""
+    page.add_init_script(
+        """const answer = HTMLMediaElement.prototype.canPlayType;
+        HTMLMediaElement.prototype.canPlayType = function (type) {
+            return type.includes("mpegurl") ? "" : answer.call(this, type);
+        };"""
+    )
 
 
 def test_a_browser_that_plays_hls_takes_it(browser: Browser, gateway: str) -> None:
@@ -166,7 +161,7 @@ def test_a_browser_that_plays_hls_takes_it(browser: Browser, gateway: str) -> No
         if not page.evaluate("type => document.createElement('video').canPlayType(type)", HLS_TYPE):
             pytest.skip("this Chromium cannot play HLS by itself: 142 and later can")
         play(page, 0)
-        assert page.evaluate("document.querySelector('video').currentSrc").endswith("/hls/master.m3u8")
+        assert page.locator("video").first.evaluate("video => video.currentSrc").endswith("/hls/master.m3u8")
 
 
 def test_a_browser_without_hls_takes_the_mp4(browser: Browser, gateway: str) -> None:
@@ -174,7 +169,7 @@ def test_a_browser_without_hls_takes_the_mp4(browser: Browser, gateway: str) -> 
         without_hls(page)
         page.goto(f"{gateway}/stories/muối")
         play(page, 0)
-        assert page.evaluate("document.querySelector('video').currentSrc").endswith("/mp4/video.mp4")
+        assert page.locator("video").first.evaluate("video => video.currentSrc").endswith("/mp4/video.mp4")
 
 
 def test_nothing_moves_while_the_page_loads_and_plays(browser: Browser, gateway: str) -> None:
@@ -231,15 +226,15 @@ def test_a_clip_becomes_watchable_under_the_readers_eyes(
     with watched(browser, gateway) as page:
         page.goto(f"{gateway}/stories/soon")
         page.evaluate("window.stayed = true")
-        status = page.locator(".stage-status")
-        expect(status).to_have_text("Waiting for its turn")
+        status = page.locator("newsreel-clip").get_by_role("status")
+        expect(status).to_have_text("This video will be prepared in a moment")
         samples.publish(store, buckets.media, samples.clip(name, state="processing", progress=0.25))
         expect(status).to_have_text("Being prepared, 25 %", timeout=15_000)
-        expect(page.locator("progress")).to_have_attribute("value", "25")
+        expect(page.get_by_role("progressbar")).to_have_attribute("value", "25")
         samples.publish(store, buckets.media, samples.clip(name, state="processing", progress=0.5, poster=poster))
-        expect(page.locator(".stage img")).to_be_visible(timeout=15_000)
+        expect(page.locator("newsreel-clip").get_by_role("img")).to_be_visible(timeout=15_000)
         samples.publish(store, buckets.media, samples.ready_clip(name), salt_story("soon", name))
-        expect(page.locator("video")).to_be_visible(timeout=15_000)
+        expect(page.locator("newsreel-clip .start")).to_be_visible(timeout=15_000)
         expect(page.locator("#story-state")).to_have_text("Complete · 1 clip", timeout=15_000)
         play(page, 0)
         assert page.evaluate("window.stayed")
@@ -259,7 +254,7 @@ def test_a_clip_that_comes_late_takes_the_place_that_waited_for_it(
         linked["paragraphs"][6]["clips"] = [{"name": late, "state": "ready", "record": samples.reference_to(late)}]
         linked["references"] = [{"name": late, "paragraph": "p7", "state": "linked"}]
         samples.publish(store, buckets.media, samples.ready_clip(late), ArticleRecord.model_validate(linked))
-        expect(place.locator("video")).to_be_visible(timeout=20_000)
+        expect(place.locator(".start")).to_be_visible(timeout=20_000)
         expect(place).to_have_count(1)
         expect(place).not_to_contain_text("arrived yet")
 
@@ -275,11 +270,12 @@ def test_a_clip_that_is_being_watched_goes_on_while_its_state_changes(
         page.goto(f"{gateway}/stories/live")
         expect(page.locator(".clip-status")).to_have_text("Being prepared, 50 %; can be watched already")
         play(page, 0)
-        page.evaluate("document.querySelector('video').dataset.mine = 'yes'")
+        video = page.locator("video")
+        video.evaluate("video => { video.dataset.mine = 'yes'; }")
         samples.publish(store, buckets.media, samples.ready_clip(name), salt_story("live", name))
         expect(page.locator(".clip-status")).to_have_count(0, timeout=15_000)
-        assert page.evaluate("document.querySelector('video').dataset.mine") == "yes"
-        assert page.evaluate("document.querySelector('video').currentTime") > 0.5
+        assert video.evaluate("video => video.dataset.mine") == "yes"
+        assert video.evaluate("video => video.currentTime") > 0.5
 
 
 def test_a_player_without_anything_it_can_play_says_so(
@@ -292,10 +288,19 @@ def test_a_player_without_anything_it_can_play_says_so(
     with watched(browser, gateway) as page:
         without_hls(page)
         page.goto(f"{gateway}/stories/hls-only")
-        expect(page.locator(".unplayable")).to_be_visible()
+        status = page.locator("newsreel-clip").get_by_role("status")
+        expect(status).to_have_text("This browser can play the video once all of it is prepared")
         samples.publish(store, buckets.media, samples.ready_clip(name), salt_story("hls-only", name))
-        expect(page.locator(".unplayable")).to_be_hidden(timeout=15_000)
+        expect(status).to_be_hidden(timeout=15_000)
         play(page, 0)
+
+
+def test_without_a_script_each_clip_has_the_browsers_own_player(browser: Browser, gateway: str) -> None:
+    with watched(browser, gateway, java_script_enabled=False) as page:
+        page.goto(f"{gateway}/stories/muối")
+        expect(page.locator("video[controls]")).to_have_count(3)
+        expect(page.locator("video[controls]").first).to_be_visible()
+        picture(page, "story-no-script")
 
 
 def test_an_articles_text_never_runs(browser: Browser, gateway: str, store: ObjectStore, buckets: Buckets) -> None:

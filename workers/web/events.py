@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Final
+import time
+from collections.abc import Callable
+from typing import Annotated, Final
 
-import structlog
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request, Security
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
-from config import queues
-from tasks.events import parse_events
+from config.settings import PREFIX
+from tasks import signature
+from tasks.adapters.sns import SnsTopics
+from tasks.errors import ConfigurationError, SourceRejected
 from tasks.pipeline.services import Services
-from tasks.records import keys
+from tasks.pipeline.uploads import ring_for_uploads
 from workers.web import access, problems
 from workers.web.problems import ProblemError
 
-_log = structlog.get_logger()
+_SNS_HEADER: Final = "x-amz-sns-message-type"
+# What SNS need not repeat: its topic, its signature or its text would be the same next time.
+_SNS_REFUSED: Final = frozenset({"sns_unknown_topic", "sns_foreign_address", "sns_forged"})
 
-MAX_BODY_BYTES: Final = 1024 * 1024
+_signed: Final = APIKeyHeader(
+    name=signature.SIGNATURE_HEADER,
+    scheme_name="StandardWebhooks",
+    auto_error=False,
+    description="HMAC-SHA256 by Standard Webhooks, with the headers webhook-id and webhook-timestamp.",
+)
 
 
 class Accepted(BaseModel):
@@ -27,52 +38,69 @@ class Accepted(BaseModel):
     accepted: int
 
 
-def router(services: Services) -> APIRouter:
-    """The route that stores send their events to."""
+def router(services: Services, sns: SnsTopics | None = None, clock: Callable[[], float] = time.time) -> APIRouter:
+    """The route that stores send their events to; ``sns`` by default has the topics of the settings.
+
+    Raises:
+        ConfigurationError: the secret that signs events is not one.
+    """
     routes = APIRouter(tags=["events"], responses=problems.RESPONSES)
-    sender = access.bearer(services.settings.events_token, setting="events_token", whom="senders of events")
+    settings = services.settings
+    topics = SnsTopics(settings.sns_topic_arns) if sns is None else sns
+    token = access.bearer(settings.events_token, setting="events_token", whom="senders of events")
+    hmac_secret = settings.events_hmac_secret.get_secret_value()
+    try:
+        signature.keys_of(hmac_secret)
+    except ValueError as error:
+        raise ConfigurationError(f"{PREFIX}EVENTS_HMAC_SECRET: {error}") from None
 
     @routes.post(
         "/events",
         status_code=202,
-        dependencies=[Depends(sender)],
         summary="Tell newsreel of uploads",
         openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": {}}}}},
     )
-    async def receive_events(request: Request) -> Accepted:
+    async def receive_events(
+        request: Request,
+        credentials: Annotated[HTTPAuthorizationCredentials | None, Security(access.BEARER)],
+        signatures: Annotated[str | None, Security(_signed)],
+    ) -> Accepted:
         """Object events as AWS S3 (also through SNS, SQS, EventBridge), MinIO, SeaweedFS or CloudEvents spell them.
 
-        An answer other than 202 means that nothing may be counted as received: send the message again.
+        Senders present the token, or sign what they send; SNS, which can do neither, signs in its own way. An answer
+        other than 202 means that nothing may be counted as received: send the message again.
         """
-        body = await _body(request)
-        return Accepted(accepted=await run_in_threadpool(_ring, services, body))
+        if signatures is not None and hmac_secret:
+            body = await request.body()
+            if not signature.is_genuine(hmac_secret, request.headers, body, now_s=clock()):
+                raise _not_genuine()
+        elif credentials is None and _SNS_HEADER in request.headers and topics:
+            notified = await run_in_threadpool(_from_sns, topics, await request.body())
+            if notified is None:
+                return Accepted(accepted=0)
+            body = notified.encode()
+        else:
+            await token(credentials)
+            body = await request.body()
+        return Accepted(accepted=await run_in_threadpool(ring_for_uploads, services, body))
 
     return routes
 
 
-async def _body(request: Request) -> bytes:
-    """The body, counted as it comes: its announced length may be missing or wrong."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise ProblemError(413, "events_too_large", f"A message may have {MAX_BODY_BYTES} bytes at most.")
-    return bytes(body)
+def _from_sns(topics: SnsTopics, body: bytes) -> str | None:
+    try:
+        return topics.receive(body)
+    except SourceRejected as error:
+        if error.code in _SNS_REFUSED:
+            raise ProblemError(403, error.code, error.message) from error
+        raise
 
 
-def _ring(services: Services, body: bytes) -> int:
-    """Ring for each upload named in the message, and say for how many.
-
-    A removed object rings as a created one does: `ingest` looks at what is really there.
-    """
-    uploads = [
-        event.key
-        for event in parse_events(body)
-        if event.bucket == services.settings.incoming_bucket
-        and event.key.startswith((keys.CLIPS, keys.ARTICLES))
-        and not event.key.endswith("/")
-    ]
-    for key in dict.fromkeys(uploads):
-        services.doorbell.ring(queues.INGEST_TASK, key)
-        _log.info("event.accepted", key=key)
-    return len(uploads)
+def _not_genuine() -> ProblemError:
+    within = f"within {signature.TOLERANCE_S} s of now"
+    return ProblemError(
+        401,
+        "unauthorized",
+        f"This is not signed with {PREFIX}EVENTS_HMAC_SECRET: webhook-id, webhook-timestamp ({within}) and body.",
+        {"WWW-Authenticate": 'Bearer realm="newsreel senders of events"'},
+    )

@@ -12,15 +12,18 @@ from typing import Final
 import fastapi_offline
 from fastapi import APIRouter, FastAPI, Response
 from fastapi.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from tasks.pipeline.services import Services
 from tasks.records import keys
 from tasks.records.article_record import ArticleRecord
 from tasks.records.clip_record import ClipRecord
-from workers.web import records
+from workers.web import oembed, records
 from workers.web.headers import PAGE_POLICY
+from workers.web.linked_data import data_block, news_article
 from workers.web.problems import ProblemError
 from workers.web.rendering import STATIC_DIR, render
+from workers.web.sharing import shared_clips, story_url
 from workers.web.story import date_words, story, summary
 
 _STORIES_SHOWN: Final = 200
@@ -41,18 +44,32 @@ class Line:
     summary: str
 
 
+class _OwnFiles(StaticFiles):
+    """Our static files: under an address that bears their mark for ever, else asked for again each time.
+
+    The player's modules import each other without a mark, and must never be of two releases.
+    """
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        answer = await super().get_response(path, scope)
+        is_marked = scope["query_string"].startswith(b"v=")
+        answer.headers["Cache-Control"] = keys.CACHE_IMMUTABLE if is_marked else "no-cache"
+        return answer
+
+
 def mount_static(app: FastAPI) -> None:
     """Serve the pages' own files, and Swagger UI's from the package that brings them."""
     app.mount(
         "/static/swagger", StaticFiles(directory=Path(fastapi_offline.__file__).parent / "static"), name="swagger"
     )
-    app.mount("/static", StaticFiles(directory=STATIC_DIR), name="static")
+    app.mount("/static", _OwnFiles(directory=STATIC_DIR), name="static")
 
 
 def router(services: Services) -> APIRouter:
     """The routes of the pages."""
     routes = APIRouter(include_in_schema=False)
     line = _line_reader(services)
+    site = services.settings.gateway_url.rstrip("/")
 
     @routes.get("/")
     def show_stories() -> Response:
@@ -72,7 +89,17 @@ def router(services: Services) -> APIRouter:
             raise ProblemError(404, "not_found", f"There is no story {article_id[:200]!r}.")
         names = dict.fromkeys(clip.name for paragraph in article.record.paragraphs for clip in paragraph.clips)
         read = {name: records.published(services, ClipRecord, keys.clip_record(name)) for name in names}
-        return render("story.html", story=story(article, {name: clip for name, clip in read.items() if clip}))
+        clips = {name: clip for name, clip in read.items() if clip}
+        shared = shared_clips(article.record, {name: clip.record for name, clip in clips.items()}, site)
+        page_url = story_url(site, article.record.id)
+        return render(
+            "story.html",
+            story=story(article, clips),
+            shared=shared,
+            page_url=page_url,
+            oembed_url=oembed.address(site, page_url),
+            linked_data=data_block(news_article(article.record, shared, site)),
+        )
 
     @routes.get("/docs")
     def show_docs() -> Response:

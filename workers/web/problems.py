@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from workers.web.rendering import render
@@ -55,6 +56,7 @@ def install(app: FastAPI) -> None:
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(SourceRejected)(_rejected)
     app.exception_handler(TemporarilyUnavailable)(_unavailable)
+    app.exception_handler(ClientDisconnect)(_gone)
     app.exception_handler(Exception)(_unforeseen)
 
 
@@ -83,9 +85,20 @@ async def _unavailable(request: Request, error: TemporarilyUnavailable) -> Respo
     return _answer(request, 503, error.code, error.message, {"Retry-After": str(RETRY_AFTER_S)})
 
 
+async def _gone(_request: Request, _error: Exception) -> Response:
+    # Nobody reads this answer, and nothing failed but the caller's patience or our own.
+    return Response(status_code=400)
+
+
 async def _unforeseen(request: Request, error: Exception) -> Response:
     _log.error("request.failed", path=request.url.path, exc_info=error)
     return _answer(request, 500, "internal_error", "The gateway failed; its log says why.")
+
+
+def plain(status: int, code: str, detail: str, headers: Mapping[str, str] | None = None) -> Response:
+    """A problem's answer, for what happens before any route is found."""
+    problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, code=code)
+    return JSONResponse(problem.model_dump(), status, dict(headers or {}), media_type=MEDIA_TYPE)
 
 
 def _answer(
@@ -94,5 +107,4 @@ def _answer(
     title = HTTPStatus(status).phrase
     if request.url.path == "/" or request.url.path.startswith("/stories/"):
         return render("error.html", status=status, headers=headers, title=title, detail=detail)
-    problem = Problem(title=title, status=status, detail=detail, code=code)
-    return JSONResponse(problem.model_dump(), status, dict(headers or {}), media_type=MEDIA_TYPE)
+    return plain(status, code, detail, headers)

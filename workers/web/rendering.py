@@ -33,6 +33,9 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["static"] = _static_url
+    environment.globals["player_modules"] = sorted(
+        f"/static/newsreel-clip/{path.name}" for path in (STATIC_DIR / "newsreel-clip").glob("*.js")
+    )
     return environment
 
 

@@ -16,10 +16,10 @@ from tasks.records import keys
 from tasks.records.article_record import ArticleRecord, ArticleState, Paragraph, Reference, ReferenceState
 from tasks.records.clip_record import ClipRecord, ClipState, Work
 from workers.web.records import Published, media_url
+from workers.web.sharing import WATCHABLE
 
 HLS_TYPE: Final = "application/vnd.apple.mpegurl"
 _WEEKDAYS: Final = ("Thứ Hai", "Thứ Ba", "Thứ Tư", "Thứ Năm", "Thứ Sáu", "Thứ Bảy", "Chủ Nhật")
-_WATCHABLE: Final = (ClipState.PLAYABLE, ClipState.READY)
 
 Mood = Literal["calm", "busy", "bad"]
 
@@ -80,6 +80,7 @@ class Story:
     date: str
     datetime: str
     byline: str
+    lede: str
     keywords: tuple[str, ...]
     summary: str
     failure: str
@@ -109,6 +110,7 @@ def story(article: Published[ArticleRecord], clips: Mapping[str, Published[ClipR
         date=date_words(record.published_at),
         datetime=record.published_at or "",
         byline=record.byline,
+        lede=record.lede,
         keywords=record.keywords,
         summary=summary(record),
         failure=record.failure.message if record.failure else "",
@@ -159,7 +161,7 @@ def clip_figure(key: str, name: str, record_url: str, clip: Published[ClipRecord
         detail=work.failure.message if work.failure else "",
         percent=_percent(work) if work.state in (ClipState.PROCESSING, ClipState.PLAYABLE) else None,
         poster=urljoin(record_url, record.poster.url) if record.poster else None,
-        sources=_sources(record, record_url),
+        sources=sources(record, record_url),
         duration=duration_words(record.source.duration_s),
         record_url=record_url,
         etag=clip.etag,
@@ -249,8 +251,9 @@ def _status(work: Work) -> tuple[Mood, str]:
             return "calm", "Withdrawn"
 
 
-def _sources(record: ClipRecord, record_url: str) -> tuple[Source, ...]:
-    if record.state not in _WATCHABLE:
+def sources(record: ClipRecord, record_url: str) -> tuple[Source, ...]:
+    """The ways to play the clip in the order to be tried; its record's URLs are relative to ``record_url``."""
+    if record.state not in WATCHABLE:
         return ()
     # HLS first: it adapts to the line, and a browser that can't play it itself passes on to the MP4.
     hls = [Source(url=urljoin(record_url, record.hls), type=HLS_TYPE)] if record.hls else []

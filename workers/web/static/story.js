@@ -1,22 +1,17 @@
-// Keeps an open story up to date. While a record may still change it is asked for by its ETag; when one has changed, the
-// page is fetched once more and the figures that look different are exchanged, except for one that is being watched.
+// Keeps an open story up to date. The clips' players follow their records, and tell of changes; the article's record is
+// asked for by its ETag while it may change. At each change the page is fetched once more, and what looks different is
+// exchanged, except for players: they show by themselves what has become of their clip.
 "use strict";
 
 (() => {
-  const BUSY_MS = 2000;
-  const IDLE_MS = 5000;
+  const PAUSE_MS = 3000;
   const SLOWEST_MS = 30000;
 
   const story = () => document.querySelector("[data-story]");
   const figures = (root) => [...root.querySelectorAll("[data-clip]")];
 
   function isWatched(element) {
-    return [...element.querySelectorAll("video")].some((video) => !video.paused || video.currentTime > 0);
-  }
-
-  // Records that may change: those of clips in work, and the article's while it waits for any of its clips.
-  function unsettled() {
-    return [story(), ...figures(story())].filter((each) => each.dataset.record && each.dataset.final === "false");
+    return [...element.querySelectorAll("newsreel-clip")].some((clip) => clip.isWatched);
   }
 
   async function hasChanged(element) {
@@ -36,17 +31,17 @@
     for (const name of ["record", "etag", "final"]) to.dataset[name] = from.dataset[name];
   }
 
-  // The figure to show: the one on the page where nothing changed, or somebody watches; else the new one.
+  const recordOf = (figure) => figure.querySelector("newsreel-clip")?.getAttribute("record");
+
+  // The figure to show: the one on the page where nothing changed, or its player goes on; else the new one.
   function chosen(old, fresh) {
     if (old === undefined) return fresh;
-    if (old.dataset.view === fresh.dataset.view) {
-      copyMarks(fresh, old);
-      return old;
+    if (old.dataset.view !== fresh.dataset.view) {
+      if (!recordOf(old) || recordOf(old) !== recordOf(fresh)) return fresh;
+      old.querySelector("figcaption").replaceWith(fresh.querySelector("figcaption"));
+      old.dataset.view = fresh.dataset.view;
     }
-    if (!isWatched(old) || !fresh.querySelector("video")) return fresh;
     copyMarks(fresh, old);
-    old.dataset.view = fresh.dataset.view;
-    old.querySelector("figcaption").replaceWith(fresh.querySelector("figcaption"));
     return old;
   }
 
@@ -68,7 +63,6 @@
       // The text itself changed. A clip that is being watched is worth more than the new wording.
       if (isWatched(shown)) return;
       shown.replaceWith(fresh);
-      tendPlayers();
       return;
     }
     copyMarks(fresh, shown);
@@ -80,52 +74,40 @@
     for (const freshPlace of fresh.querySelectorAll(".clips")) {
       updateClips(document.getElementById(freshPlace.id), freshPlace);
     }
-    tendPlayers();
   }
 
-  function tendPlayers() {
-    for (const video of document.querySelectorAll("video:not([data-tended])")) {
-      video.dataset.tended = "";
-      markUnplayable(video);
-      startOnClick(video);
+  let isBusy = false;
+  let isStale = false;
+
+  // One at a time; what changes meanwhile is fetched once afterwards.
+  async function refresh() {
+    isStale = true;
+    if (isBusy) return;
+    isBusy = true;
+    try {
+      while (isStale) {
+        isStale = false;
+        update(await freshStory());
+      }
+    } finally {
+      isBusy = false;
     }
   }
 
-  // A browser without HLS finds nothing to play while only HLS is there; say so in place of a dead player.
-  function markUnplayable(video) {
-    const mark = () => {
-      const isDead = video.networkState === HTMLMediaElement.NETWORK_NO_SOURCE;
-      video.closest("figure")?.classList.toggle("is-unplayable", isDead);
-    };
-    // A player that has just come onto the page is still choosing; what it ends with is known a moment later.
-    setTimeout(mark);
-    video.addEventListener("suspend", mark);
-    video.querySelector("source:last-of-type").addEventListener("error", () => setTimeout(mark));
-  }
-
-  // Before its first play the whole poster is the button; Chromium by itself would take only its small one.
-  function startOnClick(video) {
-    const stage = video.closest(".stage");
-    stage.classList.toggle("is-fresh", !isWatched(stage));
-    video.addEventListener("play", () => stage.classList.remove("is-fresh"), { once: true });
-    video.addEventListener("click", () => {
-      // Where the browser has started it already, by the same click, it is no longer paused.
-      if (video.paused && stage.classList.contains("is-fresh")) video.play().catch(() => {});
-    });
-  }
+  // A player has read its clip's record, and it is another one than the page was made of.
+  document.addEventListener("newsreel:state", (event) => {
+    const figure = event.target.closest("[data-clip]");
+    // Without an answer now, the next change brings the news.
+    if (figure && figure.dataset.etag !== event.detail.etag) refresh().catch(() => {});
+  });
 
   async function watch() {
     let failures = 0;
-    for (;;) {
-      const records = unsettled();
-      if (records.length === 0) return;
-      const isBusy = figures(story()).some((figure) => figure.dataset.final === "false");
-      const pause = Math.min(SLOWEST_MS, (isBusy ? BUSY_MS : IDLE_MS) * 2 ** failures);
-      await new Promise((resolve) => setTimeout(resolve, pause));
+    while (story().dataset.final === "false") {
+      await new Promise((resolve) => setTimeout(resolve, Math.min(SLOWEST_MS, PAUSE_MS * 2 ** failures)));
       if (document.hidden) continue;
       try {
-        const changes = await Promise.all(records.map(hasChanged));
-        if (changes.some(Boolean)) update(await freshStory());
+        if (await hasChanged(story())) await refresh();
         failures = 0;
       } catch {
         // The gateway is away for a moment: ask less often until it is back.
@@ -134,6 +116,5 @@
     }
   }
 
-  tendPlayers();
   watch();
 })();
