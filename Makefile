@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench lock clean
+.PHONY: help install demo test check chaos bench lock clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,13 +27,17 @@ demo: $(STAMP) ## Run the main job on real local servers (ARGS=--once ends after
 	@$(BIN)/newsreel demo $(ARGS)
 
 test: $(STAMP) ## Run all tests against real servers and a real ffmpeg
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
 check: $(STAMP) ## Lint, types and the import contract
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	@.ci/audit
+
+chaos: $(STAMP) ## Run the whole stack under hundreds of faults, and count what was lost (ARGS=--help)
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 bench: $(STAMP) ## Measure the pipeline against bare ffmpeg, side by side
 	@$(BIN)/python -m bench $(ARGS)

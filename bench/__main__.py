@@ -1,48 +1,52 @@
-"""``make bench``: print the ratios, and write them with what they were made of to ``bench/results/``."""
+"""``make bench``: measure, print the figures beside their bars, and write them to ``bench/results/latest.json``."""
 
 from __future__ import annotations
 
-import json
-import platform
+import os
+import sys
 import tempfile
+import time
 from pathlib import Path
+from typing import Final
 
 import click
 
-from bench.bare import run_bare
-from bench.material import demo_clips
-from bench.pipeline import run_pipeline
-from bench.report import Pair, summary
+from bench import document, lengths, quality, report, speed, sync
 
-_RESULTS = Path(__file__).parent / "results"
+_CACHE: Final = Path(__file__).parent.parent / ".bench"
+_SECTIONS: Final = {
+    "speed": speed.measure,
+    "lengths": lengths.measure,
+    "quality": quality.measure,
+    "sync": sync.measure,
+}
 
 
 @click.command()
-@click.option("--runs", default=1, show_default=True, type=click.IntRange(min=1), help="Pairs of runs; medians count.")
-@click.option(
-    "--clips",
-    "folder",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Measure with the clips of this folder instead of the demo's five.",
-)
-def main(runs: int, folder: Path | None) -> None:
-    """Measure the whole pipeline (upload to ready) against ffmpeg alone making the same renditions."""
-    with tempfile.TemporaryDirectory(prefix="newsreel-bench-") as scratch:
-        clips = sorted(path for path in folder.iterdir() if path.is_file()) if folder else demo_clips(Path(scratch))
-        pairs = []
-        for number in range(1, runs + 1):
-            click.echo(f"run {number} of {runs}: bare ffmpeg, {len(clips)} clips")
-            bare = run_bare(clips, Path(scratch) / f"bare-{number}")
-            click.echo(f"run {number} of {runs}: the whole pipeline")
-            pairs.append(Pair(bare=bare, pipeline=run_pipeline(clips, Path(scratch) / f"stack-{number}")))
-    figures = summary(pairs)
-    click.echo()
-    for name, value in figures["ratios"].items():
-        click.echo(f"  {name:<24} {value:6.2f}")
-    _RESULTS.mkdir(exist_ok=True)
-    path = _RESULTS / "pipeline.json"
-    path.write_text(json.dumps({"machine": platform.platform(), **figures}, indent=1) + "\n", encoding="utf-8")
-    click.echo(f"\nwritten to {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}")
+@click.option("--only", multiple=True, type=click.Choice(list(_SECTIONS)), help="Measure this alone; may be repeated.")
+@click.option("--quick", is_flag=True, help="Short clips and one run of each: three minutes instead of a quarter hour.")
+@click.option("--write-docs", is_flag=True, help="Measure nothing; put the last figures into docs/performance.md.")
+def main(only: tuple[str, ...], quick: bool, write_docs: bool) -> None:
+    """Measure speed and memory, waiting times, quality, frames and sync, on material made once (a few minutes)."""
+    if write_docs:
+        document.write_document()
+        return
+    _CACHE.mkdir(exist_ok=True)
+    (_CACHE / ".gitignore").write_text("*\n", encoding="ascii")
+    load, started_s = os.getloadavg()[0], time.monotonic()
+    figures: list[report.Figure] = []
+
+    def say(text: str) -> None:
+        click.echo(f"{time.monotonic() - started_s:6.0f} s  {text}", err=True)
+
+    for name in only or _SECTIONS:
+        say(f"{name}:")
+        with tempfile.TemporaryDirectory(prefix="newsreel-bench-") as scratch:
+            figures += _SECTIONS[name](_CACHE, Path(scratch), quick=quick, say=say)
+    words = ["make bench"] + ([f'ARGS="{" ".join(sys.argv[1:])}"'] if sys.argv[1:] else [])
+    report.write(figures, command=" ".join(words), loads=(load, os.getloadavg()[0]))
+    click.echo(report.table(figures))
+    click.echo(f"\nwritten to {os.path.relpath(report.RESULTS)}")
 
 
 main()

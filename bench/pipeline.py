@@ -1,97 +1,138 @@
-"""The whole pipeline on the local stack: from the first upload to the last clip ready, all its processes counted."""
+"""The whole pipeline on the local stack: from the upload's event to the clip ready, all its processes counted."""
 
 from __future__ import annotations
 
-import os
-import threading
+import itertools
+import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from bench.report import Cost
+from bench.cost import Cost, Meter, Process
+from bench.programs import FFMPEG, run_quietly
+from config.queues import QUEUE_CLASSES
 from tasks.records import keys
-from tasks.records.clip_record import ClipState
+from tasks.records.clip_record import ClipRecord, ClipState
+from workers import processes
 from workers.client import Client, connect
-from workers.local import running_stack
+from workers.local import RunningStack, running_stack
 from workers.upload import pack, send_one
 
-_PATIENCE_S: Final = 900.0
-_SAMPLE_S: Final = 0.05
-_CLOCK_TICKS: Final = os.sysconf("SC_CLK_TCK")
+_PATIENCE_S: Final = 1800.0
+# Reading the record takes time from the work; when it was ready, the record itself tells.
+_LOOK_S: Final = 0.5
+_LOOK_CLOSELY_S: Final = 0.02
+_TRANSCODE: Final = "worker-transcode"
+# The store's, the broker's and the monitor's time is not ours to save.
+_OURS: Final = frozenset(
+    {*(processes.worker_name(each) for each in QUEUE_CLASSES), processes.GATEWAY, processes.SCHEDULER}
+)
 
 
-def run_pipeline(clips: list[Path], data_dir: Path) -> Cost:
-    """Upload the clips at once and wait for all of them.
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """A clip that went through: its record, what it cost, and seconds from the upload's end to each step."""
 
-    Raises:
-        RuntimeError: a clip failed, or was not ready in a quarter of an hour.
-    """
-    with running_stack(data_dir, on_event=lambda _: None) as stack:
-        client = connect(env=stack.env)
-        meter, done, started_s = _Meter(list(stack.pids().values())), threading.Event(), time.monotonic()
-        sampler = threading.Thread(target=meter.run_until, args=(done,), daemon=True)
-        sampler.start()
-        for parcel in pack(clips):
-            send_one(client, parcel)
-        _await_ready(client, [keys.stem(clip.name) for clip in clips])
-        wall_s = time.monotonic() - started_s
-        done.set()
-        sampler.join()
-        return Cost(wall_s=wall_s, cpu_s=meter.used_s)
+    record: ClipRecord
+    cost: Cost
+    poster_s: float
+    playable_s: float
+    processes: tuple[Process, ...]
 
 
-def _await_ready(client: Client, names: list[str]) -> None:
-    deadline = time.monotonic() + _PATIENCE_S
-    left = set(names)
-    while left:
-        for name in sorted(left):
-            record = client.clips.get(name)
-            if record is not None and record.state is ClipState.READY:
-                left.discard(name)
-            elif record is not None and record.state.is_final:
-                raise RuntimeError(f"{name} failed: {record.failure}")
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"not ready in {_PATIENCE_S:g} s: {', '.join(sorted(left))}")
-        time.sleep(0.1)
+class Newsroom:
+    """A running stack that clips are sent to."""
+
+    def __init__(self, stack: RunningStack) -> None:
+        self._stack = stack
+        self._client: Client = connect(env=stack.env)
+        self._numbers = itertools.count(1)
+
+    def make(self, path: Path, *, until: ClipState = ClipState.READY, look_closely: bool = False) -> Made:
+        """Upload a copy under a name of its own and wait for it.
+
+        With ``look_closely`` the times are those at which a reader saw the steps, read fifty times a second until both
+        are there; else those that the record tells, which a reader's looking would only delay.
+
+        Raises:
+            RuntimeError: it failed, or took half an hour.
+        """
+        name = f"112326_BENCH{next(self._numbers)}"
+        (parcel,) = pack([path], f"{name}{path.suffix}")
+        send_one(self._client, parcel)
+        started_at, started_s = datetime.now(UTC), time.monotonic()
+        meter = Meter(self._stack.pids())
+        seen: dict[str, float] = {}
+        with meter.running():
+            record = self._wait(name, until, started_s, seen, look_closely=look_closely)
+        ended_at = record.timings.ready_at or datetime.now(UTC)
+        cost = meter.cost(_OURS, memory_of=_TRANSCODE)
+
+        def told(step: str, at: datetime | None) -> float:
+            return seen.get(step, (at - started_at).total_seconds() if at else float("nan"))
+
+        return Made(
+            record=record,
+            cost=Cost(wall_s=(ended_at - started_at).total_seconds(), cpu_s=cost.cpu_s, memory_bytes=cost.memory_bytes),
+            poster_s=told("poster", record.timings.poster_at),
+            playable_s=told("playable", record.timings.playable_at),
+            processes=tuple(meter.processes()),
+        )
+
+    def fetch(self, record: ClipRecord, folder: Path, *, wanted: Callable[[str], bool] = lambda _: True) -> Path:
+        """Copy the published HLS files into the folder; returns where the multivariant playlist lies."""
+        assert record.hls is not None  # noqa: S101 # a ready clip has one
+        bucket = self._client.settings.media_bucket
+        top = keys.clip_record(record.name).rpartition("/")[0]
+        prefix = f"{top}/{record.hls.rpartition('/')[0]}/"
+        for found in self._client.store.list(bucket, prefix):
+            relative = found.key.removeprefix(prefix)
+            if wanted(relative):
+                target = folder / relative
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(self._client.store.get(bucket, found.key).body)
+        return folder
+
+    def fetch_mp4(self, record: ClipRecord, target: Path) -> Path:
+        """Copy the published progressive MP4."""
+        top = keys.clip_record(record.name).rpartition("/")[0]
+        found = self._client.store.get(self._client.settings.media_bucket, f"{top}/{record.mp4[0].url}")
+        target.write_bytes(found.body)
+        return target
+
+    def _wait(
+        self, name: str, until: ClipState, started_s: float, seen: dict[str, float], *, look_closely: bool
+    ) -> ClipRecord:
+        while time.monotonic() - started_s < _PATIENCE_S:
+            record = self._client.clips.get(keys.stem(name))
+            if record is not None:
+                now_s = time.monotonic() - started_s
+                if record.poster is not None and look_closely:
+                    seen.setdefault("poster", now_s)
+                if record.hls is not None and look_closely:
+                    seen.setdefault("playable", now_s)
+                if record.state is until or record.state is ClipState.READY:
+                    if until is ClipState.READY or record.poster is not None:
+                        return record
+                elif record.state.is_final:
+                    raise RuntimeError(f"{name} failed: {record.failure}")
+            time.sleep(_LOOK_CLOSELY_S if look_closely and len(seen) < 2 else _LOOK_S)
+        raise RuntimeError(f"{name} was not {until} in {_PATIENCE_S:g} s")
 
 
-class _Meter:
-    """Processor seconds of some processes and all below them, sampled while they live.
-
-    Sampled, since the cage does not wait for the program in it: the kernel credits nobody with what that used.
-    """
-
-    def __init__(self, roots: list[int]) -> None:
-        self._roots = roots
-        self._first_s: dict[int, float] = {}
-        self._last_s: dict[int, float] = {}
-        self._sample()
-        self._first_s = dict(self._last_s)
-
-    def run_until(self, done: threading.Event) -> None:
-        while not done.wait(_SAMPLE_S):
-            self._sample()
-
-    @property
-    def used_s(self) -> float:
-        return sum(self._last_s.values()) - sum(self._first_s.values())
-
-    def _sample(self) -> None:
-        children: dict[int, list[int]] = {}
-        used_s: dict[int, float] = {}
-        for folder in Path("/proc").iterdir():
-            if not folder.name.isdigit():
-                continue
-            try:
-                # The second field, the program's name, may hold spaces and brackets.
-                fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue  # it has just ended
-            children.setdefault(int(fields[1]), []).append(int(folder.name))
-            used_s[int(folder.name)] = (int(fields[11]) + int(fields[12])) / _CLOCK_TICKS
-        waiting = list(self._roots)
-        while waiting:
-            pid = waiting.pop()
-            if pid in used_s:
-                self._last_s[pid] = used_s[pid]
-            waiting += children.get(pid, [])
+@contextmanager
+def newsroom(ladder: str) -> Iterator[Newsroom]:
+    """A stack of its own with that ladder (a name or a path), warm: it has made one small clip."""
+    with tempfile.TemporaryDirectory(prefix="newsreel-bench-") as scratch:
+        environment = {"NEWSREEL_LADDER": ladder}
+        with running_stack(Path(scratch) / "stack", environment, on_event=lambda _: None) as stack:
+            room = Newsroom(stack)
+            first = Path(scratch) / "warm.mp4"
+            picture, sound = "testsrc2=size=320x240:rate=25:duration=2", "sine=duration=2"
+            run_quietly([FFMPEG, "-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", sound, first])
+            room.make(first)
+            yield room

@@ -7,7 +7,7 @@ from kombu import Queue
 from config import queues
 from config.settings import Settings
 
-TASK_MODULES = ("tasks.ingest", "tasks.transcode", "tasks.thumbnails", "tasks.link", "tasks.reconcile")
+TASK_MODULES = ("tasks.ingest", "tasks.transcode", "tasks.thumbnails", "tasks.link", "tasks.reconcile", "tasks.feeds")
 
 
 def celery_options(settings: Settings) -> dict[str, object]:

@@ -16,6 +16,7 @@ TRANSCODE: Final = "transcode"
 TRANSCODE_BULK: Final = "transcode.bulk"
 LINK: Final = "link"
 RECONCILE: Final = "reconcile"
+FEEDS: Final = "feeds"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,8 @@ QUEUE_CLASSES: Final = (
     # One encode at a time: ffmpeg's own threads fill the machine, a second encode would only share it.
     QueueClass(name="transcode", queues=(TRANSCODE_URGENT, TRANSCODE, TRANSCODE_BULK), concurrency=1),
     QueueClass(name="link", queues=(LINK, RECONCILE), concurrency=1),
+    # One writer for the feeds, so that it never races; a process of its own, since it waits for changes to gather.
+    QueueClass(name="feeds", queues=(FEEDS,), concurrency=1),
 )
 
 ALL_QUEUES: Final = tuple(queue for queue_class in QUEUE_CLASSES for queue in queue_class.queues)
@@ -43,6 +46,7 @@ THUMBNAILS_TASK: Final = "newsreel.thumbnails"
 TRANSCODE_TASK: Final = "newsreel.transcode"
 LINK_TASK: Final = "newsreel.link"
 RECONCILE_TASK: Final = "newsreel.reconcile"
+FEEDS_TASK: Final = "newsreel.feeds"
 
 TASK_QUEUES: Final = {
     INGEST_TASK: INGEST,
@@ -50,6 +54,7 @@ TASK_QUEUES: Final = {
     TRANSCODE_TASK: TRANSCODE,
     LINK_TASK: LINK,
     RECONCILE_TASK: RECONCILE,
+    FEEDS_TASK: FEEDS,
 }
 
 

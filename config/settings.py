@@ -17,6 +17,17 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "NEWSREEL_"
+_ORIGIN = r"\*|https?://[0-9a-z.-]+(:[0-9]{1,5})?"
+# What each of a list may look like, and an example. Origins become part of headers: nothing else may stand in them.
+_LISTS = {
+    "sns_topic_arns": (
+        r"arn:aws(-[a-z]+)*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]{1,256}",
+        "arn:aws:sns:REGION:ID:NAME",
+    ),
+    "allowed_hosts": (r"\*|[0-9a-z.-]+|\[[0-9a-f:.]+\]", "news.example.org"),
+    "cors_origins": (_ORIGIN, "https://news.example.org"),
+    "embed_origins": (_ORIGIN, "https://news.example.org"),
+}
 
 
 class Settings(BaseSettings):
@@ -32,14 +43,41 @@ class Settings(BaseSettings):
     incoming_bucket: str = "newsreel-incoming"
     media_bucket: str = "newsreel-media"
     gateway_url: str = "http://127.0.0.1:8080"
+    public_media_url: str = Field(
+        default="",
+        description="Where readers find what is in the media bucket: a CDN, the bucket itself; else the gateway.",
+    )
     flower_url: str = "http://127.0.0.1:5555"
 
     # Who may do what
     events_token: SecretStr = Field(default=SecretStr(""), description="Bearer token that senders of events present.")
+    events_hmac_secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="Signs events instead (Standard Webhooks); two, separated by a space, while they change.",
+    )
+    sns_topic_arns: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="SNS topics whose signed messages are taken, separated by commas."
+    )
+    sqs_queue_url: str = Field(default="", description="Queue of object events to poll; none if empty.")
     operator_token: SecretStr = Field(default=SecretStr(""), description="Bearer token of operators' requests.")
     read_token: SecretStr = Field(
         default=SecretStr(""), description="Bearer token of the API's readers; without one everybody may read."
     )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("*",), description="Names under which the gateway may be asked, without port; “*” is any."
+    )
+    trusted_proxies: str = Field(
+        default="", description="Addresses whose X-Forwarded-For is believed, separated by commas; “*” is any."
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("*",), description="Sites whose scripts may read records and media, separated by commas; “*” is any."
+    )
+    embed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("*",), description="Sites that may frame the pages under /embed/, separated by commas; “*” is any."
+    )
+    events_per_s: float = Field(default=200.0, ge=0, description="From one sender, on average; 0 is no limit.")
+    reads_per_s: float = Field(default=500.0, ge=0, description="By one reader, on average; 0 is no limit.")
+    max_connections: int = Field(default=1000, ge=1, description="Connections that one gateway keeps open.")
     flower_address: str = Field(default="127.0.0.1", description="Where Flower listens.")
     flower_port: int = Field(default=5555, ge=1, le=65535)
     flower_user: str = "newsreel"
@@ -64,6 +102,10 @@ class Settings(BaseSettings):
     max_attempts: int = Field(default=3, ge=1)
     retry_delay_s: float = Field(default=15.0, ge=0, description="First pause before a transient failure is retried.")
     reconcile_interval_s: float = Field(default=60.0, gt=0)
+    collect_interval_s: float = Field(default=3600.0, gt=0, description="How often media that nobody names are sought.")
+    version_grace_s: float = Field(
+        default=24 * 3600.0, ge=0, description="How long media that no record names any more stay for late readers."
+    )
 
     # The newsroom
     timezone: str = "Asia/Ho_Chi_Minh"
@@ -91,6 +133,19 @@ class Settings(BaseSettings):
                 f"“video, clip”; got “{value}”"
             )
         return tuple(words)
+
+    @field_validator("sns_topic_arns", "allowed_hosts", "cors_origins", "embed_origins", mode="before")
+    @classmethod
+    def _listed(cls, value: object, info: ValidationInfo) -> object:
+        form, example = _LISTS[str(info.field_name)]
+        parts = value.split(",") if isinstance(value, str) else value
+        if not isinstance(parts, tuple | list):
+            raise TypeError(f"{PREFIX}{str(info.field_name).upper()}: expected a list separated by commas")
+        listed = tuple(filter(None, (str(part).strip() for part in parts)))
+        for each in listed:
+            if not re.fullmatch(form, each):
+                raise ValueError(f"{PREFIX}{str(info.field_name).upper()}: “{each}” is not of the form {example}")
+        return listed
 
     @field_validator("timezone")
     @classmethod

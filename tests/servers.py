@@ -107,6 +107,25 @@ def valkey() -> Iterator[str]:
 
 
 @contextmanager
+def sqs() -> Iterator[str]:
+    """A server that speaks SQS, moto's, with no queue; gives its URL. Any credentials will do.
+
+    Raises:
+        NotStartedError: it did not become ready.
+    """
+    with tempfile.TemporaryDirectory(prefix="newsreel-sqs-") as folder:
+
+        def start() -> tuple[list[str], str, Callable[[], bool]]:
+            port = free_port()
+            url = f"http://127.0.0.1:{port}"
+            command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+            return command, url, lambda: _answers_http(f"{url}/moto-api/")
+
+        with _running(start, cwd=Path(folder), env=os.environ) as url:
+            yield url
+
+
+@contextmanager
 def _running(
     start: Callable[[], tuple[Sequence[str], str, Callable[[], bool]]], *, cwd: Path, env: Mapping[str, str]
 ) -> Iterator[str]:

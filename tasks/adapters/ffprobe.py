@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from tasks.adapters import process
-from tasks.adapters.cage import Cage, Limits
+from tasks.adapters.cage import MAX_ALLOCATION_BYTES, Cage, Limits
 from tasks.errors import SourceRejected, TemporarilyUnavailable
+from tasks.media.decoders import DECODERS_WITH_CAPTIONS, without_lists
 from tasks.media.encode import DEMUXERS
 
 _LIMITS: Final = Limits(memory_bytes=2 * 1024**3, output_bytes=1024**2, cpu_s=60)
 # One spelling of what an upload may open, so that no call forgets it.
-_UNTRUSTED: Final = ("-v", "error", "-format_whitelist", DEMUXERS, "-protocol_whitelist", "file")
+_UNTRUSTED: Final = (
+    *("-v", "error", "-max_alloc", str(MAX_ALLOCATION_BYTES)),
+    *("-format_whitelist", DEMUXERS, "-codec_whitelist", DECODERS_WITH_CAPTIONS, "-protocol_whitelist", "file"),
+)
 _TIMEOUT_S: Final = 30.0
 
 
@@ -27,6 +31,8 @@ class Ffprobe:
 
     def source(self, folder: Path, name: str, *, max_pixels: int) -> dict[str, object]:
         """The container and streams of an untrusted file, as ffprobe's JSON.
+
+        A duration that the container doesn't tell is measured, unless reading all of the file takes half a minute.
 
         Raises:
             SourceRejected: it can't be read (``unreadable``, ``probe_overran``).
@@ -49,8 +55,18 @@ class Ffprobe:
         except ValueError:
             answer = {}
         if finished.exit_code != 0 or not isinstance(answer, dict):
-            _reject_unreadable(finished.stderr_tail)
+            _reject_unreadable(without_lists(finished.stderr_tail))
+        form = answer.get("format")
+        # Matroska and WebM that were sent live don't tell; by the times of two pictures they may yet be days long.
+        if isinstance(form, dict) and "duration" not in form and (span_s := self._span_s(folder, name)) is not None:
+            form["duration"] = f"{span_s:.6f}"
         return answer
+
+    def _span_s(self, folder: Path, name: str) -> float | None:
+        """The time, in seconds, between the picture's first and last packets; None where they have no times."""
+        times = [_seconds(field[0]) for field in self._packet_fields(folder, name, "v:0", first_s=None)]
+        known = [time_s for time_s in times if time_s is not None]
+        return max(known) - min(known) if known else None
 
     def key_frame_gap_s(self, folder: Path, name: str, stream: int) -> float | None:
         """The longest time, in seconds, between two key frames within the first half minute; None if there are not two.
@@ -75,9 +91,10 @@ class Ffprobe:
         times = [_seconds(field[0]) for field in fields if len(field) > 1 and "D" not in field[1]]
         return [time_s for time_s in times if time_s is not None]
 
-    def _packet_fields(self, folder: Path, name: str, stream: int, *, first_s: int) -> list[list[str]]:
+    def _packet_fields(self, folder: Path, name: str, stream: int | str, *, first_s: int | None) -> list[list[str]]:
         """Presentation time and flags of each packet of the first seconds; none where reading them took too long."""
-        arguments = [*_UNTRUSTED, "-select_streams", str(stream), "-read_intervals", f"%+{first_s}"]
+        arguments = [*_UNTRUSTED, "-select_streams", str(stream)]
+        arguments += ["-read_intervals", f"%+{first_s}"] if first_s is not None else []
         arguments += ["-show_entries", "packet=pts_time,flags", "-of", "csv=p=0", name]
         try:
             lines = self._run(folder, arguments).stdout.decode("ascii", "replace").splitlines()

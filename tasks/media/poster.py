@@ -24,8 +24,10 @@ STILL: Final = "still.nut"
 THUMB: Final = "thumb.rgb"
 LOOKS: Final = "looks"
 _QUIET: Final = ("-nostdin", "-hide_banner", "-loglevel", "error", "-y")
-# Up to here one decode of the whole clip costs no more than seeking in it.
+# Up to here reading all key frames costs no more than seeking to some.
 _WHOLE_S: Final = 12.0
+# With fewer key frames than this there is too little to choose from.
+_ENOUGH: Final = 4
 _WHOLE_LOOKS: Final = 24
 _CANDIDATES: Final = 8
 _FINALISTS: Final = 3
@@ -39,12 +41,14 @@ class LookPlan(Value):
     """A run that looks at the clip: one burst of small pictures from each of ``starts``, in seconds.
 
     Burst *n* is written to ``looks/n.rgb``, and the times of its pictures, from its start on, to ``looks/n.txt``.
+    ``enough``: of key frames alone, so many have to be found; 0 where the looks are neighbours, to be compared.
     """
 
     arguments: tuple[str, ...]
     starts: tuple[float, ...]
     width: int
     height: int
+    enough: int
 
 
 class Still(Value):
@@ -67,16 +71,18 @@ class Variant(Value):
 
 
 def plan_looks(source: Source, *, max_pixels: int) -> LookPlan:
-    """The first look: over the whole of a short clip, at some key frames of a long one. The very ends are left out."""
+    """The first look: at all key frames of a short clip, at some of a long one. The very ends are left out."""
     duration_s = source.duration_s
-    if duration_s <= _WHOLE_S or not _can_seek(source):
+    if not _can_seek(source):
         return whole_looks(source, max_pixels=max_pixels)
+    if duration_s <= _WHOLE_S:
+        return _looks(source, (0.0,), rate=None, most=_WHOLE_LOOKS, span_s=None, max_pixels=max_pixels, enough=_ENOUGH)
     starts = tuple(round(duration_s * (0.04 + 0.84 * number / _CANDIDATES), 3) for number in range(_CANDIDATES))
-    return _looks(source, starts, rate=None, most=1, span_s=None, max_pixels=max_pixels)
+    return _looks(source, starts, rate=None, most=1, span_s=None, max_pixels=max_pixels, enough=1)
 
 
 def whole_looks(source: Source, *, max_pixels: int) -> LookPlan:
-    """Looks all over the first seconds, each frame decoded: for short clips, and where no key frame was found."""
+    """Looks all over the first seconds, where too few key frames were found."""
     span_s = min(source.duration_s or _WHOLE_S, _WHOLE_S)
     rate = max(2.0, _WHOLE_LOOKS / span_s)
     return _looks(source, (0.0,), rate=rate, most=_WHOLE_LOOKS, span_s=span_s, max_pixels=max_pixels)
@@ -172,6 +178,7 @@ def _looks(
     most: int,
     span_s: float | None,
     max_pixels: int,
+    enough: int = 0,
 ) -> LookPlan:
     width, height = _fitted(source, _LOOK_SIDE)
     outputs = []
@@ -186,7 +193,7 @@ def _looks(
         options = {"frames:v": most, "c:v": "rawvideo", "f": "rawvideo"}
         outputs.append(picture.output(f"{LOOKS}/{number}.rgb", **options))
     arguments = (*_QUIET, *ffmpeg.merge_outputs(*outputs).get_args())
-    return LookPlan(arguments=arguments, starts=starts, width=width, height=height)
+    return LookPlan(arguments=arguments, starts=starts, width=width, height=height, enough=enough)
 
 
 def _from(
@@ -200,6 +207,8 @@ def _from(
     options = input_options(max_pixels=max_pixels, key_frames_only=key_frames_only)
     if span_s is not None:
         options["t"] = f"{span_s:g}"
+        # Frames that no other needs are passed over, and so are softened block edges, which so small a look hides.
+        options |= {"skip_frame": "noref", "skip_loop_filter": "all"}
     if start_s > 0:
         options["ss"] = f"{start_s:.3f}"
     return ffmpeg.input(SOURCE_FILE, **options)[str(source.video.index)]

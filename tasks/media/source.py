@@ -26,6 +26,8 @@ _FIELD_ORDERS: Final[Mapping[str, Scan]] = {
 # IMX (SMPTE 356M, D-10) carries the lines of the vertical blanking above the picture.
 _BLANKING_LINES: Final = 32
 _HEIGHTS_WITH_BLANKING: Final = (512, 608)
+# Names of ffprobe's side data.
+_CHANGES_THE_PICTURE: Final = ("Display Matrix", "Frame Cropping")
 _ASIDES: Final = ("comment", "hearing_impaired", "visual_impaired")
 
 
@@ -45,7 +47,8 @@ class VideoStream:
     ``frame_rate`` is constant, in frames per second; where the container contradicts itself ``rate_is_sure`` is false,
     and measuring decides, as it does of ``scan``. ``blanking_lines`` at the top are no picture. ``mixed`` and
     ``telecined`` are as `ScanDecision` has them; they are measured, never read. ``companions`` are the indexes of the
-    streams in the same programme, empty where the container has none.
+    streams in the same programme, empty where the container has none. A picture ``is_as_coded`` if the container asks
+    for no turning, mirroring or cropping; ``profile`` is the codec's, as ffprobe names it.
     """
 
     index: int
@@ -67,6 +70,8 @@ class VideoStream:
     mixed: bool = False
     telecined: bool = False
     companions: frozenset[int] = frozenset()
+    profile: str = ""
+    is_as_coded: bool = True
 
     @property
     def is_interlaced(self) -> bool:
@@ -89,6 +94,7 @@ class AudioStream:
     language: str | None
     layout: str = ""
     is_aside: bool = False
+    profile: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +109,14 @@ class Source:
     video: VideoStream
     audio: tuple[AudioStream, ...]
     unreadable_audio: int = 0
+
+    def longest_s(self, limit_s: float) -> float:
+        """How many seconds may come out of it, of ``limit_s`` at most, before its word on its length is a lie.
+
+        Growing and mended files tell less than they hold. But two pictures whose time stamps lie days apart, in a file
+        that claims to last a second, would be filled up with millions between them.
+        """
+        return min(limit_s, max(3 * self.duration_s, self.duration_s + 600)) if self.duration_s else limit_s
 
 
 def read_source(probe: Mapping[str, object], limits: SourceLimits) -> Source:
@@ -120,7 +134,7 @@ def read_source(probe: Mapping[str, object], limits: SourceLimits) -> Source:
         raise SourceRejected(
             "too_many_streams", f"This file has {len(streams)} streams; at most {limits.streams} are taken."
         )
-    duration_s = _number(form, "duration") or 0.0
+    duration_s = max(0.0, _number(form, "duration") or 0.0)
     video = _video(streams, _items(probe.get("programs")))
     if video is None:
         raise SourceRejected(
@@ -133,10 +147,11 @@ def read_source(probe: Mapping[str, object], limits: SourceLimits) -> Source:
             f"The picture has {video.coded_width}×{video.coded_height} pixels, more than is taken.",
             f"{pixels} pixels, limit {limits.pixels}",
         )
-    if duration_s > limits.duration_s:
+    claimed_s = max(duration_s, _span_s(streams))
+    if claimed_s > limits.duration_s:
         raise SourceRejected(
             "too_long",
-            f"The clip claims to last {duration_s / 3600:.1f} hours; at most {limits.duration_s / 3600:g} are taken.",
+            f"The clip claims to last {claimed_s / 3600:.1f} hours; at most {limits.duration_s / 3600:g} are taken.",
         )
     audio = _audio(streams)
     return Source(
@@ -192,7 +207,24 @@ def _video(streams: list[Mapping[str, object]], programmes: list[Mapping[str, ob
         blanking_lines=blanking,
         colour=read_colour(stream, width=width, height=height),
         companions=_companions(index, programmes),
+        profile=_text(stream, "profile"),
+        is_as_coded=not any(
+            _text(side_data, "side_data_type") in _CHANGES_THE_PICTURE
+            for side_data in _items(stream.get("side_data_list"))
+        ),
     )
+
+
+def _span_s(streams: list[Mapping[str, object]]) -> float:
+    """How long the pictures last by their own number and rate: a file's index and its head may well disagree."""
+    spans = [
+        count / float(rate)
+        for stream in streams
+        if _is_picture(stream)
+        and (count := _number(stream, "nb_frames")) is not None
+        and (rate := _ratio(_text(stream, "avg_frame_rate"), "/")) is not None
+    ]
+    return max(spans, default=0.0)
 
 
 def _is_picture(stream: Mapping[str, object]) -> bool:
@@ -243,6 +275,7 @@ def _audio(streams: list[Mapping[str, object]]) -> tuple[AudioStream, ...]:
             language=_language(stream),
             layout=_text(stream, "channel_layout"),
             is_aside=any(_number(stream.get("disposition"), mark) for mark in _ASIDES),
+            profile=_text(stream, "profile"),
         )
         for stream in streams
         if _text(stream, "codec_type") == "audio" and _text(stream, "codec_name") and _number(stream, "channels")

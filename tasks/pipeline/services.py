@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from config.settings import Settings
+from tasks.adapters.changes import ChangeNotes
 from tasks.adapters.doorbell import Doorbell
 from tasks.adapters.ffmpeg import Ffmpeg
 from tasks.adapters.ffprobe import Ffprobe
@@ -29,6 +30,7 @@ class Services:
     clips: RecordStore[ClipRecord]
     articles: RecordStore[ArticleRecord]
     doorbell: Doorbell
+    changes: ChangeNotes
     ffmpeg: Ffmpeg
     ffprobe: Ffprobe
     workspaces: Workspaces

@@ -28,8 +28,10 @@ def test_an_uploaded_clip_plays_under_its_paragraph(
     page.goto(stack.env["NEWSREEL_GATEWAY_URL"] + "/stories/page")
     assert "Con đê mới" in page.inner_text("h1")
     video = page.locator("video")
+    start = page.locator("newsreel-clip .start")
+    start.wait_for()
     assert video.count() == 1
-    assert "/poster" in (video.get_attribute("poster") or "")
+    assert "/poster" in page.locator("newsreel-clip img").evaluate("image => image.src")
     # The paragraph that stands last before the figure (4: the figure follows).
     before = page.locator("figure").evaluate(
         "figure => [...document.querySelectorAll('p')]"
@@ -37,7 +39,7 @@ def test_an_uploaded_clip_plays_under_its_paragraph(
     )
     assert before.startswith("Một đoạn dài")
     assert video.evaluate("video => video.currentTime") == 0
-    video.click()
+    start.click()
     deadline = time.monotonic() + 20
     # Asked from outside: the page's own policy lets nothing be evaluated in it.
     while video.evaluate("video => video.currentTime") < 0.5:

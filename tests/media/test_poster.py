@@ -82,11 +82,19 @@ def test_a_long_clip_is_looked_at_by_seeking_to_key_frames_however_long_it_is() 
     assert 0 < hour.starts[0] < hour.starts[-1] < 3600 * 0.9
 
 
-def test_a_short_clip_is_decoded_once_and_whole() -> None:
+def test_a_short_clip_is_read_once_for_its_key_frames_of_which_some_must_be_there() -> None:
     plan = poster.plan_looks(SMALL, max_pixels=1)
     assert plan.starts == (0.0,)
-    assert "-skip_frame" not in plan.arguments
+    assert plan.enough > 1
+    assert plan.arguments[plan.arguments.index("-skip_frame") + 1] == "nokey"
     assert "-ss" not in plan.arguments
+
+
+def test_where_key_frames_are_too_few_all_frames_are_looked_at_that_others_need() -> None:
+    plan = poster.whole_looks(SMALL, max_pixels=1)
+    assert plan.starts == (0.0,)
+    assert plan.enough == 0
+    assert plan.arguments[plan.arguments.index("-skip_frame") + 1] == "noref"
 
 
 def test_h264_in_444_is_never_entered_in_the_middle() -> None:

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from workers.local_servers import webhook_env
-from workers.processes import IMAGE, newsreel_processes
+from workers.processes import IMAGE, IMAGE_WITH_SQS, newsreel_processes
 
 ROOT = Path(__file__).parents[2]
 SECRETS = {
@@ -25,7 +25,8 @@ SECRETS = {
     "NEWSREEL_FLOWER_PASSWORD": "flower",
 }
 SERVERS = {"redis", "seaweedfs"}
-OURS = {process.name for process in newsreel_processes(IMAGE)}
+PROCESSES = newsreel_processes(IMAGE_WITH_SQS)
+OURS = {process.name for process in PROCESSES}
 
 
 @pytest.fixture(scope="module")
@@ -50,18 +51,23 @@ def docker_compose(env: dict[str, str], *arguments: str) -> subprocess.Completed
 
 def test_every_process_has_its_service_with_the_same_command(services: dict[str, Any]) -> None:
     assert {name: tuple(service["command"]) for name, service in services.items() if name not in SERVERS} == {
-        process.name: process.argv for process in newsreel_processes(IMAGE)
+        process.name: process.argv for process in PROCESSES
     }
 
 
 def test_docker_compose_accepts_the_file_and_keeps_the_commands() -> None:
-    answer = docker_compose(SECRETS, "config")
+    answer = docker_compose(SECRETS, "--profile", "sqs", "config")
     assert answer.returncode == 0, answer.stderr
     resolved = yaml.safe_load(answer.stdout)["services"]
     assert set(resolved) == OURS | SERVERS
-    for process in newsreel_processes(IMAGE):
+    for process in PROCESSES:
         assert tuple(resolved[process.name]["command"]) == process.argv
     assert resolved["worker-link"]["environment"]["NEWSREEL_BROKER_URL"] == "redis://:broker@redis:6379/0"
+
+
+def test_a_queue_is_polled_only_where_that_is_asked_for(services: dict[str, Any]) -> None:
+    assert {name for name, service in services.items() if "profiles" in service} == {"sqs"}
+    assert OURS - {process.name for process in newsreel_processes(IMAGE)} == {"sqs"}
 
 
 @pytest.mark.parametrize("name", sorted(SECRETS))

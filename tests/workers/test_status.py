@@ -190,8 +190,8 @@ def test_what_happens_next() -> None:
     for record, queues, expected in (
         (clip("a", ClipState.READY, links=links), NO_QUEUES, "Nothing to do."),
         (clip("a", ClipState.READY), NO_QUEUES, "once an article has its Video: line"),
-        (clip("a", ClipState.WITHDRAWN), NO_QUEUES, "Upload it again"),
-        (clip("a", ClipState.FAILED, failure=failure), NO_QUEUES, "upload the same file again"),
+        (clip("a", ClipState.WITHDRAWN), NO_QUEUES, "newsreel restore a"),
+        (clip("a", ClipState.FAILED, failure=failure), NO_QUEUES, "newsreel retry a"),
         (clip("a", ClipState.PROCESSING, lease=lease), NO_QUEUES, "At work: host/1"),
         (clip("a", ClipState.PROCESSING, lease=silent), NO_QUEUES, "silent for 1 min 30 s"),
         (clip("a", ClipState.RECEIVED, retry_at=now + timedelta(seconds=20)), NO_QUEUES, "tried again in 20.0 s"),

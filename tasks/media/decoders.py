@@ -1,0 +1,46 @@
+"""The decoders that an upload may make ffmpeg run: those of what cameras, editors and newsrooms' archives write.
+
+ffmpeg has five hundred, many of them for the cut scenes of old games, hardly ever run: that is where holes stay.
+A stream whose codec is not named here is not decoded: a file that has no other is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_PICTURE: Final = (
+    "h264 hevc av1 libdav1d vp8 vp9 libvpx libvpx-vp9 "
+    "mpeg1video mpeg2video mpegvideo mpeg4 msmpeg4v1 msmpeg4v2 msmpeg4 wmv1 wmv2 wmv3 vc1 "
+    "h261 h263 h263i h263p flv vp6 vp6a vp6f theora "
+    # Editing, archives, cameras
+    "prores dnxhd dvvideo cfhd jpeg2000 mjpeg mjpegb hq_hqa hqx avrn avui speedhq dirac ffv1 ffvhuff huffyuv utvideo "
+    # Uncompressed
+    "rawvideo wrapped_avframe r10k r210 v210 v210x y41p yuv4 "
+    # QuickTime and AVI of the years when archives were made
+    "cinepak svq1 svq3 qtrle rpza smc png"
+)
+_SOUND: Final = (
+    "aac aac_latm ac3 eac3 dca truehd mlp mp1 mp1float mp2 mp2float mp3 mp3float flac alac opus libopus vorbis "
+    "libvorbis s302m dolby_e wmav1 wmav2 wmapro wmalossless wmavoice amrnb amrwb libopencore_amrnb libopencore_amrwb "
+    "speex nellymoser gsm gsm_ms g722 g726 qdm2 qdmc mace3 mace6 dvaudio "
+    "adpcm_ima_qt adpcm_ima_wav adpcm_ms adpcm_swf "
+    "pcm_alaw pcm_mulaw pcm_bluray pcm_dvd pcm_lxf pcm_s8 pcm_s8_planar pcm_u8 pcm_s16be pcm_s16be_planar pcm_s16le "
+    "pcm_s16le_planar pcm_s24be pcm_s24daud pcm_s24le pcm_s24le_planar pcm_s32be pcm_s32le pcm_s32le_planar pcm_u16be "
+    "pcm_u16le pcm_u24be pcm_u24le pcm_u32be pcm_u32le pcm_f32be pcm_f32le pcm_f64be pcm_f64le"
+)
+_CAPTIONS: Final = "mov_text cc_dec libzvbi_teletextdec subrip srt ass ssa webvtt text"
+
+DECODERS: Final = ",".join((*_PICTURE.split(), *_SOUND.split()))
+"""For pictures and sound, as ffmpeg's ``-codec_whitelist`` wants them."""
+
+DECODERS_WITH_CAPTIONS: Final = ",".join((DECODERS, *_CAPTIONS.split()))
+"""For a run that reads captions too."""
+
+# ffmpeg repeats the whole list when it refuses a codec.
+_REPEATED: Final = re.compile(r"whitelist '[^'\n]{80,}'")
+
+
+def without_lists(messages: str) -> str:
+    """ffmpeg's messages with its repetitions of a list taken out."""
+    return _REPEATED.sub("the list", messages)
