@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,7 +17,8 @@ from tasks.media.progress import Progress, ProgressReader
 # A long run leaves the processor to short ones, so a poster does not wait for the encode beside it.
 _BACKGROUND: Final = Limits(niceness=10)
 _SILENCE_S: Final = 120.0
-_DISK_FULL: Final = "No space left on device"
+_SPARE_BYTES: Final = 1024**2
+_NO_ROOM: Final = "The worker ran out of room while encoding."
 _GUARDS: Final = (
     *("-max_alloc", str(MAX_ALLOCATION_BYTES)),
     # A picture whose time lies ten minutes after the one before is moved up to it: filling the gap at a constant rate
@@ -82,8 +84,10 @@ class Ffmpeg:
             raise TemporarilyUnavailable(
                 "encoder_not_started", "The encoder could not be started.", str(error)
             ) from error
-        # Its muxers may well exit 0 having written nothing to a full disk.
-        if finished.exit_code != 0 or _DISK_FULL in finished.stderr_tail:
+        # On a full disk its muxers may leave empty files, say nothing and exit 0.
+        if (free := shutil.disk_usage(folder).free) < _SPARE_BYTES:
+            raise TemporarilyUnavailable("disk_full", _NO_ROOM, f"{free} bytes are free\n{finished.stderr_tail}")
+        if finished.exit_code != 0:
             raise _failure(finished)
         return finished
 
@@ -94,7 +98,7 @@ def _failure(finished: process.Finished) -> SourceRejected | TemporarilyUnavaila
         told = f"signal {-finished.exit_code}" + (f"; {detail}" if detail else "")
         return TemporarilyUnavailable("encoder_killed", "The encoder was ended from outside.", told)
     # ffmpeg has no exit code of its own for the machine's faults; these are the C library's fixed words.
-    for code, words in (("disk_full", _DISK_FULL), ("out_of_memory", "Cannot allocate memory")):
+    for code, words in (("disk_full", "No space left on device"), ("out_of_memory", "Cannot allocate memory")):
         if words in detail:
-            return TemporarilyUnavailable(code, "The worker ran out of room while encoding.", detail)
+            return TemporarilyUnavailable(code, _NO_ROOM, detail)
     return SourceRejected("undecodable", "This video can't be decoded; it is damaged or of an unknown kind.", detail)

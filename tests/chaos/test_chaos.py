@@ -20,7 +20,7 @@ def test_no_promise_is_broken_while_everything_breaks(tmp_path: Path) -> None:
         command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=500, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    figures = json.loads((tmp_path / "run" / "result.json").read_text(encoding="utf-8"))
+    figures = json.loads((tmp_path / "run" / "seed-1" / "result.json").read_text(encoding="utf-8"))
     assert figures["clips"] == 8
     assert figures["fault_total"] >= 24
     assert len(figures["faults"]) >= 12

@@ -1,4 +1,4 @@
-"""Hostile uploads on the clip's whole way, in the real store, broker and cage: each has its name, nothing is published."""
+"""Hostile uploads on the clip's whole way, with real servers and the cage: each has its name, nothing is published."""
 
 from __future__ import annotations
 
@@ -122,12 +122,12 @@ def test_a_disk_that_fills_in_the_middle_of_an_encode_publishes_nothing_that_is_
     services: Services, settings: Settings, tmp_path: Path
 ) -> None:
     noise = ("-vf", "noise=alls=40:allf=t", "-crf", "40")
-    clip = clips.progressive(tmp_path / "noise.mp4", seconds=3, size="640x360", extra=noise)
+    clip = clips.progressive(tmp_path / "noise.mp4", seconds=6, size="640x360", extra=noise)
     put(services, "clips/full.mp4", clip.read_bytes())
     ingest(services, "clips/full.mp4")
     disk = tmp_path / "disk"
     disk.mkdir()
-    size_bytes = clip.stat().st_size + 150_000
+    size_bytes = clip.stat().st_size + 1_200_000
     plain = settings.model_dump(
         mode="json", exclude={"events_token", "operator_token", "read_token", "flower_password"}
     )

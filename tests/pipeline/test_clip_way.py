@@ -169,7 +169,6 @@ def test_a_clip_without_sound_is_published_and_said_to_be_silent(services: Servi
         ("clips/empty.mp4", b"", "empty_upload"),
         ("clips/notes.xyz", b"whatever", "unknown_extension"),
         ("clips/none", b"whatever", "unknown_extension"),
-        ("clips/list.mp4", b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n", "unreadable"),
     ],
 )
 def test_what_is_no_clip_fails_with_a_reason_in_words(
