@@ -14,13 +14,14 @@ import ffmpeg
 
 from tasks.media.boxes import Fragment, Header, find
 from tasks.media.encode import HEAD, PLAYLISTS, SOURCE_FILE, Run, hls_options, input_options
-from tasks.media.ladder import COPIED, Ladder, PlannedRung, climb
+from tasks.media.ladder import Ladder, PlannedRung, climb
 from tasks.media.package import MediaPlaylist, Track
 from tasks.media.sound import candidates, mixed, published
 from tasks.media.source import Source
 from tasks.records.base import Value
+from tasks.records.keys import ORIGINAL
 
-PASSING_SOUND: Final = "original-audio"
+PASSING_SOUND: Final = f"{ORIGINAL}-audio"
 # Containers that know each picture's place by their index; others are cut as they come.
 _CONTAINERS: Final = ("mov", "matroska")
 _PROFILES: Final = ("Constrained Baseline", "Baseline", "Main", "High")
@@ -51,7 +52,7 @@ def plan_direct(source: Source, ladder: Ladder, *, size_bytes: int, max_pixels: 
         return None
     video = source.video
     rung = PlannedRung(
-        name=COPIED,
+        name=ORIGINAL,
         width=video.width,
         height=video.height,
         frame_rate=video.frame_rate,
@@ -61,7 +62,7 @@ def plan_direct(source: Source, ladder: Ladder, *, size_bytes: int, max_pixels: 
     clip = ffmpeg.input(SOURCE_FILE, **input_options(max_pixels=max_pixels))
     streams, options = [clip[str(video.index)]], {"c:v": "copy"}
     sound = tuple(each.evolve(name=PASSING_SOUND) for each in published(candidates(source), ladder.audio.languages)[:1])
-    tracks = [f"v:0,name:{COPIED}"]
+    tracks = [f"v:0,name:{ORIGINAL}"]
     for programme in sound:
         track = programme.tracks[0]
         is_taken = len(programme.tracks) == 1 and track.codec == "aac" and track.profile == "LC" and track.channels <= 2

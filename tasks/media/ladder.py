@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from fractions import Fraction
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -132,10 +132,6 @@ class Ladder(_Part):
     def revision(self) -> str:
         """A short name of exactly these values."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
-
-
-COPIED: Final = "original"
-"""The name of a rung that is the source's own pictures, copied."""
 
 
 class PlannedRung(_Part):

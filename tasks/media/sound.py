@@ -13,7 +13,7 @@ import ffmpeg
 
 from tasks.media.ladder import AudioRung
 from tasks.media.language import language_tag
-from tasks.media.source import AudioStream, Source
+from tasks.media.source import AudioStream, Recording
 from tasks.records.base import Value
 
 MAIN: Final = "audio"
@@ -62,13 +62,13 @@ class Programme(Value):
         return self.tracks[0].channels > 2
 
 
-def candidates(source: Source) -> tuple[Programme, ...]:
+def candidates(source: Recording) -> tuple[Programme, ...]:
     """Every programme that the tracks can be read as, in the file's order; commentaries and descriptions come last.
 
     Neighbouring mono tracks are a stereo pair, unless their language tags tell them apart. Of a transport stream with
     several services, only the tracks of the picture's own are taken, if it has any.
     """
-    audio = [track for track in source.audio if track.index in source.video.companions] or source.audio
+    audio = [track for track in source.audio if track.index in source.companions] or source.audio
     found: list[Programme] = []
     waiting: AudioStream | None = None
     for track in audio:

@@ -28,6 +28,7 @@ _BLANKING_LINES: Final = 32
 _HEIGHTS_WITH_BLANKING: Final = (512, 608)
 # Names of ffprobe's side data.
 _CHANGES_THE_PICTURE: Final = ("Display Matrix", "Frame Cropping")
+_STILLS: Final = ("attached_pic", "timed_thumbnails", "still_image")
 _ASIDES: Final = ("comment", "hearing_impaired", "visual_impaired")
 
 
@@ -74,6 +75,11 @@ class VideoStream:
     is_as_coded: bool = True
 
     @property
+    def pixels(self) -> int:
+        """How many a frame has, as it is coded."""
+        return self.coded_width * self.coded_height
+
+    @property
     def is_interlaced(self) -> bool:
         """The frames hold two fields each, taken at different times."""
         return self.scan != "progressive"
@@ -98,7 +104,7 @@ class AudioStream:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class Recording:
     """A probed upload. ``duration_s`` is 0 where the container does not tell.
 
     ``unreadable_audio`` counts the sound tracks that have no decoder or no channel.
@@ -106,9 +112,13 @@ class Source:
 
     container: str
     duration_s: float
-    video: VideoStream
     audio: tuple[AudioStream, ...]
     unreadable_audio: int = 0
+
+    @property
+    def companions(self) -> frozenset[int]:
+        """Indexes of the streams that belong to the programme to be shown; empty where the container has none."""
+        return frozenset()
 
     def longest_s(self, limit_s: float) -> float:
         """How many seconds may come out of it, of ``limit_s`` at most, before its word on its length is a lie.
@@ -119,11 +129,43 @@ class Source:
         return min(limit_s, max(3 * self.duration_s, self.duration_s + 600)) if self.duration_s else limit_s
 
 
+@dataclass(frozen=True, kw_only=True)
+class Source(Recording):
+    """A recording with a picture that moves."""
+
+    video: VideoStream
+
+    @property
+    def companions(self) -> frozenset[int]:
+        """As `VideoStream` has them."""
+        return self.video.companions
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoundSource(Recording):
+    """A recording that is only heard; ``cover`` is the still attached to it, if it is of a size that is taken."""
+
+    cover: VideoStream | None = None
+
+
 def read_source(probe: Mapping[str, object], limits: SourceLimits) -> Source:
+    """Read a probe's answer of an upload that has to have a picture.
+
+    Raises:
+        SourceRejected: as `read_recording`, and ``no_video`` where there is sound alone.
+    """
+    found = read_recording(probe, limits)
+    if isinstance(found, Source):
+        return found
+    raise SourceRejected("no_video", "This file has no picture, only sound.")
+
+
+def read_recording(probe: Mapping[str, object], limits: SourceLimits) -> Source | SoundSource:
     """Read a probe's answer.
 
     Raises:
-        SourceRejected: ``not_media``, ``no_video``, ``too_many_streams``, ``too_large_picture``, ``too_long``.
+        SourceRejected: ``not_media``, ``no_video`` (and no sound either), ``too_many_streams``, ``too_large_picture``,
+            ``too_long``.
     """
     streams = _items(probe.get("streams"))
     form = probe.get("format")
@@ -135,17 +177,18 @@ def read_source(probe: Mapping[str, object], limits: SourceLimits) -> Source:
             "too_many_streams", f"This file has {len(streams)} streams; at most {limits.streams} are taken."
         )
     duration_s = max(0.0, _number(form, "duration") or 0.0)
-    video = _video(streams, _items(probe.get("programs")))
-    if video is None:
+    audio = _audio(streams)
+    video = _video([stream for stream in streams if _is_picture(stream)], _items(probe.get("programs")))
+    if video is None and not audio:
         raise SourceRejected(
-            "no_video", "This file has no picture, only sound or data. Upload a file with video in it."
+            "no_video",
+            "This file has neither a picture nor sound that can be played. Upload a file with video or sound in it.",
         )
-    pixels = video.coded_width * video.coded_height
-    if pixels > limits.pixels:
+    if video is not None and video.pixels > limits.pixels:
         raise SourceRejected(
             "too_large_picture",
             f"The picture has {video.coded_width}×{video.coded_height} pixels, more than is taken.",
-            f"{pixels} pixels, limit {limits.pixels}",
+            f"{video.pixels} pixels, limit {limits.pixels}",
         )
     claimed_s = max(duration_s, _span_s(streams))
     if claimed_s > limits.duration_s:
@@ -153,18 +196,22 @@ def read_source(probe: Mapping[str, object], limits: SourceLimits) -> Source:
             "too_long",
             f"The clip claims to last {claimed_s / 3600:.1f} hours; at most {limits.duration_s / 3600:g} are taken.",
         )
-    audio = _audio(streams)
+    unreadable = sum(_text(stream, "codec_type") == "audio" for stream in streams) - len(audio)
+    if video is None:
+        cover = _video([stream for stream in streams if _is_still(stream)], [])
+        return SoundSource(
+            container=container,
+            duration_s=duration_s,
+            audio=audio,
+            unreadable_audio=unreadable,
+            cover=cover if cover is not None and cover.pixels <= limits.pixels else None,
+        )
     return Source(
-        container=container,
-        duration_s=duration_s,
-        video=video,
-        audio=audio,
-        unreadable_audio=sum(_text(stream, "codec_type") == "audio" for stream in streams) - len(audio),
+        container=container, duration_s=duration_s, video=video, audio=audio, unreadable_audio=unreadable
     )
 
 
-def _video(streams: list[Mapping[str, object]], programmes: list[Mapping[str, object]]) -> VideoStream | None:
-    pictures = [stream for stream in streams if _is_picture(stream)]
+def _video(pictures: list[Mapping[str, object]], programmes: list[Mapping[str, object]]) -> VideoStream | None:
     if not pictures:
         return None
     # What the file plays by default, and of several such the largest; the first of equals.
@@ -228,14 +275,15 @@ def _span_s(streams: list[Mapping[str, object]]) -> float:
 
 
 def _is_picture(stream: Mapping[str, object]) -> bool:
-    stills = ("attached_pic", "timed_thumbnails", "still_image")
-    width, height = _size(stream)
-    return (
-        _text(stream, "codec_type") == "video"
-        and width > 0
-        and height > 0
-        and not any(_disposition(stream, kind) for kind in stills)
-    )
+    return _has_size(stream) and not any(_disposition(stream, kind) for kind in _STILLS)
+
+
+def _is_still(stream: Mapping[str, object]) -> bool:
+    return _has_size(stream) and _disposition(stream, "attached_pic")
+
+
+def _has_size(stream: Mapping[str, object]) -> bool:
+    return _text(stream, "codec_type") == "video" and min(_size(stream)) > 0
 
 
 def _size(stream: Mapping[str, object]) -> tuple[int, int]:

@@ -6,6 +6,7 @@ looks at every folder. A folder is listed before its record is read: what the re
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
@@ -21,6 +22,10 @@ from tasks.records.clip_record import ClipRecord, ClipState, Work
 
 # Parts of an upload that nobody goes on with are paid for, and shown nowhere.
 _UNFINISHED_FOR: Final = timedelta(days=1)
+_SOUND: Final = "audio"
+_HEARD_WHOLE: Final = re.compile(rf"/hls/{_SOUND}[^/]*-{keys.HEARD_WHOLE}/[^/]+$")
+# Captions lie in folders of other names.
+_RENDITION: Final = re.compile(rf"/hls/(\d+p[^/]*|{keys.ORIGINAL}[^/]*|{_SOUND}[^/]*)$")
 Tell = Callable[[str], None]
 
 
@@ -81,11 +86,14 @@ def unfinished_uploads(services: Services, tell: Tell, *, is_dry: bool) -> int:
 def unnamed(record: ClipRecord | None, objects: Iterable[ObjectInfo]) -> dict[str, list[ObjectInfo]]:
     """Of the objects under a clip's folder those that belong to no version, or try at one, that its record names.
 
-    By the folder that they are in: a version's, or below it that of a later try. A version still in work keeps all of
-    its tries: the next one begins where the record does not say yet. Pure.
+    By the folder that they are in: a version's, or below it that of a later try, or of a rendition that readers had
+    until the finished ones came. A version still in work keeps all of its tries: the next one begins where the record
+    does not say yet. Pure.
     """
     found: dict[str, list[ObjectInfo]] = defaultdict(list)
-    for each in objects:
+    listed = list(objects)
+    heard_whole = {each.key.rpartition("/")[0] for each in listed if _HEARD_WHOLE.search(each.key)}
+    for each in listed:
         version, _, path = each.key.removeprefix(keys.CLIPS).partition("/")[2].partition("/")
         if not path:
             continue  # the record itself
@@ -95,7 +103,21 @@ def unnamed(record: ClipRecord | None, objects: Iterable[ObjectInfo]) -> dict[st
             found[version].append(each)
         elif work.state is ClipState.READY and _is_left_behind(part, _named_parts(work)):
             found[f"{version}/{part}" if part.isdecimal() else version].append(each)
+        elif work.state is ClipState.READY and _is_passed(each.key, work, heard_whole):
+            found[path.rpartition("/")[0] and f"{version}/{path.rpartition('/')[0]}"].append(each)
     return dict(found)
+
+
+def _is_passed(key: str, work: Work, heard_whole: set[str]) -> bool:
+    """Whether it is of a rendition that was played while the finished ones were made, and that they don't include."""
+    folder = key.rpartition("/")[0]
+    rendition = _RENDITION.search(folder)
+    if rendition is None:
+        return False
+    name = rendition.group(1)
+    if name.startswith(_SOUND):
+        return f"{folder}-{keys.HEARD_WHOLE}" in heard_whole
+    return name not in {each.name for each in work.renditions}
 
 
 def _is_left_behind(part: str, named: frozenset[str]) -> bool:

@@ -13,7 +13,7 @@ from tasks.media.ladder import AudioRung
 from tasks.media.language import language_name
 from tasks.media.loudness import Measured
 from tasks.media.sound import Programme, candidates, published
-from tasks.media.source import Source
+from tasks.media.source import Recording
 from tasks.pipeline.services import Services
 from tasks.records.base import Notice, Value
 from tasks.records.clip_record import Loudness, Sound
@@ -52,7 +52,7 @@ class _Take(Value):
 def listen(
     services: Services,
     folder: Path,
-    source: Source,
+    source: Recording,
     rung: AudioRung,
     *,
     stop: threading.Event | None = None,
@@ -115,7 +115,7 @@ def listen(
     return Heard(programmes=tuple(programmes), facts=tuple(facts), notices=tuple(notices))
 
 
-def _passed_over(source: Source, offered: Sequence[Programme], readable: Sequence[Programme]) -> list[Notice]:
+def _passed_over(source: Recording, offered: Sequence[Programme], readable: Sequence[Programme]) -> list[Notice]:
     known = {each.tracks for each in readable}
     count = source.unreadable_audio + sum(len(each.tracks) for each in offered if each.tracks not in known)
     if not count:
@@ -124,7 +124,7 @@ def _passed_over(source: Source, offered: Sequence[Programme], readable: Sequenc
     return [Notice(code="sound_unreadable", message=f"{tracks} of this clip can't be decoded and is left out.")]
 
 
-def _replaced(source: Source, first: Sequence[Programme], chosen: Sequence[Programme]) -> list[Notice]:
+def _replaced(source: Recording, first: Sequence[Programme], chosen: Sequence[Programme]) -> list[Notice]:
     heard = {each.language: each for each in chosen}
     notices = []
     for programme in first:
@@ -137,9 +137,9 @@ def _replaced(source: Source, first: Sequence[Programme], chosen: Sequence[Progr
     return notices
 
 
-def _numbers(source: Source, programme: Programme) -> tuple[int, ...]:
+def _numbers(source: Recording, programme: Programme) -> tuple[int, ...]:
     return tuple(number for number, track in enumerate(source.audio, start=1) if track in programme.tracks)
 
 
-def _spelt(source: Source, programme: Programme) -> str:
+def _spelt(source: Recording, programme: Programme) -> str:
     return "+".join(str(number) for number in _numbers(source, programme))

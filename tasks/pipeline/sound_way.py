@@ -19,13 +19,14 @@ from tasks.pipeline.examine_sound import Heard, listen
 from tasks.pipeline.lease import Lease
 from tasks.pipeline.services import Services
 from tasks.pipeline.streaming import Stream
+from tasks.records import keys
 
 log: Final = structlog.get_logger()
 _HEARD_WHOLE_S: Final = 60.0
 _HEARD_FIRST_S: Final = 20.0
 # EBU R 128 allows as much; less is not heard.
 _SAME_GAIN_DB: Final = 0.5
-_CORRECTED: Final = "-2"
+_CORRECTED: Final = f"-{keys.HEARD_WHOLE}"
 
 
 def make(services: Services, folder: Path, source: Source, ladder: Ladder, stream: Stream, lease: Lease) -> Heard:

@@ -44,6 +44,11 @@ CLIP_EXTENSIONS: Final = frozenset(
 )
 """What a clip's upload may end in, and what a reference to one may leave out."""
 
+ORIGINAL: Final = "original"
+"""The rendition that is the source's own picture, copied; its sound while that is all there is stands beside it."""
+HEARD_WHOLE: Final = "whole"
+"""Ends the folder of a sound that was made once more, when all of it had been heard."""
+
 # Control, format (right-to-left marks and their like), private, surrogate and unassigned characters.
 _UNUSABLE: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
 _MAX_NAME_BYTES: Final = 180

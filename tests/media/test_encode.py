@@ -8,9 +8,10 @@ from fractions import Fraction
 import config.ladders
 from tasks.media.decoders import DECODERS
 from tasks.media.encode import DEMUXERS, plan_encode, plan_mp4, plan_sound
-from tasks.media.ladder import COPIED, PlannedRung, read_ladder
+from tasks.media.ladder import PlannedRung, read_ladder
 from tasks.media.sound import candidates, published
 from tasks.media.source import AudioStream, Source
+from tasks.records.keys import ORIGINAL
 from tests.media.test_ladder import VIDEO
 
 NEWS = read_ladder(config.ladders.find("news").read_text(encoding="utf-8"), "news.toml")
@@ -89,7 +90,7 @@ def test_a_ladder_may_put_its_smallest_rung_first() -> None:
 
 
 def test_beside_a_copied_rung_the_others_put_their_key_frames_where_it_has_them() -> None:
-    copied = PlannedRung(name=COPIED, width=960, height=540, frame_rate=Fraction(25), crf=0, max_bitrate_bps=1)
+    copied = PlannedRung(name=ORIGINAL, width=960, height=540, frame_rate=Fraction(25), crf=0, max_bitrate_bps=1)
     plan = plan_encode(SMALL, NEWS, max_pixels=1, copied=copied)
     assert [rung.name for rung in plan.rungs] == ["original", "360p"]
     (run,) = plan.runs
@@ -99,7 +100,7 @@ def test_beside_a_copied_rung_the_others_put_their_key_frames_where_it_has_them(
 
 def test_of_a_clip_that_is_all_copied_the_pictures_are_looked_at_and_counted() -> None:
     tiny = replace(SMALL, video=replace(VIDEO, width=640, height=360))
-    copied = PlannedRung(name=COPIED, width=640, height=360, frame_rate=Fraction(25), crf=0, max_bitrate_bps=1)
+    copied = PlannedRung(name=ORIGINAL, width=640, height=360, frame_rate=Fraction(25), crf=0, max_bitrate_bps=1)
     (run,) = plan_encode(tiny, NEWS, max_pixels=1, copied=copied).runs
     assert run.tracks == ()
     assert run.arguments[-3:] == ("-f", "null", "-")

@@ -128,7 +128,7 @@ def test_the_sound_of_a_long_clip_is_made_again_where_its_beginning_was_unlike_t
     )
     record, seen = published(ladder(services, copy_max_bitrate_bps=0), put, "120320_LOUD1", clip)
     assert "/audio/" in seen[0].replace('"audio/', "/audio/")
-    assert "audio-2/index.m3u8" in seen[-1]
+    assert "audio-whole/index.m3u8" in seen[-1]
     (sound,) = record.sound
     assert sound.loudness is not None
     assert sound.loudness.integrated_lufs + sound.loudness.gain_db == pytest.approx(-16, abs=1)

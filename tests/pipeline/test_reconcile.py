@@ -22,7 +22,7 @@ from tasks.pipeline.reconcile import marks, reconcile, unfinished
 from tasks.pipeline.services import Services
 from tasks.records import arrival, keys
 from tasks.records.article_record import ArticleState
-from tasks.records.clip_record import ClipRecord, ClipState, Mp4, Poster, SourceFacts, Storyboard
+from tasks.records.clip_record import ClipRecord, ClipState, Mp4, Poster, Rendition, SourceFacts, Storyboard
 
 Put = Callable[[str, Path | bytes], str]
 NOON = datetime(2020, 12, 3, 12, tzinfo=UTC)
@@ -159,6 +159,27 @@ def test_the_parts_of_a_version_that_later_tries_replaced_are_left_behind_its_pi
     in_work = record.evolve(state=ClipState.PLAYABLE)
     assert collect.unnamed(in_work, listed) == {}
     assert set(collect.unnamed(None, listed)) == {"v"}
+
+
+def test_what_was_played_only_until_the_ladder_was_done_is_left_behind() -> None:
+    top = Rendition(name="360p", width=640, height=360, frame_rate=25, codecs="avc1.64001e", bitrate_bps=1)
+    record = ClipRecord(
+        name="a",
+        state=ClipState.READY,
+        version="v",
+        hls="v/hls/main.m3u8",
+        renditions=(top,),
+        source=SourceFacts(key="clips/a.mp4", etag="e", size_bytes=1),
+        updated_at=NOON,
+    )
+    kept = ["main.m3u8", "360p/1.m4s", "audio-whole/1.m4s", "audio-2/1.m4s", "captions/1.vtt"]
+    passed = ["original/1.m4s", "original-audio/1.m4s", "240p/1.m4s", "audio/1.m4s"]
+    listed = [info(f"clips/a/v/hls/{path}") for path in kept + passed]
+    found = collect.unnamed(record, listed)
+    assert set(found) == {f"v/hls/{path.partition('/')[0]}" for path in passed}
+    copied = record.evolve(renditions=(top.evolve(name="original"),))
+    assert "v/hls/original" not in collect.unnamed(copied, listed)
+    assert collect.unnamed(record.evolve(state=ClipState.PLAYABLE), listed) == {}
 
 
 def test_an_upload_in_parts_that_nobody_goes_on_with_is_given_up_after_a_day(
