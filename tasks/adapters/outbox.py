@@ -1,0 +1,151 @@
+"""The deliveries of outgoing webhooks in the media bucket: under way, and done with for a while.
+
+Each is an object of its own. It is noted as done before it is taken from those under way, so that a worker that dies
+in between loses nothing: at worst an event is sent twice under the same id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Final
+
+from tasks.adapters.clock import utc_now
+from tasks.adapters.endpoints import Endpoint
+from tasks.adapters.object_store import NoSuchObject, ObjectStore, PreconditionFailed
+from tasks.records import deliveries, keys
+from tasks.records.base import Record
+from tasks.records.deliveries import Delivery, EndpointState
+
+KEPT: Final = 1000
+"""How many deliveries that are done with stay listed for each endpoint,"""
+KEPT_FOR: Final = timedelta(hours=72)
+"""and for how long; what an endpoint that is configured no more left behind goes then, too, while there are others."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """A delivery that is under way, and its object's ETag."""
+
+    delivery: Delivery
+    etag: str
+
+
+class Outbox:
+    """The endpoints that are configured, and everybody's deliveries; one for each process.
+
+    Raises `TemporarilyUnavailable` when the store fails.
+    """
+
+    def __init__(self, store: ObjectStore, bucket: str, endpoints: tuple[Endpoint, ...]) -> None:
+        self.endpoints = endpoints
+        self._store = store
+        self._bucket = bucket
+        # A listing names each object's ETag: what was read under it need not be read again.
+        self._known: dict[str, dict[str, Kept]] = {}
+
+    def add(self, delivery: Delivery) -> bool:
+        """Note that it is to be made; False if that is noted already."""
+        try:
+            self._put(keys.webhook_pending(delivery.endpoint, delivery.id), delivery, if_absent=True)
+        except PreconditionFailed:
+            return False
+        return True
+
+    def pending(self, endpoint: str) -> list[Kept]:
+        """What is under way to the endpoint, in the order of ids. Only what changed since the last call is read."""
+        known, found = self._known.get(endpoint, {}), {}
+        for info in self._store.list(self._bucket, keys.webhook_pending(endpoint)):
+            kept = known.get(info.key)
+            if kept is None or kept.etag != info.etag:
+                with suppress(NoSuchObject):
+                    stored = self._store.get(self._bucket, info.key)
+                    kept = Kept(delivery=Delivery.model_validate_json(stored.body), etag=stored.etag)
+            if kept is not None:
+                found[info.key] = kept
+        self._known[endpoint] = found
+        return list(found.values())
+
+    def note(self, kept: Kept, outcome: Delivery) -> None:
+        """Note what became of a try; what an operator has ordered meanwhile stands."""
+        pending = keys.webhook_pending(outcome.endpoint, outcome.id)
+        if outcome.state is deliveries.DeliveryState.PENDING:
+            with suppress(PreconditionFailed, NoSuchObject):
+                self._put(pending, outcome, if_match=kept.etag)
+            return
+        self._put(keys.webhook_done(outcome.endpoint, outcome.id), outcome)
+        self._store.delete(self._bucket, pending)
+
+    def done(self, endpoint: str, *, most: int = KEPT) -> Iterator[Delivery]:
+        """What was made or given up, the newest first."""
+        listed = [info.key for info in self._store.list(self._bucket, keys.webhook_done(endpoint))]
+        for key in islice(sorted(listed, reverse=True), most):
+            with suppress(NoSuchObject):
+                yield Delivery.model_validate_json(self._store.get(self._bucket, key).body)
+
+    def find(self, endpoint: str, webhook_id: str) -> Delivery | None:
+        """The delivery of that id to the endpoint."""
+        for key in (keys.webhook_pending(endpoint, webhook_id), keys.webhook_done(endpoint, webhook_id)):
+            with suppress(NoSuchObject):
+                return Delivery.model_validate_json(self._store.get(self._bucket, key).body)
+        return None
+
+    def replay(self, endpoint: str, webhook_id: str) -> Delivery | None:
+        """Have the delivery made (again) now; None if there is none of that id."""
+        found = self.find(endpoint, webhook_id)
+        if found is None:
+            return None
+        wanted = deliveries.again(found, now=utc_now())
+        self._put(keys.webhook_pending(endpoint, webhook_id), wanted)
+        self._store.delete(self._bucket, keys.webhook_done(endpoint, webhook_id))
+        return wanted
+
+    def names(self) -> list[str]:
+        """The names of all endpoints that anything is known of."""
+        return list(self._store.folders(self._bucket, keys.WEBHOOK_ENDPOINTS))
+
+    def state(self, endpoint: str) -> EndpointState | None:
+        """What is known of the endpoint."""
+        with suppress(NoSuchObject, ValueError):
+            return EndpointState.model_validate_json(self._store.get(self._bucket, keys.webhook_state(endpoint)).body)
+        return None
+
+    def announce(self, endpoint: Endpoint) -> EndpointState:
+        """The state of an endpoint that is configured; one that was configured anew is not disabled any more."""
+        wanted, found = endpoint.state(), self.state(endpoint.name)
+        if found is not None and found.fingerprint == wanted.fingerprint:
+            return found
+        self.set_state(wanted)
+        return wanted
+
+    def set_state(self, state: EndpointState) -> None:
+        """Replace what is known of the endpoint."""
+        self._put(keys.webhook_state(state.name), state)
+
+    def collect(self, now: datetime | None = None) -> int:
+        """Delete what was done with long ago, and what is left of endpoints that are configured no more."""
+        before, configured = (now or utc_now()) - KEPT_FOR, {each.name for each in self.endpoints}
+        doomed: list[str] = []
+        for name in self.names():
+            done = list(self._store.list(self._bucket, keys.webhook_done(name)))
+            done.sort(key=lambda info: info.key)
+            doomed += [info.key for info in done[:-KEPT]]
+            doomed += [info.key for info in done[-KEPT:] if info.modified_at < before]
+            if name not in configured:
+                left = list(self._store.list(self._bucket, keys.webhook_pending(name)))
+                left += self._store.list(self._bucket, keys.webhook_state(name))
+                doomed += [info.key for info in left if info.modified_at < before]
+        return self._store.delete_all(self._bucket, doomed)
+
+    def _put(self, key: str, record: Record, *, if_match: str | None = None, if_absent: bool = False) -> None:
+        self._store.put(
+            self._bucket,
+            key,
+            record.to_json(),
+            content_type="application/json; charset=utf-8",
+            if_match=if_match,
+            if_absent=if_absent,
+        )
