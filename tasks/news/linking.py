@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import quote
 
@@ -51,11 +52,13 @@ def build_record(
     now: datetime,
     previous: ArticleRecord | None = None,
     existing: Collection[str] = (),
+    decisions: Mapping[str, str] = MappingProxyType({}),
 ) -> ArticleRecord:
     """The article's record, given the records of all clips that match a reference, by its folded name (`keys.fold`).
 
     From ``previous``, the record as it stands, paragraphs keep their ids and references their anchors. ``existing`` are
-    names of clips among which to look for what an unmatched reference may have meant.
+    names of clips among which to look for what an unmatched reference may have meant. ``decisions`` are an editor's:
+    the clip that a reference means, by the reference's folded name; ``clips`` then has that clip's record for it.
 
     A clip is shown once under each paragraph that refers to it. A reference before the first paragraph keeps
     ``paragraph`` null, and its clip is shown under the first body paragraph.
@@ -63,7 +66,8 @@ def build_record(
     known = [(each.id, each.text) for each in previous.paragraphs] if previous else []
     ids = carry_ids(known, [paragraph.text for paragraph in parsed.paragraphs])
     anchors = anchor(parsed.references, parsed.paragraphs, ids, previous)
-    found = {each.name: _match(each.name, clips.get(keys.fold(each.name), ())) for each in parsed.references}
+    decided = {each.name: decisions.get(keys.fold(each.name)) for each in parsed.references}
+    found = {name: _match(each or name, clips.get(keys.fold(name), ())) for name, each in decided.items()}
     matches = [
         _orphaned(place) if place.is_orphaned else _suggesting(found[reference.name], reference.name, parsed, existing)
         for reference, place in zip(parsed.references, anchors, strict=True)
@@ -103,6 +107,7 @@ def build_record(
                 selector=place.selector,
                 confidence=place.confidence,
                 stands_under=place.stands_under,
+                decided=decided[reference.name],
             )
             for reference, place, match in zip(parsed.references, anchors, matches, strict=True)
         ),

@@ -28,10 +28,7 @@ LABELS: Final = ("video clip", "video-clip", "videos", "video", "clips", "clip")
 SHORTCODES: Final = ("video", "clip", "newsreel")
 COLONS: Final = ":："
 DASHES: Final = "-–—"
-# Sound is no clip, yet a line that names its file is a reference: the record says what is wrong with it.
-MEDIA_EXTENSIONS: Final = keys.CLIP_EXTENSIONS | frozenset(
-    "aac ac3 aif aiff flac m4a mka mp2 mp3 oga opus wav wma".split()
-)
+MEDIA_EXTENSIONS: Final = keys.CLIP_EXTENSIONS
 
 _MAX_LINE_CHARACTERS: Final = 2_000
 # What is longer is no file name on the usual file systems, but a sentence that mentions one.

@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from itertools import islice
 from typing import Final
 
 import structlog
@@ -20,10 +19,9 @@ from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.news.article import ParsedArticle
 from tasks.news.linking import build_record, failed_record, links_of, needs_suggestions, withdrawn_record
 from tasks.news.reading import EXTENSIONS, read_article
-from tasks.news.references import ReferenceStyle, spellings
+from tasks.news.references import ReferenceStyle
 from tasks.news.reread import as_parsed
-from tasks.news.suggest import date_prefixes
-from tasks.pipeline import finish
+from tasks.pipeline import candidates, decisions, finish
 from tasks.pipeline.services import Services
 from tasks.records import keys, lifecycle
 from tasks.records.article_record import ArticleRecord, ArticleSource, ArticleState, NextArticle
@@ -31,9 +29,6 @@ from tasks.records.base import Failure
 from tasks.records.clip_record import ClipRecord, ClipState
 
 log: Final = structlog.get_logger()
-# Names to look through for a “did you mean”: those near by date first, then any.
-_NEAR_NAMES: Final = 1_000
-_ALL_NAMES: Final = 5_000
 _MARKER_TYPE: Final = "application/octet-stream"
 _TRIES: Final = 24
 
@@ -117,20 +112,24 @@ def _is_unchanged(services: Services, article_id: str, key: str) -> bool:
         return False
     etags: dict[str, str] = {}
     unmatched = []
+    decided = decisions.read(services, article_id)
     for name in marker["names"]:
-        found = _names_like(services, name)
+        found = candidates.names_for(services, name, decided)
         for each in found:
             with suppress(NoSuchObject):
                 etags[each] = services.store.head(settings.media_bucket, keys.clip_record(each)).etag
         if not any(each in etags for each in found):
             unmatched.append(name)
-    seen = _fingerprint(services, source.etag, etags, _existing(services, sorted(unmatched)) if unmatched else ())
+    existing = candidates.existing(services, sorted(unmatched)) if unmatched else ()
+    seen = _fingerprint(services, source.etag, etags, existing, decided)
     return bool(seen == marker["seen"])
 
 
-def _fingerprint(services: Services, source: str, etags: Mapping[str, str], existing: Iterable[str]) -> str:
+def _fingerprint(
+    services: Services, source: str, etags: Mapping[str, str], existing: Iterable[str], decided: Mapping[str, str]
+) -> str:
     style = (services.settings.reference_labels, services.settings.reference_shortcodes)
-    seen = json.dumps([source, sorted(etags.items()), sorted(existing), style])
+    seen = json.dumps([source, sorted(etags.items()), sorted(existing), style, sorted(decided.items())])
     return hashlib.sha256(seen.encode()).hexdigest()
 
 
@@ -183,19 +182,21 @@ def _assembled(
     upload: ArticleSource | None = None,
 ) -> _Rebuilt:
     names = {reference.name for reference in parsed.references}
+    decided = decisions.read(services, article_id)
+    shown = [decided[each] for each in map(keys.fold, names) if each in decided]
     # The marker first, the clip's record after: whichever of article and clip comes last sees the other.
-    for name in sorted(_spelt(names)):
+    for name in sorted(candidates.awaited(names, shown)):
         services.store.put(
             services.settings.media_bucket, keys.reference_marker(name, article_id), b"", content_type=_MARKER_TYPE
         )
     clips: dict[str, tuple[ClipRecord, ...]] = {}
     etags: dict[str, str] = {}
     for name in names:
-        found = [services.clips.get_with_etag(each) for each in _names_like(services, name)]
+        found = [services.clips.get_with_etag(each) for each in candidates.names_for(services, name, decided)]
         clips[keys.fold(name)] = tuple(record for record, _ in found if record is not None)
         etags |= {record.name: etag for record, etag in found if record is not None and etag is not None}
     unmatched = sorted(name for name in names if needs_suggestions(name, clips))
-    existing = _existing(services, unmatched) if unmatched else set[str]()
+    existing = candidates.existing(services, unmatched) if unmatched else set[str]()
     record = build_record(
         article_id=article_id,
         source=source,
@@ -204,34 +205,16 @@ def _assembled(
         now=now,
         previous=previous,
         existing=existing,
+        decisions=decided,
     )
-    seen = _fingerprint(services, (upload or source).etag, etags, existing)
+    seen = _fingerprint(services, (upload or source).etag, etags, existing, decided)
     return _Rebuilt(record=record, names=tuple(sorted(names)), seen=seen)
 
 
-def _spelt(names: Iterable[str]) -> set[str]:
-    """The names in each spelling under which their clips may arrive."""
-    return {spelling for name in names for spelling in spellings(name)}
-
-
-def _existing(services: Services, unmatched: Iterable[str]) -> set[str]:
-    """Names of clips that there are, as many as are worth looking through."""
-    prefixes = dict.fromkeys(keys.CLIP_NAMES + date for name in unmatched for date in date_prefixes(name))
-    bucket = services.settings.media_bucket
-    names: set[str] = set()
-    for prefix, most in [*((each, _NEAR_NAMES) for each in prefixes), (keys.CLIP_NAMES, _ALL_NAMES)]:
-        markers = islice(services.store.list(bucket, prefix), most)
-        names.update(marker.key.rpartition("/")[2] for marker in markers)
-    return names
-
-
-def _names_like(services: Services, name: str) -> list[str]:
-    """The names of the clips that a reference can mean."""
-    found: dict[str, None] = {}
-    for prefix in dict.fromkeys(map(keys.clip_names_prefix, spellings(name))):
-        for marker in services.store.list(services.settings.media_bucket, prefix):
-            found[marker.key.removeprefix(prefix)] = None
-    return list(found)
+def _awaited(record: ArticleRecord) -> set[str]:
+    """The names of all clips that the record's references wait for, or show."""
+    decided = (each.decided for each in record.references if each.decided is not None)
+    return candidates.awaited((each.name for each in record.references), decided)
 
 
 def _take_links(services: Services, before: ArticleRecord | None, record: ArticleRecord) -> None:
@@ -256,8 +239,8 @@ def _set_links(services: Services, name: str, article_id: str, paragraphs: Seque
 
 def _drop_references(services: Services, before: ArticleRecord | None, record: ArticleRecord) -> None:
     """Remove the markers of references that an edit took out; one that stays costs a rebuild that changes nothing."""
-    wanted = set(map(keys.fold, _spelt(reference.name for reference in record.references)))
-    for name in sorted(_spelt(reference.name for reference in before.references) if before else ()):
+    wanted = set(map(keys.fold, _awaited(record)))
+    for name in sorted(_awaited(before) if before else ()):
         if keys.fold(name) not in wanted:
             services.store.delete(services.settings.media_bucket, keys.reference_marker(name, record.id))
 
@@ -281,6 +264,7 @@ def _mark(services: Services, rebuilt: _Rebuilt) -> None:
     if record.state is ArticleState.WITHDRAWN:
         # The mark of a deleted upload would make reconcile pass over the same bytes when they come back.
         finish.forget_settled(services, record.source.key)
+        decisions.forget(services, record.id)
         services.store.put(bucket, keys.gone_marker(record.id), b"", content_type=_MARKER_TYPE)
         return
     source = record.next.source if record.next else record.source

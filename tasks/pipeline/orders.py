@@ -191,6 +191,34 @@ def prioritise(services: Services, name: str, priority: str) -> Outcome:
     return _nothing("priority", record, "A worker has it already.")
 
 
+def choose_poster(services: Services, name: str, time_s: float | None) -> Outcome:
+    """Have the poster taken at that moment, in seconds (to the millisecond); None: where newsreel finds it best.
+
+    Raises:
+        OrderRefused: there is no such clip or moment, it has no poster, or its upload is not there any more.
+    """
+    record = _existing(services, name)
+    _refuse_withdrawn(record)
+    is_sound = bool(record.source.audio) and record.source.video is None
+    if record.state is ClipState.FAILED or record.poster is None or is_sound:
+        raise OrderRefused("no_poster", f"{name} has no poster yet that another could take the place of.")
+    duration_s = record.source.duration_s
+    if time_s is not None and not 0 <= time_s <= (duration_s if duration_s is not None else time_s):
+        raise OrderRefused("no_such_moment", f"{name} has no moment {time_s:g} s: it is {duration_s or 0:g} s long.")
+    if record.next is not None and arrival.identity(record.next.source) != arrival.identity(record.source):
+        raise OrderRefused("newer_upload", f"A newer upload of {name} is in work: choose when that one is ready.")
+    _upload_of(services, record)
+    wish_s = None if time_s is None else round(time_s, 3)
+    finish.forget_settled(services, record.source.key)
+    changed, record = _changed(services, name, lambda now: orders.choose_poster(now, time_s=wish_s, now=utc_now()))
+    # Also where nothing changed: what the ring before was to bring about may not have been done.
+    services.doorbell.ring(queues.THUMBNAILS_TASK, name)
+    where = "where newsreel finds it best" if wish_s is None else f"at {wish_s:g} s"
+    if changed:
+        return _done("poster", record, f"Its poster is taken {where}.")
+    return _nothing("poster", record, f"Its poster is taken {where} already.")
+
+
 def _existing(services: Services, name: str) -> ClipRecord:
     record = services.clips.get(name)
     if record is None:

@@ -65,10 +65,9 @@ class Page(BaseModel):
     next: str | None = Field(description="Follow it as it stands.")
 
 
-def router(services: Services) -> APIRouter:
-    """The routes of the read API."""
+def router(services: Services, catalogue: Catalogue) -> APIRouter:
+    """The routes of the read API; the catalogue is that of the gateway."""
     routes = APIRouter(prefix=_PREFIX, tags=["records"], responses=problems.RESPONSES)
-    catalogue = Catalogue(services)
     api = _Api(services, catalogue)
 
     @routes.get("/clips", summary="Find clips", response_model=Page)

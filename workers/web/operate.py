@@ -16,11 +16,16 @@ from workers.web import access, problems
 from workers.web.problems import ProblemError
 
 _NO_SUCH: Final = frozenset({"not_found"})
-_WRONG: Final = frozenset({"unknown_ladder", "unknown_priority"})
+_WRONG: Final = frozenset({"unknown_ladder", "unknown_priority", "no_such_moment"})
 
 Reason = Annotated[str, Query(max_length=500, description="Why; it stands in the public record.")]
 LadderName = Annotated[
     str | None, Query(max_length=64, description="A shipped ladder's name; without one the newsroom's usual ladder.")
+]
+
+Moment = Annotated[
+    float | None,
+    Query(ge=0, allow_inf_nan=False, description="Seconds from the clip's start; without it newsreel chooses."),
 ]
 
 
@@ -74,6 +79,11 @@ def router(services: Services) -> APIRouter:
     def prioritise(name: str, priority: Literal["urgent", "normal", "bulk"]) -> OrderResult:
         """Work that a worker has already taken is not moved."""
         return _carried_out(lambda: orders.prioritise(services, name, priority))
+
+    @routes.post("/poster", summary="Choose the moment of a clip's poster")
+    def choose_poster(name: str, at: Moment = None) -> OrderResult:
+        """Its other sizes follow; a new upload of the clip forgets the choice."""
+        return _carried_out(lambda: orders.choose_poster(services, name, at))
 
     return routes
 

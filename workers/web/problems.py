@@ -105,6 +105,6 @@ def _answer(
     request: Request, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None
 ) -> Response:
     title = HTTPStatus(status).phrase
-    if request.url.path == "/" or request.url.path.startswith("/stories/"):
+    if request.url.path == "/" or request.url.path.startswith(("/stories/", "/desk")):
         return render("error.html", status=status, headers=headers, title=title, detail=detail)
     return plain(status, code, detail, headers)

@@ -258,7 +258,8 @@ def sources(record: ClipRecord, record_url: str) -> tuple[Source, ...]:
     # HLS first: it adapts to the line, and a browser that can't play it itself passes on to the MP4.
     hls = [Source(url=urljoin(record_url, record.hls), type=HLS_TYPE)] if record.hls else []
     mp4 = [Source(url=urljoin(record_url, each.url), type="video/mp4") for each in record.mp4]
-    return (*hls, *mp4)
+    audio = [Source(url=urljoin(record_url, each.url), type=each.type) for each in record.audio]
+    return (*hls, *mp4, *audio)
 
 
 def _percent(work: Work) -> int:

@@ -14,7 +14,7 @@ PRESIGNED_S: Final = 3600
 """For how long a presigned URL is good."""
 
 # A playlist, a manifest and the storyboard's index name other files beside them, which no signature of theirs covers.
-_ALONE: Final = (".mp4", ".jpg", ".jpeg", ".png", ".webp", ".avif", ".json")
+_ALONE: Final = (".mp4", ".m4a", ".jpg", ".jpeg", ".png", ".webp", ".avif", ".json")
 _FIELDS: Final = frozenset({"url", "hls", "dash", "vtt", "images", "record", "poster"})
 
 

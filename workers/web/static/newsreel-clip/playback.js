@@ -9,7 +9,9 @@ export function waysToPlay(record, base, video) {
   const hls = record.hls && new URL(record.hls, base).href;
   if (hls && video.canPlayType(HLS_TYPE)) ways.push({ kind: "native", url: hls });
   if (hls && window.Hls?.isSupported()) ways.push({ kind: "hls.js", url: hls });
-  if (record.mp4?.length) ways.push({ kind: "mp4", url: new URL(rightSize(record.mp4, video).url, base).href });
+  // A clip that is only heard has a file of sound in the MP4's place.
+  const file = record.mp4?.length ? rightSize(record.mp4, video) : record.audio?.[0];
+  if (file) ways.push({ kind: "mp4", url: new URL(file.url, base).href });
   return ways;
 }
 
@@ -72,9 +74,10 @@ export class Playback {
     else [...this.#video.audioTracks].forEach((track, index) => (track.enabled = index === wanted));
   }
 
-  /** The picture's heights to choose from, as hls.js numbers them; empty where the browser alone decides. */
+  /** The picture's heights to choose from, as hls.js numbers them; empty without one and where the browser decides. */
   get heights() {
-    return this.#hls ? this.#hls.levels.map((level) => level.height) : [];
+    const levels = this.#hls?.levels ?? [];
+    return levels.every((level) => level.height) ? levels.map((level) => level.height) : [];
   }
 
   /** The number of the chosen height, -1 for the player's own choice. */

@@ -31,7 +31,10 @@ export class Player {
     this.length = element("span", { class: "length", "aria-hidden": "true" });
     // Before the first play the whole poster is the button.
     this.start.append(this.length);
-    this.#video.addEventListener("playing", () => this.#stage.classList.add("has-picture"), { once: true });
+    // Sound alone is heard over its poster.
+    this.#video.addEventListener("playing", () =>
+      this.#stage.classList.add(this.#video.videoWidth ? "has-picture" : "has-sound"),
+    );
     this.#video.addEventListener("waiting", () => this.#stage.classList.add("is-waiting"));
     for (const name of ["playing", "seeked", "pause", "error"]) {
       this.#video.addEventListener(name, () => this.#stage.classList.remove("is-waiting"));
@@ -123,6 +126,6 @@ export class Player {
     this.#controls?.end();
     this.#controls?.root.remove();
     [this.#playback, this.#controls, this.#seek] = [null, null, null];
-    this.#stage.classList.remove("is-started", "has-picture", "is-waiting", "is-idle");
+    this.#stage.classList.remove("is-started", "has-picture", "has-sound", "is-waiting", "is-idle");
   }
 }

@@ -109,7 +109,7 @@ svg { display: block; width: 1.5rem; height: 1.5rem; fill: currentColor; }
   pointer-events: none;
   visibility: hidden;
 }
-.is-started:not(.has-picture)::after, .is-waiting::after { visibility: visible; animation: turn 0.9s linear infinite; }
+.is-started:not(.has-picture, .has-sound)::after, .is-waiting::after { visibility: visible; animation: turn 0.9s linear infinite; }
 @keyframes turn { to { transform: rotate(1turn); } }
 
 .controls { position: absolute; inset: 0; pointer-events: none; transition: opacity 0.25s; }
@@ -208,7 +208,7 @@ input[type="radio"] { flex: none; width: 1.125rem; height: 1.125rem; margin: 0; 
 @media (prefers-reduced-motion: reduce) {
   .controls, .start svg, progress::-webkit-progress-value { transition: none; }
   .start:hover svg { transform: none; }
-  .is-started:not(.has-picture)::after, .is-waiting::after { animation-duration: 3s; }
+  .is-started:not(.has-picture, .has-sound)::after, .is-waiting::after { animation-duration: 3s; }
 }
 @media (forced-colors: active) {
   .start svg, .preview, .panel { border: 1px solid CanvasText; }

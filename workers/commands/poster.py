@@ -1,0 +1,24 @@
+"""``newsreel poster``: choose the moment of which a clip's poster is taken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tasks.pipeline import orders
+from workers.ordering import give, order_options
+
+
+@click.command(name="poster", short_help="Choose the moment of a clip's poster.")
+@order_options
+@click.option("--at", "time_s", type=click.FloatRange(min=0), help="Seconds from the clip's start.")
+@click.option("--automatic", "is_automatic", is_flag=True, help="Let newsreel choose again.")
+def command(clip: str, is_json: bool, data_dir: Path | None, time_s: float | None, is_automatic: bool) -> None:
+    """Take CLIP's poster at a moment of your choice; a new upload of the clip forgets it.
+
+    Exit codes: 0 done, or nothing to do; 1 it can't be.
+    """
+    if (time_s is None) is not is_automatic:
+        raise click.UsageError("Say either --at SECONDS or --automatic.")
+    give(clip, lambda services, name: orders.choose_poster(services, name, time_s), data_dir=data_dir, is_json=is_json)

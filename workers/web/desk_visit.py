@@ -1,0 +1,152 @@
+"""Who looks at the desk, and at what: language, session, day and filter of a request, and the page that answers it."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, get_args
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from fastapi import Request, Response
+from fastapi.responses import RedirectResponse
+
+from workers.web.desk_view import Show
+from workers.web.desk_words import LANGUAGES, Language, Words, preferred
+from workers.web.headers import PAGE_POLICY
+from workers.web.rendering import render
+from workers.web.sessions import GOOD_FOR_S, Sessions
+
+SESSION_COOKIE: Final = "newsreel_desk"
+_LANGUAGE_COOKIE: Final = "newsreel_desk_language"
+_A_YEAR_S: Final = 365 * 24 * 3600
+_SHOWS: Final[tuple[Show, ...]] = get_args(Show)
+_ANCHOR: Final = re.compile("s-[0-9a-f]{10}")
+# The desk's forms go to the desk; no other page of ours has any.
+_HEADERS: Final = {
+    "Content-Security-Policy": PAGE_POLICY.replace("form-action 'none'", "form-action 'self'"),
+    "Cache-Control": "private, no-cache",
+    "Vary": "Cookie, Accept-Language",
+}
+_MAX_FIELDS: Final = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visit:
+    """A request's place at the desk. ``form_token`` is empty for who is not signed in; ``anchor`` is a card's."""
+
+    words: Words
+    form_token: str
+    can_sign_in: bool
+    today: date
+    day: date
+    show: Show
+    anchor: str = ""
+
+    @property
+    def is_signed_in(self) -> bool:
+        """The fixes are theirs to click."""
+        return bool(self.form_token)
+
+    def query(self, **other: str) -> str:
+        """The query that leads back to this place, with what is ``other`` there; with its ``?``, or empty."""
+        known = {"day": self.day.isoformat() if self.day != self.today else "", "show": self.show}
+        asked = {
+            name: value for name, value in {**known, **other}.items() if value and (name, value) != ("show", "all")
+        }
+        return f"?{urlencode(asked)}" if asked else ""
+
+
+def visit(request: Request, sessions: Sessions, today: date, form: Mapping[str, str] | None = None) -> Visit:
+    """What the request, or the ``form`` that it brings, asks for; what can't be understood is as if not asked."""
+    asked = form if form is not None else request.query_params
+    show = asked.get("show", "all")
+    cookie = session_of(request, sessions)
+    anchor = asked.get("story", "")
+    return Visit(
+        words=Words(_language(request)),
+        form_token=sessions.form_token(cookie) if cookie else "",
+        can_sign_in=sessions.are_possible,
+        today=today,
+        day=_day(asked.get("day", "")) or today,
+        show=next((each for each in _SHOWS if each == show), "all"),
+        anchor=anchor if _ANCHOR.fullmatch(anchor) else "",
+    )
+
+
+def session_of(request: Request, sessions: Sessions) -> str:
+    """The cookie of the request's session; empty if it has none that is good."""
+    cookie = request.cookies.get(SESSION_COOKIE, "")
+    return cookie if sessions.is_good(cookie, time.time()) else ""
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """The fields of a form that a browser sent (``application/x-www-form-urlencoded``); of many alike the last."""
+    body = (await request.body()).decode("utf-8", errors="replace")
+    try:
+        fields = parse_qs(body, keep_blank_values=True, max_num_fields=_MAX_FIELDS)
+    except ValueError:
+        return {}
+    return {name: values[-1] for name, values in fields.items()}
+
+
+def is_from_here(request: Request, site: str) -> bool:
+    """A form of this very site brought the request, as far as its browser says (``Origin``, Fetch's request header)."""
+    origin = request.headers.get("origin", "")
+    own = urlsplit(site)
+    is_ours = bool(origin) and (
+        urlsplit(origin).netloc == request.headers.get("host") or origin == f"{own.scheme}://{own.netloc}"
+    )
+    return is_ours and request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
+
+
+def page(request: Request, template: str, here: Visit, *, status: int = 200, **values: object) -> Response:
+    """The page that the template makes of the visit and the values; a language that was asked for is remembered."""
+    answer = render(template, status=status, headers=_HEADERS, visit=here, w=here.words, **values)
+    if request.query_params.get("lang") in LANGUAGES:
+        answer.set_cookie(
+            _LANGUAGE_COOKIE, here.words.language, max_age=_A_YEAR_S, path="/desk", httponly=True, samesite="lax"
+        )
+    return answer
+
+
+def message(request: Request, here: Visit, status: int, text: str, *, language: str = "") -> Response:
+    """A page that says why something was not done; ``language`` is the text's, where it is not the visitor's."""
+    return page(request, "desk_message.html", here, status=status, text=text, text_language=language)
+
+
+def return_to_desk(here: Visit, **said: str) -> RedirectResponse:
+    """Back to where the visit came from; ``said`` goes along in the address."""
+    anchor = f"#{here.anchor}" if here.anchor else ""
+    return RedirectResponse(f"/desk{here.query(**said)}{anchor}", 303, {"Cache-Control": "no-store"})
+
+
+def with_session(answer: Response, request: Request, site: str, cookie: str) -> Response:
+    """The answer that begins a session, or with an empty ``cookie`` ends it."""
+    answer.set_cookie(
+        SESSION_COOKIE,
+        cookie,
+        max_age=GOOD_FOR_S if cookie else 0,
+        path="/desk",
+        secure=request.url.scheme == "https" or site.startswith("https:"),
+        httponly=True,
+        samesite="strict",
+    )
+    return answer
+
+
+def _language(request: Request) -> Language:
+    for told in (request.query_params.get("lang"), request.cookies.get(_LANGUAGE_COOKIE)):
+        for known in LANGUAGES:
+            if told == known:
+                return known
+    return preferred(request.headers.get("accept-language", ""))
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
