@@ -41,8 +41,12 @@ class Picture(Representation):
 
 
 class Sound(Representation):
-    """A rendition of the sound, stereo; ``language`` as the source tags it, if it does."""
+    """A rendition of the sound, stereo; ``language`` as the source tags it, if it does.
 
+    Those of one ``programme`` differ in their bit rate alone: players may switch between them.
+    """
+
+    programme: str
     language: str | None
     sample_rate: int
 
@@ -55,9 +59,12 @@ class Text(Value):
 
 
 def manifest(pictures: Sequence[Picture], sounds: Sequence[Sound], texts: Sequence[Text] = ()) -> str:
-    """The MPD; its addresses are relative to the folder ``dash`` beside ``hls``. The first sound is the main one."""
+    """The MPD; its addresses are relative to the folder ``dash`` beside ``hls``. The first programme is the main one.
+
+    Without pictures the sounds make the clip. Renditions of one programme stand together in ``sounds``.
+    """
     everything: list[Representation] = [*pictures, *sounds]
-    duration_s = max(each.playlist.duration_s for each in pictures)
+    duration_s = max(each.playlist.duration_s for each in pictures or sounds)
     longest_s = max(duration_s for each in everything for _, duration_s in each.playlist.segments)
     root = ElementTree.Element(
         "MPD",
@@ -76,8 +83,8 @@ def manifest(pictures: Sequence[Picture], sounds: Sequence[Sound], texts: Sequen
     # Players switch freely inside a set, and not from one codec to another.
     for number, (_, same) in enumerate(itertools.groupby(_by_codec(pictures), _codec)):
         period.append(_picture_set(list(same), number))
-    for number, sound in enumerate(sounds):
-        period.append(_sound_set(sound, is_main=number == 0))
+    for number, (_, alike) in enumerate(itertools.groupby(sounds, lambda each: each.programme)):
+        period.append(_sound_set(list(alike), is_main=number == 0))
     for text in texts:
         period.append(_text_set(text))
     ElementTree.indent(root)
@@ -118,9 +125,10 @@ def _picture_set(pictures: list[Picture], number: int) -> ElementTree.Element:
     return made
 
 
-def _sound_set(sound: Sound, *, is_main: bool) -> ElementTree.Element:
+def _sound_set(sounds: list[Sound], *, is_main: bool) -> ElementTree.Element:
+    sound = sounds[0]
     attributes = {
-        "id": sound.name,
+        "id": sound.programme,
         "contentType": "audio",
         "mimeType": "audio/mp4",
         "segmentAlignment": "true",
@@ -129,9 +137,11 @@ def _sound_set(sound: Sound, *, is_main: bool) -> ElementTree.Element:
     }
     made = ElementTree.Element("AdaptationSet", attributes)
     ElementTree.SubElement(made, "Role", {"schemeIdUri": _ROLE, "value": "main" if is_main else "alternate"})
-    representation = _representation(sound, {"audioSamplingRate": str(sound.sample_rate)})
-    representation.insert(0, ElementTree.Element("AudioChannelConfiguration", {"schemeIdUri": _CHANNELS, "value": "2"}))
-    made.append(representation)
+    for each in sounds:
+        representation = _representation(each, {"audioSamplingRate": str(each.sample_rate)})
+        channels = ElementTree.Element("AudioChannelConfiguration", {"schemeIdUri": _CHANNELS, "value": "2"})
+        representation.insert(0, channels)
+        made.append(representation)
     return made
 
 

@@ -29,7 +29,11 @@ _SOUND: Final = (
     "pcm_s16le_planar pcm_s24be pcm_s24daud pcm_s24le pcm_s24le_planar pcm_s32be pcm_s32le pcm_s32le_planar pcm_u16be "
     "pcm_u16le pcm_u24be pcm_u24le pcm_u32be pcm_u32le pcm_f32be pcm_f32le pcm_f64be pcm_f64le"
 )
-_CAPTIONS: Final = "mov_text cc_dec libzvbi_teletextdec subrip srt ass ssa webvtt text"
+_CAPTIONS: Final = (
+    "mov_text cc_dec libzvbi_teletextdec subrip srt ass ssa webvtt text "
+    # Captions as pictures are not published, but ffprobe refuses all of a file that holds one it may not open.
+    "dvbsub dvdsub pgssub xsub"
+)
 
 DECODERS: Final = ",".join((*_PICTURE.split(), *_SOUND.split()))
 """For pictures and sound, as ffmpeg's ``-codec_whitelist`` wants them."""

@@ -18,7 +18,7 @@ from tasks.media.faults import watched
 from tasks.media.ladder import Ladder, PlannedRung, climb
 from tasks.media.picture import shown
 from tasks.media.sound import Programme, candidates, mixed
-from tasks.media.source import Source, VideoStream
+from tasks.media.source import Recording, Source, VideoStream
 from tasks.records.base import Value
 
 SOURCE_FILE: Final = "source"
@@ -34,7 +34,9 @@ _RESTARTING_CLOCKS: Final = ("mpegts", "mpeg", "ogg")
 # that open further files or addresses; naming the allowed ones is what keeps a playlist called .mp4 harmless.
 DEMUXERS: Final = ",".join(
     "asf avi dv flv gxf lxf matroska,webm mov,mp4,m4a,3gp,3g2,mj2 mpeg mpegts mpegvideo mxf mxf_opatom "
-    "ogg yuv4mpegpipe h264 hevc".split()
+    "ogg yuv4mpegpipe h264 hevc "
+    # Sound alone
+    "aac ac3 aiff amr caf eac3 flac mp3 w64 wav".split()
 )
 
 
@@ -62,8 +64,13 @@ class EncodePlan(Value):
     mp4_rung: PlannedRung
 
 
-def input_options(*, max_pixels: int, key_frames_only: bool = False, captions: bool = False) -> dict[str, object]:
-    """What every ffmpeg run says of an untrusted input; only a run for its ``captions`` touches those."""
+def input_options(
+    *, max_pixels: int, video: VideoStream | None = None, key_frames_only: bool = False, captions: bool = False
+) -> dict[str, object]:
+    """What every ffmpeg run says of an untrusted input; one that decodes a picture names its ``video``.
+
+    Only a run for its ``captions`` touches those.
+    """
     return {
         "format_whitelist": DEMUXERS,
         "codec_whitelist": DECODERS_WITH_CAPTIONS if captions else DECODERS,
@@ -72,6 +79,8 @@ def input_options(*, max_pixels: int, key_frames_only: bool = False, captions: b
         **({} if captions else {"sn": None}),
         "dn": None,
         **({"skip_frame": "nokey"} if key_frames_only else {}),
+        # The codec's own cropping remains: that takes off what fills the last blocks up.
+        **({"apply_cropping": "codec"} if video is not None and video.keeps_overscan else {}),
     }
 
 
@@ -104,7 +113,7 @@ def plan_sound(source: Source, ladder: Ladder, programmes: Sequence[Programme], 
     options |= hls_options([f"a:{number},name:{programme.name}" for number, programme in enumerate(programmes)], ladder)
     output = ffmpeg.output(*streams, PLAYLISTS, **options)
     used = {track.index for programme in programmes for track in programme.tracks}
-    return Run(arguments=(*HEAD, *output.get_args(), *_in_step(source, used)), sound=tuple(programmes))
+    return Run(arguments=(*HEAD, *output.get_args(), *in_step(source, used)), sound=tuple(programmes))
 
 
 def plan_mp4(rung: PlannedRung, programme: Programme | None) -> tuple[str, ...]:
@@ -138,7 +147,7 @@ def _pictures(
 ) -> Run:
     """One decode for these rungs. The rung ``seen`` is looked at on its way to its encoder, or to nowhere."""
     video = source.video
-    clip = ffmpeg.input(SOURCE_FILE, **input_options(max_pixels=max_pixels))
+    clip = ffmpeg.input(SOURCE_FILE, **input_options(max_pixels=max_pixels, video=video))
     sizes = rungs or ((seen,) if seen else ())
     streams = _cascade(clip[str(video.index)], video, sizes)
     if seen is not None:
@@ -151,15 +160,16 @@ def _pictures(
         output = ffmpeg.output(*streams, PLAYLISTS, **options)
     else:
         output = ffmpeg.output(*streams, "-", format="null")
-    return Run(arguments=(*HEAD, *output.get_args(), *_in_step(source, {video.index})), rungs=rungs)
+    return Run(arguments=(*HEAD, *output.get_args(), *in_step(source, {video.index})), rungs=rungs)
 
 
-def _in_step(source: Source, used: set[int]) -> tuple[str, ...]:
+def in_step(source: Recording, used: set[int]) -> tuple[str, ...]:
     """Where clocks may start anew ffmpeg counts from the first of the streams it reads: all runs must read the same."""
     if source.container not in _RESTARTING_CLOCKS:
         return ()
     tracks = [track.index for programme in candidates(source) for track in programme.tracks]
-    others = sorted({source.video.index, *tracks} - used)
+    pictures = {source.video.index} if isinstance(source, Source) else set()
+    others = sorted(({*tracks} | pictures) - used)
     maps = [argument for index in others for argument in ("-map", f"0:{index}")]
     return (*maps, "-c", "copy", "-f", "null", "-") if maps else ()
 

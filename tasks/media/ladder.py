@@ -24,6 +24,7 @@ class _Part(BaseModel):
 
 
 Bitrate = Annotated[int, Field(ge=16_000, le=200_000_000)]
+SoundBitrate = Annotated[int, Field(ge=24_000, le=320_000, multiple_of=1000)]
 Height = Annotated[int, Field(ge=72, le=4320, multiple_of=2)]
 
 
@@ -61,6 +62,18 @@ class AudioRung(_Part):
     loudness_lufs: Annotated[float, Field(ge=-40, le=-8)] | None = None
     true_peak_dbtp: Annotated[float, Field(ge=-12, le=0)] = -1.0
     languages: tuple[Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$")], ...] = ()
+
+
+class SoundOnly(_Part):
+    """The ladder of clips without a picture: stereo AAC-LC at each of ``bitrates_bps``; else as `AudioRung` says."""
+
+    bitrates_bps: Annotated[tuple[SoundBitrate, ...], Field(min_length=1, max_length=4)] = (64_000, 128_000)
+
+    @model_validator(mode="after")
+    def _distinct(self) -> SoundOnly:
+        if len(set(self.bitrates_bps)) != len(self.bitrates_bps):
+            raise ValueError("bitrates_bps: each bit rate must stand there once")
+        return self
 
 
 class Mp4Choice(_Part):
@@ -112,6 +125,7 @@ class Ladder(_Part):
     max_frame_rate: Annotated[float, Field(ge=10, le=120)]
     start: Start = Start()
     audio: AudioRung
+    sound_only: SoundOnly = SoundOnly()
     mp4: Mp4Choice
     poster: PosterSize
     storyboard: StoryboardShape

@@ -32,6 +32,7 @@ CONTENT_TYPES: Final[Mapping[str, str]] = {
     "mpd": "application/dash+xml",
     "m4s": "video/iso.segment",
     "mp4": "video/mp4",
+    "m4a": "audio/mp4",
     "vtt": "text/vtt; charset=utf-8",
     "jpg": "image/jpeg",
     "webp": "image/webp",

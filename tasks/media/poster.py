@@ -26,8 +26,8 @@ LOOKS: Final = "looks"
 _QUIET: Final = ("-nostdin", "-hide_banner", "-loglevel", "error", "-y")
 # Up to here reading all key frames costs no more than seeking to some.
 _WHOLE_S: Final = 12.0
-# With fewer key frames than this there is too little to choose from.
-_ENOUGH: Final = 4
+# With fewer key frames than this there is too little to choose from, and a whole decode is worth its cost.
+_ENOUGH: Final = 3
 _WHOLE_LOOKS: Final = 24
 _CANDIDATES: Final = 8
 _FINALISTS: Final = 3
@@ -115,14 +115,19 @@ def plan_poster(source: Source, ladder: Ladder, time_s: float, *, max_pixels: in
     video = source.video
     width = min(ladder.poster.max_width, video.width // 2 * 2 or 2)
     height = _height(source, width)
-    thumb_width, thumb_height = _fitted(source, min(_THUMB_SIDE, MAX_SIDE))
     # Half a frame early at most: the time is rounded, and seeking passes over what lies before it.
     soon_s = max(0.0, time_s - 0.004)
     picture = _from(source, soon_s if _can_seek(source) else 0.0, max_pixels)
     if soon_s and not _can_seek(source):
         picture = picture.filter("trim", start=f"{soon_s:.3f}")
     picture = shown(picture, video)
-    picture = as_jpeg(scaled(picture, video.colour, width, height)).split()
+    return still_run(as_jpeg(scaled(picture, video.colour, width, height)), width, height)
+
+
+def still_run(picture: ffmpeg.nodes.FilterableStream, width: int, height: int) -> Still:
+    """The run that writes one frame of that size, in JPEG's colours, as `POSTER`, `STILL` and `THUMB`."""
+    thumb_width, thumb_height = _fitted(width, height, min(_THUMB_SIDE, MAX_SIDE))
+    picture = picture.split()
     thumb = picture[2].filter("scale", thumb_width, thumb_height, flags="area").filter("format", "rgb24")
     outputs = [
         picture[0].output(
@@ -141,10 +146,10 @@ def plan_poster(source: Source, ladder: Ladder, time_s: float, *, max_pixels: in
     )
 
 
-def plan_variants(source: Source, ladder: Ladder, still: Still) -> tuple[tuple[str, ...], tuple[Variant, ...]]:
+def plan_variants(ladder: Ladder, still: Still) -> tuple[tuple[str, ...], tuple[Variant, ...]]:
     """The run that makes every width in AVIF, WebP and JPEG from the still, and what it makes; nothing is enlarged."""
     widths = sorted({min(width, still.width) for width in ladder.poster.widths}, reverse=True)
-    sizes = [(width, still.height if width == still.width else _height(source, width)) for width in widths]
+    sizes = [(width, max(2, round(width * still.height / still.width / 2) * 2)) for width in widths]
     picture = ffmpeg.input(STILL)["v"].split()
     outputs, variants = [], []
     for number, (width, height) in enumerate(sizes):
@@ -180,7 +185,7 @@ def _looks(
     max_pixels: int,
     enough: int = 0,
 ) -> LookPlan:
-    width, height = _fitted(source, _LOOK_SIDE)
+    width, height = _fitted(source.video.width, source.video.height, _LOOK_SIDE)
     outputs = []
     for number, start_s in enumerate(starts):
         picture = _from(source, start_s, max_pixels, key_frames_only=rate is None, span_s=span_s)
@@ -204,11 +209,12 @@ def _from(
     key_frames_only: bool = False,
     span_s: float | None = None,
 ) -> ffmpeg.nodes.FilterableStream:
-    options = input_options(max_pixels=max_pixels, key_frames_only=key_frames_only)
+    options = input_options(max_pixels=max_pixels, video=source.video, key_frames_only=key_frames_only)
     if span_s is not None:
         options["t"] = f"{span_s:g}"
-        # Frames that no other needs are passed over, and so are softened block edges, which so small a look hides.
-        options |= {"skip_frame": "noref", "skip_loop_filter": "all"}
+        # Frames predicted from both sides are passed over, a fifth of the work, and so is what softens block edges:
+        # so small a look hides both.
+        options |= {"skip_frame": "bidir", "skip_loop_filter": "all"}
     if start_s > 0:
         options["ss"] = f"{start_s:.3f}"
     return ffmpeg.input(SOURCE_FILE, **options)[str(source.video.index)]
@@ -219,10 +225,10 @@ def _can_seek(source: Source) -> bool:
     return not (source.video.codec == "h264" and "444" in source.video.pixel_format)
 
 
-def _fitted(source: Source, longest: int) -> tuple[int, int]:
+def _fitted(width: int, height: int, longest: int) -> tuple[int, int]:
     """The picture's shape with this longer side, at least 8 pixels high and wide."""
-    scale = longest / max(source.video.width, source.video.height)
-    return max(8, round(source.video.width * scale)), max(8, round(source.video.height * scale))
+    scale = longest / max(width, height)
+    return max(8, round(width * scale)), max(8, round(height * scale))
 
 
 def _height(source: Source, width: int) -> int:

@@ -8,7 +8,7 @@ from typing import Final
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media.ladder import PlannedRung
 from tasks.media.sound import Programme
-from tasks.media.source import Source
+from tasks.media.source import Recording, Source
 from tasks.records.base import Notice, Value
 
 # Segments begin and end on frames, sound on AAC blocks of 21 ms: so much is rounding, more is a fault.
@@ -50,15 +50,15 @@ def verify_rendition(rung: PlannedRung, measured: Measured, encoded_frames: int)
         )
 
 
-def judge_length(source: Source, encoded_s: float) -> tuple[Notice, ...]:
+def judge_length(source: Recording, encoded_s: float) -> tuple[Notice, ...]:
     """Compare what was decoded with what the container promised.
 
     Raises:
         SourceRejected: nothing was decoded (``undecodable``).
     """
     if encoded_s <= 0:
-        raise SourceRejected("undecodable", "No picture in this file could be decoded; it is damaged. Upload it again.")
-    promised_s = source.video.duration_s or source.duration_s
+        raise SourceRejected("undecodable", "Nothing in this file could be decoded; it is damaged. Upload it again.")
+    promised_s = (isinstance(source, Source) and source.video.duration_s) or source.duration_s
     if promised_s and encoded_s < promised_s * _SHORT and promised_s - encoded_s > _TOLERANCE_S:
         return (
             Notice(

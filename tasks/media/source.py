@@ -26,6 +26,8 @@ _FIELD_ORDERS: Final[Mapping[str, Scan]] = {
 # IMX (SMPTE 356M, D-10) carries the lines of the vertical blanking above the picture.
 _BLANKING_LINES: Final = 32
 _HEIGHTS_WITH_BLANKING: Final = (512, 608)
+# Of the picture's width or height, at one side.
+_OVERSCAN: Final = 0.03
 # Names of ffprobe's side data.
 _CHANGES_THE_PICTURE: Final = ("Display Matrix", "Frame Cropping")
 _STILLS: Final = ("attached_pic", "timed_thumbnails", "still_image")
@@ -49,7 +51,8 @@ class VideoStream:
     and measuring decides, as it does of ``scan``. ``blanking_lines`` at the top are no picture. ``mixed`` and
     ``telecined`` are as `ScanDecision` has them; they are measured, never read. ``companions`` are the indexes of the
     streams in the same programme, empty where the container has none. A picture ``is_as_coded`` if the container asks
-    for no turning, mirroring or cropping; ``profile`` is the codec's, as ffprobe names it.
+    for no turning, mirroring or cropping; ``profile`` is the codec's, as ffprobe names it. With
+    ``keeps_overscan`` it is shown whole, whatever the container asks to be cropped.
     """
 
     index: int
@@ -73,6 +76,7 @@ class VideoStream:
     companions: frozenset[int] = frozenset()
     profile: str = ""
     is_as_coded: bool = True
+    keeps_overscan: bool = False
 
     @property
     def pixels(self) -> int:
@@ -179,6 +183,9 @@ def read_recording(probe: Mapping[str, object], limits: SourceLimits) -> Source 
     duration_s = max(0.0, _number(form, "duration") or 0.0)
     audio = _audio(streams)
     video = _video([stream for stream in streams if _is_picture(stream)], _items(probe.get("programs")))
+    if video is None and any(_text(each, "codec_type") == "video" and not _is_kind_of_still(each) for each in streams):
+        # Published as sound alone, nobody would see that the picture is missing.
+        raise SourceRejected("no_video", "The picture in this file can't be read; it is damaged or of an unknown kind.")
     if video is None and not audio:
         raise SourceRejected(
             "no_video",
@@ -206,9 +213,7 @@ def read_recording(probe: Mapping[str, object], limits: SourceLimits) -> Source 
             unreadable_audio=unreadable,
             cover=cover if cover is not None and cover.pixels <= limits.pixels else None,
         )
-    return Source(
-        container=container, duration_s=duration_s, video=video, audio=audio, unreadable_audio=unreadable
-    )
+    return Source(container=container, duration_s=duration_s, video=video, audio=audio, unreadable_audio=unreadable)
 
 
 def _video(pictures: list[Mapping[str, object]], programmes: list[Mapping[str, object]]) -> VideoStream | None:
@@ -221,7 +226,8 @@ def _video(pictures: list[Mapping[str, object]], programmes: list[Mapping[str, o
     codec = _text(stream, "codec_name") or "unknown"
     rotation = _rotation(stream)
     blanking = _BLANKING_LINES if codec == "mpeg2video" and width == 720 and height in _HEIGHTS_WITH_BLANKING else 0
-    kept_width, kept_height = _kept_size(stream, width, height)
+    keeps_overscan = _is_overscan(stream, width, height)
+    kept_width, kept_height = (width, height) if keeps_overscan else _kept_size(stream, width, height)
     pixel_aspect = _ratio(_text(stream, "sample_aspect_ratio"), ":")
     if blanking and pixel_aspect:
         # The file's pixel aspect stretches all its lines over the screen, the picture's alone fill it.
@@ -255,6 +261,7 @@ def _video(pictures: list[Mapping[str, object]], programmes: list[Mapping[str, o
         colour=read_colour(stream, width=width, height=height),
         companions=_companions(index, programmes),
         profile=_text(stream, "profile"),
+        keeps_overscan=keeps_overscan,
         is_as_coded=not any(
             _text(side_data, "side_data_type") in _CHANGES_THE_PICTURE
             for side_data in _items(stream.get("side_data_list"))
@@ -275,7 +282,11 @@ def _span_s(streams: list[Mapping[str, object]]) -> float:
 
 
 def _is_picture(stream: Mapping[str, object]) -> bool:
-    return _has_size(stream) and not any(_disposition(stream, kind) for kind in _STILLS)
+    return _has_size(stream) and not _is_kind_of_still(stream)
+
+
+def _is_kind_of_still(stream: Mapping[str, object]) -> bool:
+    return any(_disposition(stream, kind) for kind in _STILLS)
 
 
 def _is_still(stream: Mapping[str, object]) -> bool:
@@ -304,13 +315,41 @@ def _companions(index: int, programmes: list[Mapping[str, object]]) -> frozenset
 
 def _kept_size(stream: Mapping[str, object], width: int, height: int) -> tuple[int, int]:
     """What is left of the picture when ffmpeg has cropped it as the container says (clean aperture, PixelCrop)."""
-    for side_data in _items(stream.get("side_data_list")):
-        left, right, top, bottom = (
-            int(_number(side_data, f"crop_{side}") or 0) for side in ("left", "right", "top", "bottom")
-        )
+    for left, right, top, bottom in _crops(stream):
         if min(left, right, top, bottom) >= 0 and left + right < width and top + bottom < height:
             width, height = width - left - right, height - top - bottom
     return width, height
+
+
+def _is_overscan(stream: Mapping[str, object], width: int, height: int) -> bool:
+    """The container asks for a narrow margin to be left out all around, as QuickTime's clean aperture does.
+
+    That is what tubes once hid (SMPTE RP 187): there is picture in it, and without it 1080 lines would be 1062. A crop
+    of the sides alone is another matter: lines of SD hold 702 pixels of picture among 720.
+    """
+    crops = [crop for crop in _crops(stream) if any(crop)]
+    return bool(crops) and all(
+        0 <= left <= width * _OVERSCAN
+        and 0 <= right <= width * _OVERSCAN
+        and 0 <= top <= height * _OVERSCAN
+        and 0 <= bottom <= height * _OVERSCAN
+        and left + right > 0
+        and top + bottom > 0
+        for left, right, top, bottom in crops
+    )
+
+
+def _crops(stream: Mapping[str, object]) -> list[tuple[int, int, int, int]]:
+    """Pixels to be cropped by the container's word: left, right, top, bottom."""
+    return [
+        (
+            int(_number(each, "crop_left") or 0),
+            int(_number(each, "crop_right") or 0),
+            int(_number(each, "crop_top") or 0),
+            int(_number(each, "crop_bottom") or 0),
+        )
+        for each in _items(stream.get("side_data_list"))
+    ]
 
 
 def _audio(streams: list[Mapping[str, object]]) -> tuple[AudioStream, ...]:

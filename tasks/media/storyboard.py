@@ -48,7 +48,8 @@ def plan_storyboard(
     tile_height = max(2, round(shape.tile_width * source.video.height / source.video.width / 2) * 2)
     dense = key_frame_gap_s is not None and key_frame_gap_s <= interval_s
     key_frames_only = dense or duration_s > _DECODED_WHOLE_S
-    picture = ffmpeg.input(SOURCE_FILE, **input_options(max_pixels=max_pixels, key_frames_only=key_frames_only))
+    options = input_options(max_pixels=max_pixels, video=source.video, key_frames_only=key_frames_only)
+    picture = ffmpeg.input(SOURCE_FILE, **options)
     # Fields need no separating here: a picture this small is made of both.
     picture = picture[str(source.video.index)]
     if source.video.blanking_lines:

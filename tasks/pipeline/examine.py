@@ -2,44 +2,35 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from tasks.media import encode
-from tasks.media.source import Source, SourceLimits, read_source
+from tasks.media.source import Recording, SoundSource, Source, SourceLimits, VideoStream, read_recording
 from tasks.pipeline.services import Services
 from tasks.records.clip_record import AudioFacts, SourceFacts, VideoFacts
 
 
-def probe(services: Services, folder: Path) -> Source:
+def probe(services: Services, folder: Path, *, stop: threading.Event | None = None) -> Source | SoundSource:
     """Ask ffprobe what the downloaded source is.
 
     Raises:
         SourceRejected: it is nothing we take.
+        process.Stopped: ``stop`` was set.
     """
     settings = services.settings
-    answer = services.ffprobe.source(folder, encode.SOURCE_FILE, max_pixels=settings.max_pixels)
+    answer = services.ffprobe.source(folder, encode.SOURCE_FILE, max_pixels=settings.max_pixels, stop=stop)
     limits = SourceLimits(duration_s=settings.max_duration_s, pixels=settings.max_pixels, streams=settings.max_streams)
-    return read_source(answer, limits)
+    return read_recording(answer, limits)
 
 
-def describe_source(known: SourceFacts, source: Source, sha256: str) -> SourceFacts:
+def describe_source(known: SourceFacts, source: Recording, sha256: str) -> SourceFacts:
     """The record's facts of a probed source."""
-    video = source.video
     return known.evolve(
         sha256=sha256,
         container=source.container,
         duration_s=round(source.duration_s, 3),
-        video=VideoFacts(
-            codec=video.codec,
-            width=video.width,
-            height=video.height,
-            frame_rate=round(float(video.frame_rate), 3),
-            scan=video.scan,
-            pixel_format=video.pixel_format,
-            rotation=video.rotation,
-            dynamic_range=video.colour.dynamic_range,
-            telecined=video.telecined,
-        ),
+        video=_describe_video(source.video) if isinstance(source, Source) else None,
         audio=tuple(
             AudioFacts(
                 codec=each.codec,
@@ -50,4 +41,18 @@ def describe_source(known: SourceFacts, source: Source, sha256: str) -> SourceFa
             )
             for each in source.audio
         ),
+    )
+
+
+def _describe_video(video: VideoStream) -> VideoFacts:
+    return VideoFacts(
+        codec=video.codec,
+        width=video.width,
+        height=video.height,
+        frame_rate=round(float(video.frame_rate), 3),
+        scan=video.scan,
+        pixel_format=video.pixel_format,
+        rotation=video.rotation,
+        dynamic_range=video.colour.dynamic_range,
+        telecined=video.telecined,
     )

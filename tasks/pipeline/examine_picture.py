@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -22,21 +23,26 @@ log: Final = structlog.get_logger()
 _TIMEOUT_S: Final = 30.0
 
 
-def examine(services: Services, folder: Path, source: Source) -> tuple[Source, tuple[Notice, ...]]:
+def examine(
+    services: Services, folder: Path, source: Source, *, stop: threading.Event | None = None
+) -> tuple[Source, tuple[Notice, ...]]:
     """The source with its frame rate and scan as measured, where measuring is called for, and what is to be told of it.
 
     Costs a fraction of a second, however long the clip. Where the measurement fails the flags' word stands: the encode
     that follows says better what is wrong.
+
+    Raises:
+        process.Stopped: ``stop`` was set.
     """
     video = source.video
     if not video.rate_is_sure:
-        times_s = services.ffprobe.packet_times_s(folder, encode.SOURCE_FILE, video.index)
+        times_s = services.ffprobe.packet_times_s(folder, encode.SOURCE_FILE, video.index, stop=stop)
         video = replace(video, frame_rate=measured_rate(times_s, video.frame_rate, video.nominal_rate))
     if not sampling.may_be_interlaced(video):
         return replace(source, video=video), colour_notice(video.colour)
     try:
         arguments = sampling.plan_fields(source, max_pixels=services.settings.max_pixels)
-        printed = services.ffmpeg.run(folder, arguments, timeout_s=_TIMEOUT_S).stdout
+        printed = services.ffmpeg.run(folder, arguments, timeout_s=_TIMEOUT_S, stop=stop).stdout
     except (SourceRejected, TemporarilyUnavailable) as error:
         log.info("scan not measured", code=error.code, detail=error.detail)
         return replace(source, video=video), colour_notice(video.colour)

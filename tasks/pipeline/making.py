@@ -20,8 +20,8 @@ from tasks.media.encode import EncodePlan, Run
 from tasks.media.ladder import Ladder, PlannedRung
 from tasks.media.progress import Progress
 from tasks.media.sound import Programme
-from tasks.media.source import Source
-from tasks.pipeline import captions, examine_picture, packaging, pictures, sound_way
+from tasks.media.source import SoundSource, Source
+from tasks.pipeline import captions, examine_picture, making_sound, packaging, pictures, sound_way
 from tasks.pipeline.examine import describe_source, probe
 from tasks.pipeline.lease import Lease
 from tasks.pipeline.services import Services
@@ -44,7 +44,11 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
     ladder = services.ladder_of(work)
     with services.workspaces.open(source_bytes=work.source.size_bytes) as folder:
         sha256 = _download(services, folder, name, work, lease)
-        source, seen = examine_picture.examine(services, folder, probe(services, folder))
+        probed = probe(services, folder, stop=lease.stop)
+        if isinstance(probed, SoundSource):
+            making_sound.make(services, folder, probed, name, work, lease, sha256=sha256)
+            return
+        source, seen = examine_picture.examine(services, folder, probed, stop=lease.stop)
         facts = describe_source(work.source, source, sha256)
         services.clips.update(
             name,

@@ -30,14 +30,19 @@ def read_picture(root: Path, rung: PlannedRung) -> Picture:
     return Picture(**dict(_read(root / rung.name, codecs=None)), rung=rung)
 
 
-def read_sound(root: Path, programme: Programme) -> Sound:
-    """A finished rendition of the sound.
+def read_sound(root: Path, programme: Programme, *, of: str | None = None) -> Sound:
+    """A finished rendition of the sound; ``of`` names its programme where that has several.
 
     Raises:
         TemporarilyUnavailable: as `read_picture`.
     """
     made = _read(root / programme.name, codecs=package.AAC_LC)
-    return Sound(**dict(made), language=programme.language, sample_rate=made.header.timescale)
+    return Sound(
+        **dict(made),
+        programme=of or programme.name,
+        language=programme.language,
+        sample_rate=made.header.timescale,
+    )
 
 
 def measured(picture: Picture) -> quality.Measured:

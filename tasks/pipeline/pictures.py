@@ -13,8 +13,9 @@ from config import queues
 from tasks.adapters.clock import utc_now
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media import encode, storyboard
-from tasks.media.source import Source
-from tasks.pipeline import finish, poster_way
+from tasks.media.source import SoundSource, Source
+from tasks.pipeline import finish, poster_way, sound_poster
+from tasks.pipeline.poster_way import Taken
 from tasks.pipeline.services import Services
 from tasks.records import lifecycle
 from tasks.records.base import Notice
@@ -28,7 +29,7 @@ _TICK_S: Final = 0.1
 def await_or_make(
     services: Services,
     folder: Path,
-    source: Source,
+    source: Source | SoundSource,
     name: str,
     version: str,
     *,
@@ -63,22 +64,32 @@ def missing(services: Services, name: str, version: str) -> Work | None:
 
 
 def make(
-    services: Services, folder: Path, source: Source, name: str, work: Work, *, stop: threading.Event | None = None
+    services: Services,
+    folder: Path,
+    source: Source | SoundSource,
+    name: str,
+    work: Work,
+    *,
+    stop: threading.Event | None = None,
 ) -> None:
     """Make what the version lacks, the poster first; where no picture can be decoded, its record says so.
+
+    What is only heard has no storyboard.
 
     Raises:
         process.Stopped: ``stop`` was set.
     """
     (folder / encode.OUTPUT / storyboard.FOLDER).mkdir(parents=True, exist_ok=True)
     try:
-        if work.poster is None or not work.poster.sources:
-            taken = poster_way.take(services, folder, source, name, work, stop=stop)
-            _add_poster(services, name, work.version, taken.poster)
-            finish.announce(services, name)
-            varied = poster_way.vary(services, folder, source, name, taken, stop=stop)
+        if work.poster is None or not work.poster.sources or work.poster.chosen_s != work.poster_wish_s:
+            taken = _take(services, folder, source, name, work, stop=stop)
+            if work.poster is None:
+                # Readers have a picture at once; one that takes another's place does so in all its forms.
+                _add_poster(services, name, work.version, taken.poster)
+                finish.announce(services, name)
+            varied = poster_way.vary(services, folder, name, taken, stop=stop)
             _add_poster(services, name, work.version, varied)
-        if work.storyboard is None:
+        if work.storyboard is None and isinstance(source, Source):
             sheets = _storyboard(services, folder, source, name, work, stop)
             services.clips.update(
                 name, lambda current: lifecycle.picture(current, version=work.version, now=utc_now(), storyboard=sheets)
@@ -92,8 +103,22 @@ def give_up(services: Services, name: str, version: str, error: SourceRejected) 
     log.info("no picture", clip=name, code=error.code, detail=error.detail)
     notice = Notice(code=NO_POSTER, message="No poster or storyboard could be made: too few pictures could be decoded.")
     services.clips.update(
-        name, lambda current: lifecycle.picture(current, version=version, now=utc_now(), warnings=[notice])
+        name, lambda current: lifecycle.lack_picture(current, version=version, now=utc_now(), notice=notice)
     )
+
+
+def _take(
+    services: Services,
+    folder: Path,
+    source: Source | SoundSource,
+    name: str,
+    work: Work,
+    *,
+    stop: threading.Event | None,
+) -> Taken:
+    if isinstance(source, SoundSource):
+        return sound_poster.take(services, folder, source, name, work, stop=stop)
+    return poster_way.take(services, folder, source, name, work, stop=stop)
 
 
 def _add_poster(services: Services, name: str, version: str, poster: Poster) -> None:
@@ -105,7 +130,7 @@ def _add_poster(services: Services, name: str, version: str, poster: Poster) -> 
 def _storyboard(
     services: Services, folder: Path, source: Source, name: str, work: Work, stop: threading.Event | None
 ) -> Storyboard:
-    gap_s = services.ffprobe.key_frame_gap_s(folder, encode.SOURCE_FILE, source.video.index)
+    gap_s = services.ffprobe.key_frame_gap_s(folder, encode.SOURCE_FILE, source.video.index, stop=stop)
     plan = storyboard.plan_storyboard(
         source, services.ladder_of(work), key_frame_gap_s=gap_s, max_pixels=services.settings.max_pixels
     )

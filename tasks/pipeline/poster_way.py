@@ -42,67 +42,81 @@ class Taken:
 def take(
     services: Services, folder: Path, source: Source, name: str, work: Work, *, stop: threading.Event | None = None
 ) -> Taken:
-    """Find the frame, take it and put the JPEG up.
+    """Find the frame, or take the one that an editor chose, and put the JPEG up.
 
     Raises:
         SourceRejected: no frame can be decoded (``undecodable``).
         process.Stopped: ``stop`` was set.
     """
-    version, ladder = work.version, services.ladder_of(work)
-    time_s = _moment(services, folder, source, stop)
+    ladder, wish_s = services.ladder_of(work), work.poster_wish_s
+    # At the very end of a clip there may be no picture any more, but one a moment before.
+    times_s = (_moment(services, folder, source, stop),) if wish_s is None else (wish_s, max(0.0, wish_s - 0.5))
     max_pixels = services.settings.max_pixels
     (folder / encode.OUTPUT).mkdir(exist_ok=True)
     made_at = folder / encode.OUTPUT / poster.POSTER
     # A file with odd time stamps may have nothing where it was looked at; its first frame will do.
-    for moment_s in (time_s, 0.0):
+    for moment_s in (*times_s, 0.0):
         still = poster.plan_poster(source, ladder, moment_s, max_pixels=max_pixels)
         services.ffmpeg.run(folder, still.arguments, timeout_s=_TIMEOUT_S, stop=stop)
         if made_at.is_file() and made_at.stat().st_size:
             break
     else:
-        raise SourceRejected("undecodable", "No picture in this file could be decoded.", f"nothing at {time_s} s")
-    upload(services, folder, poster.POSTER, name, version)
+        raise SourceRejected("undecodable", "No picture in this file could be decoded.", f"nothing at {times_s[0]} s")
+    return publish_still(services, folder, name, work, still, moment_s)
+
+
+def publish_still(services: Services, folder: Path, name: str, work: Work, still: Still, time_s: float) -> Taken:
+    """Put the JPEG up that the still's run has made; the version's poster it is, ``time_s`` its place in the clip."""
+    version, wish_s = work.version, work.poster_wish_s
+    upload(services, folder, poster.POSTER, name, version, to=_placed(poster.POSTER, wish_s))
     gist = thumbhash(still.thumb_width, still.thumb_height, (folder / poster.THUMB).read_bytes())
     made = Poster(
-        url=f"{version}/{poster.POSTER}",
+        url=f"{version}/{_placed(poster.POSTER, wish_s)}",
         width=still.width,
         height=still.height,
-        time_s=moment_s,
+        time_s=time_s,
         thumbhash=base64.b64encode(gist).decode("ascii"),
+        chosen_s=wish_s,
     )
-    return Taken(poster=made, still=still, version=version, ladder=ladder)
+    return Taken(poster=made, still=still, version=version, ladder=services.ladder_of(work))
 
 
-def vary(
-    services: Services, folder: Path, source: Source, name: str, taken: Taken, *, stop: threading.Event | None = None
-) -> Poster:
+def vary(services: Services, folder: Path, name: str, taken: Taken, *, stop: threading.Event | None = None) -> Poster:
     """Make the poster's other sizes and formats and put them up; returns the poster that names them.
 
     Raises:
         process.Stopped: ``stop`` was set.
     """
-    arguments, variants = poster.plan_variants(source, taken.ladder, taken.still)
+    arguments, variants = poster.plan_variants(taken.ladder, taken.still)
     services.ffmpeg.run(folder, arguments, timeout_s=_TIMEOUT_S, stop=stop)
     made = [each.path for each in variants if each.path != poster.POSTER]
+    to = {each.path: _placed(each.path, taken.poster.chosen_s) for each in variants}
     with ThreadPoolExecutor(_UPLOADS_AT_A_TIME) as pool:
-        list(pool.map(lambda path: upload(services, folder, path, name, taken.version), made))
+        list(pool.map(lambda path: upload(services, folder, path, name, taken.version, to=to[path]), made))
     return taken.poster.evolve(
         sources=tuple(
-            PosterSource(url=f"{taken.version}/{each.path}", type=each.type, width=each.width, height=each.height)
+            PosterSource(url=f"{taken.version}/{to[each.path]}", type=each.type, width=each.width, height=each.height)
             for each in variants
         )
     )
 
 
-def upload(services: Services, folder: Path, path: str, name: str, version: str) -> None:
-    """Put one picture of the version up."""
+def upload(services: Services, folder: Path, path: str, name: str, version: str, *, to: str = "") -> None:
+    """Put one picture of the version up, under its own path or that of ``to``."""
     services.store.upload(
         services.settings.media_bucket,
-        keys.version_prefix(name, version) + path,
+        keys.version_prefix(name, version) + (to or path),
         folder / encode.OUTPUT / path,
         content_type=content_type(path),
         cache_control=keys.CACHE_IMMUTABLE,
     )
+
+
+def _placed(path: str, wish_s: float | None) -> str:
+    """Where a poster's file lies below its version: what was put there once never changes, so each choice has a name
+    of its own, ``poster-at-<milliseconds>…``.
+    """
+    return path if wish_s is None else path.replace("poster", f"poster-at-{round(wish_s * 1000)}", 1)
 
 
 def _moment(services: Services, folder: Path, source: Source, stop: threading.Event | None) -> float:

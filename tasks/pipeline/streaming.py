@@ -18,10 +18,11 @@ import structlog
 
 from tasks.adapters.clock import utc_now
 from tasks.errors import LeaseLost, TemporarilyUnavailable
-from tasks.media import encode, package
+from tasks.media import encode, package, sound_only
 from tasks.media.encode import Run
 from tasks.media.ladder import PlannedRung
 from tasks.media.sound import Programme
+from tasks.media.sound_only import SoundRendition
 from tasks.pipeline import finish
 from tasks.pipeline.lease import Lease
 from tasks.pipeline.services import Services
@@ -49,6 +50,8 @@ class Stream:
         self._original: Run | None = None
         self._pictures: list[Run] = []
         self._sound: tuple[Programme, ...] | None = None
+        self._heard: tuple[SoundRendition, ...] = ()
+        self._is_shown = False
         self._sent: set[str] = set()
         self._playlists: dict[str, str] = {}
         self._shown: tuple[PlannedRung, ...] = ()
@@ -63,6 +66,10 @@ class Stream:
     def forget_original(self) -> None:
         """The copy did not come about: the ladder will be shown."""
         self._original = None
+
+    def follow_only_sound(self, run: Run, renditions: Sequence[SoundRendition]) -> None:
+        """The run begins that makes all of a clip without pictures."""
+        self._sound, self._heard = run.sound, tuple(renditions)
 
     def follow_sound(self, programmes: tuple[Programme, ...]) -> None:
         """The run that makes the sound begins, or there is nothing to be heard."""
@@ -136,6 +143,10 @@ class Stream:
 
     def _show(self) -> None:
         """Name in the multivariant playlist what can be played by now, if that is more than before."""
+        if self._heard:
+            if not self._is_shown and self._has_begun([each.track.name for each in self._heard]):
+                self._put_main(sound_only.growing_playlist(self._heard))
+            return
         if self._original is not None:
             rungs, programmes = self._original.rungs, self._original.sound
         elif self._sound is not None:
@@ -148,9 +159,12 @@ class Stream:
             return
         highest_first = sorted(rungs, key=lambda rung: -rung.height)
         inits = {rung.name: self._init_of(rung.name) for rung in rungs}
-        main = self._root / encode.HLS / package.MULTIVARIANT
-        self._put_playlist(main, package.growing_playlist(highest_first, programmes, inits))
-        is_first, self._shown = not self._shown, rungs
+        self._shown = rungs
+        self._put_main(package.growing_playlist(highest_first, programmes, inits))
+
+    def _put_main(self, text: str) -> None:
+        self._put_playlist(self._root / encode.HLS / package.MULTIVARIANT, text)
+        is_first, self._is_shown = not self._is_shown, True
         if is_first:
             self._become_playable()
 

@@ -12,25 +12,27 @@ from tasks.adapters.clock import utc_now
 from tasks.adapters.object_store import NoSuchObject, PreconditionFailed
 from tasks.errors import SourceRejected
 from tasks.media import encode
+from tasks.media.source import Source
 from tasks.pipeline import examine_picture, finish, pictures, watch
 from tasks.pipeline.examine import probe
 from tasks.pipeline.services import Services
 from tasks.records import arrival, lifecycle
 from tasks.records.base import Failure
-from tasks.records.clip_record import ClipState
+from tasks.records.clip_record import ClipRecord, ClipState, Work
 
 log: Final = structlog.get_logger()
+_WITHOUT: Final = (ClipState.FAILED, ClipState.WITHDRAWN)
 
 
 def thumbnails(services: Services, name: str) -> None:
-    """Make what is missing of poster and storyboard, of the version in work, and add it to the record.
+    """Make what is missing of poster and storyboard, of the version in work or else the published, and add it.
 
     Ends within a second when the worker is to end (`reconcile` rings again) or the version is no longer wanted.
     """
     record = services.clips.get(name)
-    if record is None or record.work.state in (ClipState.FAILED, ClipState.WITHDRAWN):
+    work = (_unpictured(record) or record.work) if record is not None else None
+    if work is None or work.state in _WITHOUT:
         return
-    work = record.work
     if pictures.missing(services, name, work.version) is not None:
         try:
             with (
@@ -44,7 +46,9 @@ def thumbnails(services: Services, name: str) -> None:
                     etag=work.source.etag,
                     should_stop=stop.is_set,
                 )
-                source, _ = examine_picture.examine(services, folder, probe(services, folder))
+                source = probe(services, folder, stop=stop)
+                if isinstance(source, Source):
+                    source, _ = examine_picture.examine(services, folder, source, stop=stop)
                 pictures.make(services, folder, source, name, work, stop=stop)
         except process.Stopped as error:
             log.info("stopped", clip=name, reason=str(error))
@@ -66,3 +70,11 @@ def thumbnails(services: Services, name: str) -> None:
                 lambda current: lifecycle.reject(current, version=work.version, now=utc_now(), failure=failure),
             )
     finish.settle(services, name, key=work.source.key, etag=work.source.etag, size_bytes=work.source.size_bytes)
+    now = services.clips.get(name)
+    other = _unpictured(now) if now is not None else None
+    if other is not None and other.version != work.version:
+        services.doorbell.ring(queues.THUMBNAILS_TASK, name)
+
+
+def _unpictured(record: ClipRecord) -> Work | None:
+    return next((each for each in (record.work, record) if each.state not in _WITHOUT and each.lacks_pictures), None)

@@ -51,6 +51,7 @@ def picture(name: str, height: int, entry: str = "avc1", rate: Fraction = Fracti
 def sound(name: str = "audio", language: str | None = None) -> Sound:
     return Sound(
         name=name,
+        programme=name,
         language=language,
         sample_rate=48_000,
         track=AAC,

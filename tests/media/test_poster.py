@@ -94,7 +94,7 @@ def test_where_key_frames_are_too_few_all_frames_are_looked_at_that_others_need(
     plan = poster.whole_looks(SMALL, max_pixels=1)
     assert plan.starts == (0.0,)
     assert plan.enough == 0
-    assert plan.arguments[plan.arguments.index("-skip_frame") + 1] == "noref"
+    assert plan.arguments[plan.arguments.index("-skip_frame") + 1] == "bidir"
 
 
 def test_h264_in_444_is_never_entered_in_the_middle() -> None:
@@ -124,7 +124,7 @@ def test_every_width_comes_in_three_formats_and_none_is_larger_than_the_picture(
     source = replace(SMALL, video=replace(SMALL.video, width=size[0], height=size[1]))
     still = poster.plan_poster(source, NEWS, 1.0, max_pixels=1)
     assert still.width == widths[0]
-    _, variants = poster.plan_variants(source, NEWS, still)
+    _, variants = poster.plan_variants(NEWS, still)
     made = [(each.type, each.width) for each in variants]
     assert made == [(kind, width) for kind in ("image/avif", "image/webp", "image/jpeg") for width in widths]
     assert all(abs(each.height - each.width * size[1] / size[0]) <= 1 for each in variants)

@@ -1,0 +1,54 @@
+"""The poster of what is only heard: the cover that came with it, else its waveform."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from tasks.errors import SourceRejected
+from tasks.media import encode, poster
+from tasks.media.ladder import Ladder
+from tasks.media.poster import Still
+from tasks.media.sound import candidates
+from tasks.media.source import SoundSource, Source
+from tasks.media.waveform import plan_waveform
+from tasks.pipeline.poster_way import Taken, publish_still
+from tasks.pipeline.services import Services
+from tasks.records.clip_record import Work
+
+log: Final = structlog.get_logger()
+_SHORTEST_TIMEOUT_S: Final = 60.0
+
+
+def take(
+    services: Services, folder: Path, source: SoundSource, name: str, work: Work, *, stop: threading.Event | None
+) -> Taken:
+    """Make the JPEG and put it up.
+
+    Raises:
+        SourceRejected: neither the cover nor any of the tracks can be decoded (``undecodable``).
+        process.Stopped: ``stop`` was set.
+    """
+    (folder / encode.OUTPUT).mkdir(exist_ok=True)
+    made_at = folder / encode.OUTPUT / poster.POSTER
+    for still in _stills(source, services.ladder_of(work), services.settings.max_pixels):
+        try:
+            services.ffmpeg.run(folder, still.arguments, timeout_s=_SHORTEST_TIMEOUT_S + source.duration_s, stop=stop)
+        except SourceRejected as error:
+            log.info("not drawn", clip=name, detail=error.detail)
+            continue
+        if made_at.is_file() and made_at.stat().st_size:
+            return publish_still(services, folder, name, work, still, 0.0)
+    raise SourceRejected("undecodable", "Nothing in this file could be decoded.", "neither cover nor waveform")
+
+
+def _stills(source: SoundSource, ladder: Ladder, max_pixels: int) -> Iterator[Still]:
+    if source.cover is not None:
+        shown = Source(container=source.container, duration_s=0.0, video=source.cover, audio=())
+        yield poster.plan_poster(shown, ladder, 0.0, max_pixels=max_pixels)
+    for programme in candidates(source):
+        yield plan_waveform(programme, ladder, max_pixels=max_pixels)

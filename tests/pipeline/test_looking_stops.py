@@ -1,0 +1,78 @@
+"""Looking at an upload ends as soon as its caller wants it to: an order or a shutdown is not kept waiting."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from tasks.adapters.clock import utc_now
+from tasks.adapters.ffprobe import Ffprobe
+from tasks.adapters.process import Stopped
+from tasks.media import encode
+from tasks.media.source import Source
+from tasks.pipeline.examine import probe
+from tasks.pipeline.examine_picture import examine
+from tasks.pipeline.ingest import ingest
+from tasks.pipeline.services import Services
+from tasks.pipeline.thumbnails import thumbnails
+from tasks.records import lifecycle
+from tasks.records.base import Failure
+from tests import clips
+from tests.pipeline.test_clip_way import Put
+
+
+def test_every_look_ends_when_it_is_told_to(services: Services, tmp_path: Path) -> None:
+    clips.progressive(tmp_path / "a.mp4", seconds=1, size="1920x1080").rename(tmp_path / encode.SOURCE_FILE)
+    stop = threading.Event()
+    source = probe(services, tmp_path, stop=stop)
+    assert isinstance(source, Source)
+    examine(services, tmp_path, source, stop=stop)
+    stop.set()
+    for look in (
+        lambda: probe(services, tmp_path, stop=stop),
+        lambda: examine(services, tmp_path, source, stop=stop),
+        lambda: services.ffprobe.key_frame_gap_s(tmp_path, encode.SOURCE_FILE, 0, stop=stop),
+        lambda: services.ffprobe.packet_times_s(tmp_path, encode.SOURCE_FILE, 0, stop=stop),
+    ):
+        with pytest.raises(Stopped):
+            look()
+
+
+def test_thumbnails_of_a_clip_that_is_no_longer_wanted_end_while_it_is_probed(
+    services: Services, put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put("clips/UNWANTED1.mp4", clips.progressive(tmp_path / "a.mp4", seconds=1))
+    ingest(services, "clips/UNWANTED1.mp4")
+    record = services.clips.get("UNWANTED1")
+    assert record is not None
+    version, ask = record.version, Ffprobe.source
+    cancelled = Failure(code="cancelled", message="Nobody wants this clip.")
+
+    def endless(
+        self: Ffprobe, folder: Path, name: str, *, max_pixels: int, stop: threading.Event | None = None
+    ) -> dict[str, object]:
+        services.clips.update(
+            "UNWANTED1",
+            lambda current: lifecycle.reject(current, version=version, now=utc_now(), failure=cancelled),
+        )
+        # A file that keeps ffprobe busy for a minute.
+        for _ in range(600):
+            ask(self, folder, name, max_pixels=max_pixels, stop=stop)
+        return {}
+
+    monkeypatch.setattr(Ffprobe, "source", endless)
+    ended = threading.Event()
+
+    def run() -> None:
+        thumbnails(services, "UNWANTED1")
+        ended.set()
+
+    threading.Thread(target=run, daemon=True).start()
+    assert ended.wait(20)
+    record = services.clips.get("UNWANTED1")
+    assert record is not None
+    assert record.failure is not None
+    assert record.failure.code == "cancelled"
+    assert record.poster is None

@@ -1,0 +1,111 @@
+"""Sources that are odd in their containers: narrow crops, no length, attached pictures beside a picture that moves."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from tasks.pipeline.ingest import ingest
+from tasks.pipeline.services import Services
+from tasks.pipeline.thumbnails import thumbnails
+from tasks.pipeline.transcode import transcode
+from tasks.records.clip_record import ClipRecord, ClipState
+from tests import clips
+from tests.pipeline.test_clip_way import Put
+
+PICTURE = ("-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=3")
+SOUND = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=3")
+H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "25")
+
+
+def published(services: Services, put: Put, source: Path, name: str) -> ClipRecord:
+    key = f"clips/{name}{source.suffix}"
+    put(key, source)
+    ingest(services, key)
+    thumbnails(services, name)
+    transcode(services, name)
+    record = services.clips.get(name)
+    assert record is not None
+    assert record.state is ClipState.READY, record.failure
+    return record
+
+
+def with_clean_aperture(path: Path, width: int, height: int) -> None:
+    """Add a `clap` of that size to the first track of a QuickTime file whose index comes last (ISO/IEC 14496-12)."""
+    data = bytearray(path.read_bytes())
+    clap = struct.pack(">I4s8I", 40, b"clap", width, 1, height, 1, 0, 1, 0, 1)
+    start, end, containing = 0, len(data), []
+    for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"avc1"):
+        while bytes(data[start + 4 : start + 8]) != name:
+            start += struct.unpack_from(">I", data, start)[0]
+            assert start < end
+        containing.append(start)
+        end = start + struct.unpack_from(">I", data, start)[0]
+        start += 16 if name == b"stsd" else 8
+    for place in containing:
+        struct.pack_into(">I", data, place, struct.unpack_from(">I", data, place)[0] + len(clap))
+    data[end:end] = clap
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(("aperture", "shown"), [((312, 176), (320, 180)), ((240, 180), (240, 180))])
+def test_a_narrow_margin_all_around_is_shown_and_a_true_crop_is_kept_to(
+    services: Services, put: Put, tmp_path: Path, aperture: tuple[int, int], shown: tuple[int, int]
+) -> None:
+    source = clips.make(tmp_path / "a.mov", *PICTURE, *H264)
+    with_clean_aperture(source, *aperture)
+    record = published(services, put, source, f"aperture {aperture[0]}")
+    assert record.source.video is not None
+    assert (record.source.video.width, record.source.video.height) == shown
+    assert (record.renditions[0].width, record.renditions[0].height) == shown
+    assert record.poster is not None
+    assert (record.poster.width, record.poster.height) == shown
+
+
+def test_a_stream_without_container_is_published_with_its_true_length(
+    services: Services, put: Put, tmp_path: Path
+) -> None:
+    raw = clips.make(tmp_path / "raw.h264", *PICTURE, *H264)
+    source = raw.rename(tmp_path / "raw.mpg")
+    record = published(services, put, source, "raw")
+    assert record.source.duration_s == pytest.approx(3, abs=0.1)
+    assert record.mp4[0].size_bytes
+    assert record.storyboard is not None
+
+
+def test_what_was_sent_live_and_tells_no_length_is_published_with_it(
+    services: Services, put: Put, tmp_path: Path
+) -> None:
+    live = ("-c:a", "libopus", "-live", "1")
+    source = clips.make(tmp_path / "live.mkv", *PICTURE, *SOUND, *H264, *live)
+    record = published(services, put, source, "live")
+    assert record.source.duration_s == pytest.approx(3, abs=0.1)
+
+
+def test_a_cover_beside_a_moving_picture_is_passed_over(services: Services, put: Put, tmp_path: Path) -> None:
+    cover = clips.make(tmp_path / "c.jpg", "-f", "lavfi", "-i", "color=red:size=1000x1000", "-frames:v", "1")
+    source = clips.make(
+        tmp_path / "a.mp4",
+        *("-i", str(cover), *PICTURE, *SOUND, "-map", "0", "-map", "1", "-map", "2"),
+        *(*H264, "-c:v:0", "copy", "-c:a", "aac", "-disposition:v:0", "attached_pic"),
+    )
+    record = published(services, put, source, "covered")
+    assert record.source.video is not None
+    assert (record.source.video.width, record.source.video.height) == (320, 180)
+    assert record.poster is not None
+    assert (record.poster.width, record.poster.height) == (320, 180)
+
+
+@pytest.mark.parametrize("codec", [b"S_DVBSUB", b"S_HDMV/PGS", b"S_VOBSUB"])
+def test_captions_that_are_pictures_do_not_keep_a_clip_from_being_published(
+    services: Services, put: Put, tmp_path: Path, codec: bytes
+) -> None:
+    captions = tmp_path / "c.srt"
+    captions.write_text("1\n00:00:00,000 --> 00:00:02,000\nXin chào\n", encoding="utf-8")
+    source = clips.make(tmp_path / "a.mkv", "-i", str(captions), *PICTURE, *H264, "-map", "1", "-map", "0")
+    known = b"S_TEXT/ASS" if b"S_TEXT/ASS" in source.read_bytes() else b"S_TEXT/UTF8"
+    source.write_bytes(source.read_bytes().replace(known, codec.ljust(len(known), b"\0")))
+    record = published(services, put, source, f"pictured {codec.decode().replace('/', ' ')}")
+    assert "captions_unreadable" in {warning.code for warning in record.warnings}
