@@ -24,7 +24,8 @@ class Figures:
 
     Parameters:
         settled_after_s: from the end of the last fault until everything was final; None if it never was.
-        idle_s: how long, in that time, something was unfinished and nobody was at work; three lease times at most.
+        idle_s: how long, in that time, something was unfinished and nobody was at work, pauses between clips included.
+        idle_stretch_s: the longest of these times at a stretch: three lease times at most.
         violations: what the reader saw and never should have.
         lost: uploads without their result in the end.
         fenced: how often a worker found, when it went on, that its clip was no longer its own.
@@ -47,6 +48,7 @@ class Figures:
     unfinished_at_end: int
     settled_after_s: float | None
     idle_s: float
+    idle_stretch_s: float
     idle_at_most_s: float
     attempts: Mapping[str, int]
     fenced: int
@@ -65,7 +67,7 @@ class Figures:
     @property
     def is_settled_in_time(self) -> bool:
         """Everything became final, and soon enough."""
-        return self.settled_after_s is not None and self.idle_s <= self.idle_at_most_s
+        return self.settled_after_s is not None and self.idle_stretch_s <= self.idle_at_most_s
 
     def to_json(self) -> dict[str, Any]:
         """All of it, for a file."""
@@ -97,7 +99,8 @@ class Figures:
 
     def _settling(self) -> str:
         left = f"{self.unfinished_at_end} clips were unfinished when the last fault ended"
-        idle = f"nobody was at work for {self.idle_s:.1f} s (at most {self.idle_at_most_s:g})"
+        idle = f"nobody was at work for {self.idle_stretch_s:.1f} s at a stretch (at most {self.idle_at_most_s:g})"
+        idle += f", {self.idle_s:.1f} s in all"
         if self.settled_after_s is None:
             return f"NOT everything became final; {left}; {idle}"
         late = "" if self.is_settled_in_time else ", TOO LONG"

@@ -126,6 +126,7 @@ def run(plan: Plan, folder: Path, *, minutes: float, tell: Callable[[str], None]
         unfinished_at_end=unfinished,
         settled_after_s=calm.settled_after_s,
         idle_s=calm.idle_s,
+        idle_stretch_s=calm.stretch_s,
         idle_at_most_s=_LEASES * LEASE_S,
         attempts={
             f"{count} {'time' if count == 1 else 'times'}": number
@@ -154,10 +155,11 @@ def _progress(plan: Plan, reader: Reader, injector: Injector, uploader: Uploader
 
 @dataclass(frozen=True, kw_only=True)
 class _Calm:
-    """When all was final after the last fault (None: never), and how long meanwhile nobody was at work."""
+    """When all was final (None: never), and how long meanwhile nobody was at work: in all, and at a stretch."""
 
     settled_after_s: float | None
     idle_s: float
+    stretch_s: float
 
 
 def _await_calm(
@@ -165,21 +167,22 @@ def _await_calm(
 ) -> _Calm:
     """Wait until all clips and articles are final, or nothing moves any more."""
     began = moved_at = told_at = before = time.monotonic()
-    fewest, idle_s = sys.maxsize, 0.0
+    fewest, idle_s, stretch_s, longest_s = sys.maxsize, 0.0, 0.0, 0.0
     while True:
         look()
         clips = ending.unfinished_clips(plan, reader, uploads.last())
         articles = ending.unfinished_articles(plan, reader)
         now = time.monotonic()
         if not clips and not articles:
-            return _Calm(settled_after_s=now - began, idle_s=idle_s)
-        if not reader.sees_work(within_s=_HEARD_OF_S):
-            idle_s += now - before
+            return _Calm(settled_after_s=now - began, idle_s=idle_s, stretch_s=longest_s)
+        stretch_s = 0.0 if reader.sees_work(within_s=_HEARD_OF_S) else stretch_s + now - before
+        idle_s += now - before if stretch_s else 0.0
+        longest_s = max(longest_s, stretch_s)
         before = now
         if len(clips) + len(articles) < fewest:
             fewest, moved_at = len(clips) + len(articles), now
         if now - moved_at > _PATIENCE_S:
-            return _Calm(settled_after_s=None, idle_s=idle_s)
+            return _Calm(settled_after_s=None, idle_s=idle_s, stretch_s=longest_s)
         if now - told_at > _PROGRESS_S:
             told_at = now
             tell(f"unfinished: {len(clips)} clips {clips[:4]}, {len(articles)} articles {articles[:4]}")
