@@ -7,7 +7,17 @@ from kombu import Queue
 from config import queues
 from config.settings import Settings
 
-TASK_MODULES = ("tasks.ingest", "tasks.transcode", "tasks.thumbnails", "tasks.link", "tasks.reconcile", "tasks.feeds")
+TASK_MODULES = (
+    "tasks.ingest",
+    "tasks.transcode",
+    "tasks.thumbnails",
+    "tasks.link",
+    "tasks.reconcile",
+    "tasks.feeds",
+    "tasks.notify",
+)
+# Retries of webhooks are this late at most; new events ring by themselves.
+_NOTIFY_S = 5.0
 
 
 def celery_options(settings: Settings) -> dict[str, object]:
@@ -50,8 +60,18 @@ def celery_options(settings: Settings) -> dict[str, object]:
                 "schedule": settings.reconcile_interval_s,
                 # One that could not start before the next is due is worth nothing.
                 "options": {"queue": queues.RECONCILE, "expires": settings.reconcile_interval_s},
-            }
+            },
+            **({"notify": _notify_entry()} if settings.webhooks.get_secret_value().strip() else {}),
         },
         "beat_max_loop_interval": min(5.0, settings.reconcile_interval_s),
         "timezone": settings.timezone,
+    }
+
+
+def _notify_entry() -> dict[str, object]:
+    return {
+        "task": queues.NOTIFY_TASK,
+        "schedule": _NOTIFY_S,
+        "args": (queues.DUE,),
+        "options": {"queue": queues.NOTIFY, "expires": _NOTIFY_S},
     }

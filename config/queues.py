@@ -17,6 +17,7 @@ TRANSCODE_BULK: Final = "transcode.bulk"
 LINK: Final = "link"
 RECONCILE: Final = "reconcile"
 FEEDS: Final = "feeds"
+NOTIFY: Final = "notify"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,8 @@ QUEUE_CLASSES: Final = (
     QueueClass(name="link", queues=(LINK, RECONCILE), concurrency=1),
     # One writer for the feeds, so that it never races; a process of its own, since it waits for changes to gather.
     QueueClass(name="feeds", queues=(FEEDS,), concurrency=1),
+    # Other people's servers are waited for here and nowhere else; it serves each by a thread of its own.
+    QueueClass(name="notify", queues=(NOTIFY,), concurrency=1),
 )
 
 ALL_QUEUES: Final = tuple(queue for queue_class in QUEUE_CLASSES for queue in queue_class.queues)
@@ -47,6 +50,9 @@ TRANSCODE_TASK: Final = "newsreel.transcode"
 LINK_TASK: Final = "newsreel.link"
 RECONCILE_TASK: Final = "newsreel.reconcile"
 FEEDS_TASK: Final = "newsreel.feeds"
+NOTIFY_TASK: Final = "newsreel.notify"
+DUE: Final = "due"
+"""What the notify task is asked for: all that is due."""
 
 TASK_QUEUES: Final = {
     INGEST_TASK: INGEST,
@@ -55,6 +61,7 @@ TASK_QUEUES: Final = {
     LINK_TASK: LINK,
     RECONCILE_TASK: RECONCILE,
     FEEDS_TASK: FEEDS,
+    NOTIFY_TASK: NOTIFY,
 }
 
 

@@ -78,6 +78,9 @@ class Settings(BaseSettings):
     events_per_s: float = Field(default=200.0, ge=0, description="From one sender, on average; 0 is no limit.")
     reads_per_s: float = Field(default=500.0, ge=0, description="By one reader, on average; 0 is no limit.")
     max_connections: int = Field(default=1000, ge=1, description="Connections that one gateway keeps open.")
+    webhooks: SecretStr = Field(
+        default=SecretStr(""), description="Endpoints that are told of events, as TOML; see docs/webhooks.md."
+    )
     flower_address: str = Field(default="127.0.0.1", description="Where Flower listens.")
     flower_port: int = Field(default=5555, ge=1, le=65535)
     flower_user: str = "newsreel"

@@ -26,7 +26,9 @@ _COMMANDS: Final = {
     "restore": "Let a withdrawn clip be published again.",
     "reprocess": "Make a new version of a clip.",
     "priority": "Let a waiting clip pass others.",
+    "poster": "Choose the moment of a clip's poster.",
     "reconcile": "Find and mend what was lost or left over.",
+    "webhooks": "See, repeat and try what portals are told.",
     "doctor": "Check the set-up, and name the remedies.",
 }
 

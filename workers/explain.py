@@ -17,11 +17,11 @@ from workers.terminal import between, size, span
 # A clip that nobody took after this long, in a queue where nothing waits, is not simply waiting for its turn.
 _SUSPICIOUS_S: Final = 120.0
 _REMEDIES: Final = {
-    "unknown_extension": "Upload it in a video format, with that format's extension.",
+    "unknown_extension": "Upload it in a video or sound format, with that format's extension.",
     "upload_removed": "Upload the file again.",
     "too_large": "Cut or compress it, and upload that.",
     "too_long": "Cut it, and upload the parts.",
-    "no_video": "Upload a file that has a picture.",
+    "no_video": "Upload a file that has a picture or sound that can be played.",
 }
 
 
@@ -146,6 +146,8 @@ def _made(record: ClipRecord) -> Iterator[str]:
         ("poster", record.poster.url if record.poster else None),
     ):
         yield from _about(label, url or "")
+    for file in record.audio:
+        yield _row("audio", f"{file.url} ({size(file.size_bytes)})")
     for mp4 in record.mp4:
         yield _row("mp4", f"{mp4.url} ({mp4.width}x{mp4.height}, {size(mp4.size_bytes)})")
 

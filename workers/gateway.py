@@ -18,8 +18,9 @@ from tasks.adapters.sns import SnsTopics
 from tasks.errors import ConfigurationError
 from tasks.pipeline.services import Services
 from workers.services import build_services
-from workers.web import api, embed, events, health, media, operate, pages, problems, syndication
+from workers.web import api, deliveries, desk, embed, events, health, media, operate, pages, problems, syndication
 from workers.web.access import ReadersOnly
+from workers.web.catalogue import Catalogue
 from workers.web.cors import Cors
 from workers.web.headers import SafeHeaders
 from workers.web.hosts import KnownHosts
@@ -50,7 +51,10 @@ def create_app(services: Services, sns: SnsTopics | None = None) -> FastAPI:
         app.add_middleware(layer, settings=services.settings)
     problems.install(app)
     app.include_router(events.router(services, sns))
-    for part in (api, operate, media, health, pages, embed, syndication):
+    catalogue = Catalogue(services)
+    app.include_router(api.router(services, catalogue))
+    app.include_router(desk.router(services, catalogue))
+    for part in (operate, deliveries, media, health, pages, embed, syndication):
         app.include_router(part.router(services))
     pages.mount_static(app)
     return app

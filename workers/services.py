@@ -14,9 +14,11 @@ from tasks.adapters import binaries
 from tasks.adapters.cage import Cage
 from tasks.adapters.changes import ChangeNotes
 from tasks.adapters.doorbell import Doorbell
+from tasks.adapters.endpoints import read_endpoints
 from tasks.adapters.ffmpeg import Ffmpeg
 from tasks.adapters.ffprobe import Ffprobe
 from tasks.adapters.object_store import ObjectStore
+from tasks.adapters.outbox import Outbox
 from tasks.adapters.records import RecordStore
 from tasks.adapters.workspace import Workspaces
 from tasks.errors import ConfigurationError
@@ -37,7 +39,7 @@ def build_services(
         is_stopping: tells the work that the process is to end.
 
     Raises:
-        ConfigurationError: a ladder, program or cage that the settings name isn't to be had.
+        ConfigurationError: a ladder, program or cage that the settings name isn't to be had, or webhooks are not right.
     """
     sender = app or celery_app(settings)
     store = ObjectStore.connect(endpoint_url=settings.s3_endpoint_url, region=settings.s3_region)
@@ -53,6 +55,7 @@ def build_services(
         articles=RecordStore(store, settings.media_bucket, ArticleRecord, keys.article_record, changes.article),
         doorbell=doorbell,
         changes=changes,
+        outbox=Outbox(store, settings.media_bucket, read_endpoints(settings.webhooks.get_secret_value())),
         ffmpeg=Ffmpeg(found.ffmpeg, cage),
         ffprobe=Ffprobe(found.ffprobe, cage),
         workspaces=Workspaces(settings.workspace_dir),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import threading
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -29,7 +30,9 @@ class Ffprobe:
         self._program = program
         self._cage = cage
 
-    def source(self, folder: Path, name: str, *, max_pixels: int) -> dict[str, object]:
+    def source(
+        self, folder: Path, name: str, *, max_pixels: int, stop: threading.Event | None = None
+    ) -> dict[str, object]:
         """The container and streams of an untrusted file, as ffprobe's JSON.
 
         A duration that the container doesn't tell is measured, unless reading all of the file takes half a minute.
@@ -37,11 +40,12 @@ class Ffprobe:
         Raises:
             SourceRejected: it can't be read (``unreadable``, ``probe_overran``).
             TemporarilyUnavailable: ffprobe could not run, or was killed.
+            process.Stopped: ``stop`` was set; so with the calls below.
         """
         arguments = [*_UNTRUSTED, "-max_pixels", str(max_pixels), "-show_format", "-show_programs", "-show_streams"]
         arguments += ["-of", "json", name]
         try:
-            finished = self._run(folder, arguments)
+            finished = self._run(folder, arguments, stop)
         except process.Overran as error:
             raise SourceRejected(
                 "probe_overran", "This file can't be read: it keeps the reader busy without end.", str(error)
@@ -58,28 +62,41 @@ class Ffprobe:
             _reject_unreadable(without_lists(finished.stderr_tail))
         form = answer.get("format")
         # Matroska and WebM that were sent live don't tell; by the times of two pictures they may yet be days long.
-        if isinstance(form, dict) and "duration" not in form and (span_s := self._span_s(folder, name)) is not None:
-            form["duration"] = f"{span_s:.6f}"
+        if isinstance(form, dict) and "duration" not in form:
+            # The picture's; "V" passes over attached stills. Without one, the sound's.
+            spans = (self._span_s(folder, name, stream, stop) for stream in ("V:0", "a:0"))
+            if (span_s := next((each for each in spans if each is not None), None)) is not None:
+                form["duration"] = f"{span_s:.6f}"
         return answer
 
-    def _span_s(self, folder: Path, name: str) -> float | None:
-        """The time, in seconds, between the picture's first and last packets; None where they have no times."""
-        times = [_seconds(field[0]) for field in self._packet_fields(folder, name, "v:0", first_s=None)]
-        known = [time_s for time_s in times if time_s is not None]
-        return max(known) - min(known) if known else None
+    def _span_s(self, folder: Path, name: str, stream: str, stop: threading.Event | None) -> float | None:
+        """The time, in seconds, between the stream's first and last packets; None where they have no times.
 
-    def key_frame_gap_s(self, folder: Path, name: str, stream: int) -> float | None:
+        A stream without a container has none; its packets have at least lengths, by the rate that it claims.
+        """
+        fields = self._packet_fields(folder, name, stream, first_s=None, stop=stop, entries="pts_time,duration_time")
+        times = [time_s for field in fields if (time_s := _seconds(field[0])) is not None]
+        if times:
+            return max(times) - min(times)
+        lengths = [length_s for field in fields if len(field) > 1 and (length_s := _seconds(field[1])) is not None]
+        return sum(lengths) if lengths else None
+
+    def key_frame_gap_s(
+        self, folder: Path, name: str, stream: int, *, stop: threading.Event | None = None
+    ) -> float | None:
         """The longest time, in seconds, between two key frames within the first half minute; None if there are not two.
 
         Raises:
             TemporarilyUnavailable: ffprobe could not run.
         """
-        fields = self._packet_fields(folder, name, stream, first_s=30)
+        fields = self._packet_fields(folder, name, stream, first_s=30, stop=stop)
         times = [_seconds(field[0]) for field in fields if len(field) > 1 and field[1].startswith("K")]
         known = sorted(time_s for time_s in times if time_s is not None)
         return max((later - earlier for earlier, later in itertools.pairwise(known)), default=None)
 
-    def packet_times_s(self, folder: Path, name: str, stream: int) -> list[float]:
+    def packet_times_s(
+        self, folder: Path, name: str, stream: int, *, stop: threading.Event | None = None
+    ) -> list[float]:
         """The presentation times, in seconds and in the file's order, of the packets of the first twenty seconds.
 
         Packets that the file says are not to be shown (before an edit list's start) are left out.
@@ -87,17 +104,26 @@ class Ffprobe:
         Raises:
             TemporarilyUnavailable: ffprobe could not run.
         """
-        fields = self._packet_fields(folder, name, stream, first_s=20)
+        fields = self._packet_fields(folder, name, stream, first_s=20, stop=stop)
         times = [_seconds(field[0]) for field in fields if len(field) > 1 and "D" not in field[1]]
         return [time_s for time_s in times if time_s is not None]
 
-    def _packet_fields(self, folder: Path, name: str, stream: int | str, *, first_s: int | None) -> list[list[str]]:
-        """Presentation time and flags of each packet of the first seconds; none where reading them took too long."""
+    def _packet_fields(
+        self,
+        folder: Path,
+        name: str,
+        stream: int | str,
+        *,
+        first_s: int | None,
+        stop: threading.Event | None,
+        entries: str = "pts_time,flags",
+    ) -> list[list[str]]:
+        """These entries of each packet of the first seconds; none where reading them took too long."""
         arguments = [*_UNTRUSTED, "-select_streams", str(stream)]
         arguments += ["-read_intervals", f"%+{first_s}"] if first_s is not None else []
-        arguments += ["-show_entries", "packet=pts_time,flags", "-of", "csv=p=0", name]
+        arguments += ["-show_entries", f"packet={entries}", "-of", "csv=p=0", name]
         try:
-            lines = self._run(folder, arguments).stdout.decode("ascii", "replace").splitlines()
+            lines = self._run(folder, arguments, stop).stdout.decode("ascii", "replace").splitlines()
         except process.Overran:
             return []
         return [line.split(",") for line in lines]
@@ -119,10 +145,16 @@ class Ffprobe:
                 "encoder_output_damaged", "The encoder made a damaged file.", f"{name}: {error!r}"
             ) from error
 
-    def _run(self, folder: Path, arguments: list[str]) -> process.Finished:
+    def _run(self, folder: Path, arguments: list[str], stop: threading.Event | None = None) -> process.Finished:
         try:
             return process.run(
-                self._program, arguments, folder=folder, cage=self._cage, limits=_LIMITS, timeout_s=_TIMEOUT_S
+                self._program,
+                arguments,
+                folder=folder,
+                cage=self._cage,
+                limits=_LIMITS,
+                timeout_s=_TIMEOUT_S,
+                stop=stop,
             )
         except OSError as error:
             raise TemporarilyUnavailable("probe_not_started", "The file could not be examined.", str(error)) from error

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final, TypeVar
@@ -66,6 +67,10 @@ def tell(services: Services, marks: Iterable[Mark]) -> None:
         rebuild(services)
         count = 0
     services.changes.remove(marks)
+    if services.outbox.endpoints:
+        # The scheduler rings too: this one only spares the seconds until then.
+        with suppress(TemporarilyUnavailable):
+            services.doorbell.ring(queues.NOTIFY_TASK, queues.DUE)
     log.info("feeds told", records=len(names), changes=count)
 
 

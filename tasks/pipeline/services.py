@@ -11,6 +11,7 @@ from tasks.adapters.doorbell import Doorbell
 from tasks.adapters.ffmpeg import Ffmpeg
 from tasks.adapters.ffprobe import Ffprobe
 from tasks.adapters.object_store import ObjectStore
+from tasks.adapters.outbox import Outbox
 from tasks.adapters.records import RecordStore
 from tasks.adapters.workspace import Workspaces
 from tasks.media.ladder import Ladder
@@ -31,6 +32,7 @@ class Services:
     articles: RecordStore[ArticleRecord]
     doorbell: Doorbell
     changes: ChangeNotes
+    outbox: Outbox
     ffmpeg: Ffmpeg
     ffprobe: Ffprobe
     workspaces: Workspaces

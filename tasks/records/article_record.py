@@ -72,7 +72,8 @@ class Reference(Value):
 
     ``selector`` quotes that paragraph, of an ``orphaned`` reference the one that is gone. ``confidence`` (0..1) tells
     how much of the quote an edit left: 1 where nothing was in doubt. ``stands_under`` is the paragraph that the line
-    itself stands under, which an edit can make another one than ``paragraph``.
+    itself stands under, which an edit can make another one than ``paragraph``. ``decided`` is the clip that an editor
+    chose for a name that matched none, or several; null where the name itself decides.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Reference(Value):
     selector: TextQuoteSelector | None = None
     confidence: float = Field(default=1.0, ge=0, le=1)
     stands_under: str | None = None
+    decided: str | None = None
 
 
 class ArticleSource(Value):

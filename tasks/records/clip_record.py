@@ -71,6 +71,11 @@ class SourceFacts(Value):
     video: VideoFacts | None = None
     audio: tuple[AudioFacts, ...] = ()
 
+    @property
+    def is_only_heard(self) -> bool:
+        """Probing found sound and no picture."""
+        return self.container is not None and self.video is None
+
 
 class Rendition(Value):
     """One encoded variant; ``codecs`` as in RFC 6381, ``bitrate_bps`` is the measured average."""
@@ -129,6 +134,16 @@ class Mp4(Value):
     codecs: str
 
 
+class AudioFile(Value):
+    """A progressive download of a clip that is only heard; ``type`` is its media type."""
+
+    url: str
+    type: str
+    bitrate_bps: int
+    size_bytes: int
+    codecs: str
+
+
 class PosterSource(Value):
     """The poster in one size and format; ``type`` is its media type."""
 
@@ -142,7 +157,8 @@ class Poster(Value):
     """The still shown before play, taken at ``time_s`` of the clip: a JPEG, as large as the poster gets.
 
     ``sources`` are all its sizes and formats, the smallest files' formats first; they follow a moment after the JPEG.
-    ``thumbhash`` is its gist in base64 (https://evanw.github.io/thumbhash/).
+    ``thumbhash`` is its gist in base64 (https://evanw.github.io/thumbhash/). ``chosen_s`` is the moment that an editor
+    asked for, null where newsreel chose; the frame taken is the nearest that there is.
     """
 
     url: str
@@ -151,6 +167,7 @@ class Poster(Value):
     time_s: float
     sources: tuple[PosterSource, ...] = ()
     thumbhash: str | None = None
+    chosen_s: float | None = None
 
 
 class Storyboard(Value):
@@ -204,10 +221,16 @@ class Work(Value):
     hls: str | None = None
     dash: str | None = None
     mp4: tuple[Mp4, ...] = ()
+    audio: tuple[AudioFile, ...] = Field(
+        default=(), description="Of a clip that is only heard, instead of `mp4` and `renditions`."
+    )
     renditions: tuple[Rendition, ...] = ()
     sound: tuple[Sound, ...] = ()
     captions: tuple[CaptionFacts, ...] = ()
     poster: Poster | None = None
+    poster_wish_s: float | None = Field(
+        default=None, ge=0, description="Where an editor wants the poster taken; null: where newsreel finds it best."
+    )
     storyboard: Storyboard | None = None
     warnings: tuple[Notice, ...] = ()
     failure: Failure | None = None
@@ -223,8 +246,15 @@ class Work(Value):
 
     @property
     def lacks_pictures(self) -> bool:
-        """The poster in all its forms and the storyboard are not complete, and it was not found that they can't be."""
-        has_all = self.poster is not None and bool(self.poster.sources) and self.storyboard is not None
+        """The poster in all its forms and the storyboard are not complete, and it was not found that they can't be.
+
+        A poster taken elsewhere than an editor wants it counts as missing too. A clip that is only heard has no
+        storyboard.
+        """
+        if self.poster is not None and self.poster.chosen_s != self.poster_wish_s:
+            return True
+        has_storyboard = self.storyboard is not None or self.source.is_only_heard
+        has_all = self.poster is not None and bool(self.poster.sources) and has_storyboard
         return not has_all and all(warning.code != NO_POSTER for warning in self.warnings)
 
     def version_facts(self) -> Work:

@@ -5,13 +5,16 @@ Incoming bucket: ``clips/…/<name>.<ext>`` and ``articles/…/<id>.(txt|html|js
 
 - ``index/references/<folded clip name>/<article id>``: this article refers to that clip;
 - ``index/clips/<folded clip name>/<clip name>``: there is a clip of that name;
-- ``index/articles/<article id>``: which upload the article is read from (JSON, the one marker with a body);
+- ``index/articles/<article id>``: which upload the article is read from (JSON);
 - ``index/waiting/<article id>``: the article waits for a clip;
+- ``index/decisions/<article id>``: which clips its references mean, as editors decided (JSON);
 - ``index/settled/<hash of the incoming key>/<upload id>``: that upload has come to its final state;
 - ``index/gone/<article id>``: the article's upload was deleted, and its record says so;
 - ``index/withdrawn/<clip name>``: the clip was taken from public view, its media are to be deleted;
 - ``index/leftovers/<clip name>``: the clip came to an end; what it no longer names is to be deleted after a while;
-- ``index/changed/<kind>/<name>/<former day>_<token>``: that record is being changed, and the feeds do not tell it yet.
+- ``index/changed/<kind>/<name>/<former day>_<token>``: that record is being changed, and the feeds do not tell it yet;
+- ``index/webhooks/cursor`` and ``…/told/<shard>``: what outgoing webhooks have told so far (JSON);
+- ``index/webhooks/to/<endpoint>/state``, ``…/pending/<id>`` and ``…/done/<id>``: an endpoint and its deliveries (JSON).
 """
 
 from __future__ import annotations
@@ -27,11 +30,14 @@ REFERENCES: Final = "index/references/"
 CLIP_NAMES: Final = "index/clips/"
 SETTLED: Final = "index/settled/"
 WAITING: Final = "index/waiting/"
+DECISIONS: Final = "index/decisions/"
 ARTICLE_SOURCES: Final = "index/articles/"
 GONE: Final = "index/gone/"
 WITHDRAWN: Final = "index/withdrawn/"
 LEFTOVERS: Final = "index/leftovers/"
 CHANGED: Final = "index/changed/"
+WEBHOOK_CURSOR: Final = "index/webhooks/cursor"
+WEBHOOK_ENDPOINTS: Final = "index/webhooks/to/"
 DAYS: Final = "days/"
 CHANGES: Final = "changes/"
 PUBLIC: Final = (CLIPS, ARTICLES, DAYS, CHANGES)
@@ -40,7 +46,9 @@ DAYS_INDEX: Final = "days/index.json"
 LATEST_CHANGES: Final = "changes/latest.json"
 CLIP_EXTENSIONS: Final = frozenset(
     "3g2 3gp asf avi dv f4v flv gxf lxf m2t m2ts m2v m4v mkv mov mp4 mpe mpeg mpg mts mxf ogg ogv ps qt ts vob webm "
-    "wmv y4m".split()
+    "wmv y4m "
+    # Sound alone is a clip too.
+    "aac ac3 aif aifc aiff amr caf eac3 flac m4a m4b mka mp2 mp3 oga opus w64 wav wave wma".split()
 )
 """What a clip's upload may end in, and what a reference to one may leave out."""
 
@@ -145,6 +153,11 @@ def waiting_marker(article_id: str) -> str:
     return WAITING + article_id
 
 
+def decisions(article_id: str) -> str:
+    """Which clips the article's references mean, as editors decided."""
+    return DECISIONS + article_id
+
+
 def gone_marker(article_id: str) -> str:
     """Marker: the article's upload was deleted, which its record knows."""
     return GONE + article_id
@@ -183,3 +196,23 @@ def change_page(sequence: int) -> str:
 def changed_mark(kind: str, name: str, former_day: date | None, token: str) -> str:
     """Mark: the record of that kind and name is being changed; until now it was told among those of ``former_day``."""
     return f"{CHANGED}{kind}/{name}/{former_day or ''}_{token}"
+
+
+def webhook_told(shard: str) -> str:
+    """What outgoing webhooks have told of some of the records."""
+    return f"index/webhooks/told/{shard}"
+
+
+def webhook_state(endpoint: str) -> str:
+    """What is known of an endpoint of outgoing webhooks."""
+    return f"{WEBHOOK_ENDPOINTS}{endpoint}/state"
+
+
+def webhook_pending(endpoint: str, webhook_id: str = "") -> str:
+    """A delivery that is under way to the endpoint, or the prefix of all of them."""
+    return f"{WEBHOOK_ENDPOINTS}{endpoint}/pending/{webhook_id}"
+
+
+def webhook_done(endpoint: str, webhook_id: str = "") -> str:
+    """A delivery to the endpoint that was made or given up, or the prefix of all of them."""
+    return f"{WEBHOOK_ENDPOINTS}{endpoint}/done/{webhook_id}"

@@ -202,7 +202,8 @@ def picture(
 ) -> ClipRecord | None:
     """Add the poster or the storyboard to the version they were made for, be it in work or published.
 
-    They come from a task of their own that holds no lease: they belong to a version, and a version's never change.
+    They come from a task of their own that holds no lease: they belong to a version. A poster that is no longer the one
+    an editor wants does not take the place of another.
     """
     if record is None:
         return None
@@ -210,13 +211,26 @@ def picture(
     if work is None or work.state is ClipState.WITHDRAWN:
         return record
     changes: dict[str, object] = {"warnings": _merged(work.warnings, warnings)}
-    if poster:
+    if poster and (work.poster is None or poster.chosen_s == work.poster_wish_s):
         changes |= {"poster": poster, "timings": work.timings.evolve(poster_at=work.timings.poster_at or now)}
     if storyboard:
         changes["storyboard"] = storyboard
-    if work is record:
-        return record.evolve(**changes, updated_at=now)
-    return record.evolve(next=work.evolve(**changes), updated_at=now)
+    return _with_version(record, work, now, **changes)
+
+
+def lack_picture(record: ClipRecord | None, *, version: str, now: datetime, notice: Notice) -> ClipRecord | None:
+    """State that a version will not have all its pictures; where it has a poster, it keeps that one as it is."""
+    work = record.work_of(version) if record is not None else None
+    if record is None or work is None or work.state is ClipState.WITHDRAWN:
+        return record
+    is_complete = work.poster is not None and bool(work.poster.sources) and work.storyboard is not None
+    return _with_version(
+        record,
+        work,
+        now,
+        poster_wish_s=work.poster.chosen_s if work.poster else work.poster_wish_s,
+        warnings=work.warnings if is_complete else _merged(work.warnings, [notice]),
+    )
 
 
 def link(record: ClipRecord | None, *, article_id: str, paragraphs: Sequence[str], now: datetime) -> ClipRecord | None:
@@ -247,6 +261,12 @@ def _with_work(record: ClipRecord, now: datetime, **changes: object) -> ClipReco
     if record.next is not None:
         return record.evolve(next=record.next.evolve(**changes), updated_at=now)
     return record.evolve(**changes, updated_at=now)
+
+
+def _with_version(record: ClipRecord, work: Work, now: datetime, **changes: object) -> ClipRecord:
+    if work is record:
+        return record.evolve(**changes, updated_at=now)
+    return record.evolve(next=work.evolve(**changes), updated_at=now)
 
 
 def _lease(owner: str, attempt: int, now: datetime, lease_s: float) -> Lease:

@@ -6,6 +6,7 @@
     restore     withdrawn ──▶ received
     reprocess   a new version of the newest upload by some ladder, under ``next`` where a version is published
     prioritise  work that nobody has taken goes to another queue
+    choose_poster  the poster is to be taken at another moment, of every version of the same upload
 
 Each takes the lease from whoever holds it, where it ends what that worker does. Each is idempotent: a step returns its
 argument unchanged where there is nothing to do.
@@ -116,6 +117,16 @@ def prioritise(record: ClipRecord, *, queue: str, now: datetime) -> ClipRecord:
     return _in_work(record, work.evolve(queue=queue), now)
 
 
+def choose_poster(record: ClipRecord, *, time_s: float | None, now: datetime) -> ClipRecord:
+    """Want the poster taken at that moment, in seconds; None: where newsreel finds it best."""
+    if record.state is ClipState.WITHDRAWN:
+        return record
+    is_same = record.next is not None and arrival.identity(record.next.source) == arrival.identity(record.source)
+    following = record.next.evolve(poster_wish_s=time_s) if record.next is not None and is_same else record.next
+    wanted = record.evolve(poster_wish_s=time_s, next=following)
+    return record if wanted == record else wanted.evolve(updated_at=now)
+
+
 def _anew(work: Work, version: str, *, queue: str, now: datetime) -> Work:
     """The same upload from the beginning, under a name of its own: who worked on the last try may still be writing."""
     return Work(
@@ -124,6 +135,7 @@ def _anew(work: Work, version: str, *, queue: str, now: datetime) -> Work:
         queue=queue,
         ladder=work.ladder,
         source=work.source,
+        poster_wish_s=work.poster_wish_s,
         warnings=tuple(each for each in work.warnings if each.code == "name_unconventional"),
         timings=Timings(uploaded_at=work.timings.uploaded_at, received_at=now),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from pathlib import Path
@@ -24,7 +25,8 @@ NAME = "120320_GROW1"
 
 @pytest.fixture(scope="module")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return clips.progressive(tmp_path_factory.mktemp("clips") / "long.mp4", seconds=14, size="1280x720")
+    # A transport stream is never published by copy, whose playlist would be complete at once.
+    return clips.progressive(tmp_path_factory.mktemp("clips") / "long.ts", seconds=14, size="1280x720")
 
 
 def playlists(services: Services, hls: str) -> dict[str, package.MediaPlaylist]:
@@ -34,7 +36,8 @@ def playlists(services: Services, hls: str) -> dict[str, package.MediaPlaylist]:
         return services.store.get(services.settings.media_bucket, f"clips/{NAME}/{url}").body.decode()
 
     main = read(hls)
-    urls = [line for line in main.splitlines() if line and not line.startswith("#")] + ["audio/index.m3u8"]
+    urls = [line for line in main.splitlines() if line and not line.startswith("#")]
+    urls += re.findall(r'TYPE=AUDIO.*URI="([^"]+)"', main)
     return {url: package.read_media_playlist(read(urljoin(hls, url))) for url in urls}
 
 

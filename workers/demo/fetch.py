@@ -110,7 +110,7 @@ def _fetch(url: str) -> _File:
 
 def _named(record: ClipRecord, gateway_url: str) -> set[str]:
     base = f"{gateway_url.rstrip('/')}/media/{quote(keys.clip_record(record.name))}"
-    relative = [record.hls, record.dash, *(mp4.url for mp4 in record.mp4)]
+    relative = [record.hls, record.dash, *(mp4.url for mp4 in record.mp4), *(file.url for file in record.audio)]
     if record.poster:
         relative.append(record.poster.url)
     if record.storyboard:
@@ -119,6 +119,6 @@ def _named(record: ClipRecord, gateway_url: str) -> set[str]:
 
 
 def _lacking(record: ClipRecord) -> Iterator[str]:
-    for what, there in (("HLS playlist", record.hls), ("MP4", record.mp4), ("poster", record.poster)):
+    for what, there in (("HLS playlist", record.hls), ("MP4", record.mp4 or record.audio), ("poster", record.poster)):
         if not there:
             yield f"{record.name}: its record names no {what}"
