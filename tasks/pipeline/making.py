@@ -50,9 +50,13 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
             return
         source, seen = examine_picture.examine(services, folder, probed, stop=lease.stop)
         facts = describe_source(work.source, source, sha256)
-        services.clips.update(
-            name,
-            lambda current: lifecycle.describe(current, owner=lease.owner, now=utc_now(), source=facts, warnings=seen),
+        lease.through_outages(
+            lambda: services.clips.update(
+                name,
+                lambda record: lifecycle.describe(
+                    record, owner=lease.owner, now=utc_now(), source=facts, warnings=seen
+                ),
+            )
         )
         edition = keys.edition(work.version, work.attempts)
         stream = Stream(services, folder, name, edition, lease)
@@ -77,12 +81,16 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
         said = captioned.captions
         made = _package(services, folder, plan, heard.programmes, said, edition, encoded, lease)
         made |= {"sound": heard.facts, "captions": captions.facts(said, edition)}
-        stream.complete()
+        lease.through_outages(stream.complete)
         pictures.await_or_make(services, folder, source, name, work.version, stop=lease.stop)
         lease.raise_if_stopped()
-        services.clips.update(
-            name,
-            lambda current: lifecycle.publish(current, owner=lease.owner, now=utc_now(), made=made, warnings=warnings),
+        lease.through_outages(
+            lambda: services.clips.update(
+                name,
+                lambda record: lifecycle.publish(
+                    record, owner=lease.owner, now=utc_now(), made=made, warnings=warnings
+                ),
+            )
         )
 
 

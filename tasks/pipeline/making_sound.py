@@ -54,12 +54,14 @@ def make(
     made = _package(services, folder, heard, renditions, edition, encoded_s, lease)
     if is_estimated:
         made["source"] = facts.evolve(duration_s=round(encoded_s, 3))
-    stream.complete()
+    lease.through_outages(stream.complete)
     pictures.await_or_make(services, folder, source, name, work.version, stop=lease.stop)
     lease.raise_if_stopped()
-    services.clips.update(
-        name,
-        lambda current: lifecycle.publish(current, owner=lease.owner, now=utc_now(), made=made, warnings=warnings),
+    lease.through_outages(
+        lambda: services.clips.update(
+            name,
+            lambda record: lifecycle.publish(record, owner=lease.owner, now=utc_now(), made=made, warnings=warnings),
+        )
     )
 
 
