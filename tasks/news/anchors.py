@@ -115,7 +115,7 @@ class _Edit:
             return not is_displaced
         after = range(0 if index is None else index + 1, len(self.ids))
         below = next((each for each in map(self.ids.__getitem__, after) if self._is_old_body(each)), None)
-        if below == stood and is_displaced:
+        if is_displaced and below is not None and below in (stood, known.paragraph):
             # Either may have gone past the other; a line that was left behind stays with its words.
             return False
         neighbours = {each for each in (here, below) if each is not None}

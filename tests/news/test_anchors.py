@@ -138,3 +138,11 @@ def test_random_edits_never_yield_a_wrong_link(chance: random.Random) -> None:
             assert paragraph == text[own[name]], f"{name} went wrong: {history}"
         shown = {each.name for each in record.references if each.state is not ReferenceState.ORPHANED}
         assert shown == set(under(record))
+
+
+def test_a_line_left_behind_that_comes_to_stand_above_its_own_paragraph_stays_with_it() -> None:
+    one, two, three = ("đê " * 12 + ".", "lúa " * 12 + ".", "trường " * 12 + ".")
+    record = link(one, "Video: A1.mp4", two, "Video: B2.mp4", three)
+    record = link("Video: A1.mp4", two, "Video: B2.mp4", one, three, before=record)
+    record = link(two, "Video: B2.mp4", "Video: A1.mp4", one, three, before=record)
+    assert under(record)["A1"] == one
