@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import imageio_ffmpeg
 from playwright.sync_api import Browser, Page
 
 from tasks.adapters.object_store import ObjectStore
 from tasks.records import keys
+from tests import clips
 from tests.gateway import samples
 
 SECONDS = 6
@@ -50,7 +50,7 @@ def publish_media(store: ObjectStore, bucket: str, name: str, *, hue: int = 0) -
 def _encode(folder: Path, hue: int) -> None:
     (folder / "hls").mkdir()
     (folder / "mp4").mkdir()
-    run = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-loglevel", "error"]
+    run = [str(clips.FFMPEG), "-nostdin", "-loglevel", "error"]
     picture = f"gradients=size=640x360:rate=25:duration={SECONDS}:speed=0.02:seed={hue}:nb_colors=3,format=yuv420p"
     subprocess.run(
         [

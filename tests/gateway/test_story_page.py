@@ -316,7 +316,8 @@ def test_an_articles_text_never_runs(browser: Browser, gateway: str, store: Obje
 def test_the_apis_documentation_opens_without_another_host(browser: Browser, gateway: str) -> None:
     with watched(browser, gateway) as page:
         page.goto(f"{gateway}/docs", wait_until="networkidle")
-        expect(page.get_by_text("/api/v1/clips/{name}")).to_be_visible()
-        page.get_by_text("/api/v1/clips/{name}").click()
+        route = page.get_by_role("link", name="/api/v1/clips/{name}", exact=True)
+        expect(route).to_be_visible(timeout=30_000)
+        route.click()
         expect(page.get_by_text("Try it out").first).to_be_visible()
         picture(page, "docs")
