@@ -54,6 +54,7 @@ class Secrets:
     redis_password: str
     events_token: str
     flower_password: str
+    operator_token: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,19 +108,21 @@ class LocalDir:
                 holder.clear()
 
     def secrets(self) -> Secrets:
-        """The credentials, made at the first call."""
+        """The credentials, made at the first call; those that a directory from before them lacks, at the next."""
         path = self.root / "secrets.json"
-        if path.exists():
-            return Secrets(**json.loads(path.read_text(encoding="utf-8")))
-        made = Secrets(
+        before: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        fresh = Secrets(
             s3_access_key=secrets.token_hex(10),
             s3_secret_key=secrets.token_urlsafe(30),
             redis_password=secrets.token_urlsafe(24),
             events_token=secrets.token_urlsafe(24),
             flower_password=secrets.token_urlsafe(12),
+            operator_token=secrets.token_urlsafe(24),
         )
-        write_private(path, json.dumps(asdict(made), indent=1))
-        return made
+        kept = asdict(fresh) | before
+        if kept != before:
+            write_private(path, json.dumps(kept, indent=1))
+        return Secrets(**kept)
 
     def ports(self) -> Ports:
         """Those of last time as far as they are free, free ones for the rest; remembered for next time."""

@@ -65,7 +65,15 @@ def public_env(environ: Mapping[str, str], ports: Ports, secrets: Secrets, works
         "NEWSREEL_EVENTS_TOKEN": secrets.events_token,
         "NEWSREEL_FLOWER_USER": environ.get("NEWSREEL_FLOWER_USER", fields["flower_user"].default),
         "NEWSREEL_FLOWER_PASSWORD": secrets.flower_password,
+        **_operator(environ, secrets),
     }
+
+
+def _operator(environ: Mapping[str, str], secrets: Secrets) -> dict[str, str]:
+    # It leads to no other server, so the user's own stands: people may know it by heart.
+    if "NEWSREEL_OPERATOR_TOKEN_FILE" in environ:
+        return {}
+    return {"NEWSREEL_OPERATOR_TOKEN": environ.get("NEWSREEL_OPERATOR_TOKEN") or secrets.operator_token}
 
 
 def process_env(environ: Mapping[str, str], public: Mapping[str, str], *, flower_port: int) -> dict[str, str]:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.acceptance.conftest import Stack
 
-SECRETS = ("AWS_SECRET_ACCESS_KEY", "NEWSREEL_EVENTS_TOKEN", "NEWSREEL_FLOWER_PASSWORD")
+SECRETS = ("AWS_SECRET_ACCESS_KEY", "NEWSREEL_EVENTS_TOKEN", "NEWSREEL_FLOWER_PASSWORD", "NEWSREEL_OPERATOR_TOKEN")
 FLOWER_PATHS = ("/", "/workers", "/tasks", "/broker", "/api/tasks", "/api/workers", "/api/task/types", "/metrics")
 
 

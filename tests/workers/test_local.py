@@ -206,6 +206,33 @@ def test_secrets_are_random_private_and_stay(tmp_path: Path) -> None:
     assert mode_of(place.root / "secrets.json") == 0o600
 
 
+def test_a_directory_from_before_a_secret_gets_it_and_keeps_the_others(tmp_path: Path) -> None:
+    place = LocalDir(tmp_path)
+    place.secrets()
+    before = json.loads((place.root / "secrets.json").read_text())
+    old = {name: value for name, value in before.items() if name != "operator_token"}
+    (place.root / "secrets.json").write_text(json.dumps(old))
+    secrets = place.secrets()
+    assert len(secrets.operator_token) >= 24
+    assert {name: getattr(secrets, name) for name in old} == old
+    assert place.secrets() == secrets
+
+
+def test_operators_have_a_token_of_the_stacks_making_or_the_users_own(tmp_path: Path) -> None:
+    place = LocalDir(tmp_path)
+    ports, secrets = place.ports(), place.secrets()
+
+    def told(environ: Mapping[str, str]) -> tuple[str | None, str | None]:
+        public = public_env(environ, ports, secrets, tmp_path)
+        env = process_env(environ, public, flower_port=ports.flower)
+        assert public.get("NEWSREEL_OPERATOR_TOKEN") == env.get("NEWSREEL_OPERATOR_TOKEN")
+        return env.get("NEWSREEL_OPERATOR_TOKEN"), env.get("NEWSREEL_OPERATOR_TOKEN_FILE")
+
+    assert told({}) == (secrets.operator_token, None)
+    assert told({"NEWSREEL_OPERATOR_TOKEN": "known by heart"}) == ("known by heart", None)
+    assert told({"NEWSREEL_OPERATOR_TOKEN_FILE": "/run/token"}) == (None, "/run/token")
+
+
 def test_ports_stay_as_long_as_they_are_free(tmp_path: Path) -> None:
     place = LocalDir(tmp_path)
     ports = place.ports()

@@ -18,17 +18,21 @@ from tasks.records import keys
 from tasks.records.clip_record import ClipRecord, ClipState
 from workers.client import DEFAULT_DATA_DIR, Client, connect
 from workers.demo.clips import make_clips
+from workers.demo.editing import LOOK_EVERY_S, Editing
 from workers.demo.fetch import fetch_everything
+from workers.demo.hooks import Received, receiving
 from workers.demo.story import clips_in, play
 from workers.demo.summary import address_lines, clip_table, link_lines, trouble_lines
-from workers.local import running_stack
+from workers.local import RunningStack, running_stack
 from workers.terminal import console, size
 from workers.upload import ARTICLE_EXTENSIONS, NotUploadable, Parcel, pack, parcel
 from workers.view import View
 
 _ARTICLE: Final = Path(__file__).parents[1] / "assets" / "demo_article.txt"
 _ARTICLE_NAME: Final = "120320-demo.txt"
+_ARTICLE_FOLDER: Final = "demo-article"
 _CLIPS_FOLDER: Final = "demo-clips"
+_WEBHOOKS_WITHIN_S: Final = 6.0
 _INTERRUPTED: Final = 130
 
 
@@ -46,7 +50,7 @@ _INTERRUPTED: Final = 130
     "article_file",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Upload this article (.txt) instead of the demo's own.",
+    help="Upload and watch this article instead of the demo's own.",
 )
 @click.option(
     "--data",
@@ -60,34 +64,54 @@ _INTERRUPTED: Final = 130
 def command(once: bool, clips_dir: Path | None, article_file: Path | None, data_dir: Path) -> None:
     """Start the local stack, upload an article and its clips in a shuffled order, and show a line for each clip.
 
-    When the story is complete it is fetched whole, and the addresses of its page, of Flower, of the API's docs and of
-    S3 are shown; the stack stays up until Ctrl-C. Exit codes: 0 the story is complete, 1 a clip failed or is missing,
+    When the story is complete it is fetched whole, and the addresses of its page, the editors' desk, the portals'
+    files, Flower and S3 are shown. The stack stays up until Ctrl-C; meanwhile each save of the article's file is
+    uploaded, and the links that followed are told. Exit codes: 0 the story is complete, 1 a clip failed or is missing,
     or a file could not be fetched.
     """
     out = console()
     is_whole: bool | None = None
     with _interrupted_by_sigterm():
         try:
-            article = _article(article_file)
+            given = _article(article_file) if article_file else None
             own_clips = clips_in(clips_dir) if clips_dir else None
             out.print(f"Starting the local stack; its data are in {data_dir}.", soft_wrap=True)
-            with running_stack(data_dir, on_event=lambda event: out.print(event, soft_wrap=True)) as stack:
+            with (
+                receiving(os.environ) as (webhooks, overrides),
+                running_stack(data_dir, overrides, lambda event: out.print(event, soft_wrap=True)) as stack,
+            ):
                 out.print(f"Ready after {stack.ready_after_s:.1f} s.")
                 # The settings are the user's own, the servers are the stack's.
                 own = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
                 client = connect(env={**own, **stack.env})
                 clips = own_clips or _demo_clips(client, data_dir, out)
+                article = given or _demo_article(data_dir)
+                content = article.path.read_bytes()
                 is_whole = _run(client, article, clips, out)
-                _say("", *address_lines(stack.env, keys.stem(article.key), data_dir), out=out)
+                if webhooks is not None:
+                    webhooks.wait_for("article.complete", _WEBHOOKS_WITHIN_S)
+                    out.print(webhooks.line(), soft_wrap=True)
+                embedded = next((keys.stem(clip.key) for clip in clips), None)
+                _say("", *address_lines(stack.env, keys.stem(article.key), embedded, data_dir), out=out)
                 if once:
                     out.print("\nThey answer while newsreel runs: newsreel demo (without --once), or newsreel up.")
                 else:
-                    out.print("\nAll of it stays up until Ctrl-C.")
-                    stack.wait()
+                    editing = Editing(client, article, content, lambda line: _say(line, out=out))
+                    _stay_up(stack, editing, webhooks, out)
         except KeyboardInterrupt:
             if is_whole is None:
                 raise SystemExit(_INTERRUPTED) from None
     raise SystemExit(0 if is_whole else 1)
+
+
+def _stay_up(stack: RunningStack, editing: Editing, webhooks: Received | None, out: Console) -> None:
+    _say("", f"The article is {editing.path}", "Edit and save it: the story follows. Ctrl-C ends all of it.", out=out)
+    try:
+        while not stack.supervisor.wait(LOOK_EVERY_S):
+            editing.step()
+    finally:
+        if webhooks is not None:
+            _say("", webhooks.line(), out=out)
 
 
 def _run(client: Client, article: Parcel, clips: Sequence[Parcel], out: Console) -> bool:
@@ -119,14 +143,21 @@ def _fetch(client: Client, records: Sequence[ClipRecord], out: Console) -> bool:
     return False
 
 
-def _article(file: Path | None) -> Parcel:
-    if file is None:
-        return parcel(_ARTICLE, _ARTICLE_NAME)
+def _article(file: Path) -> Parcel:
     article = parcel(file)
     if not article.key.startswith(keys.ARTICLES):
         known = ", ".join(f".{extension}" for extension in sorted(ARTICLE_EXTENSIONS))
         raise NotUploadable(f"{file} is no article; articles end in {known}.")
     return article
+
+
+def _demo_article(data_dir: Path) -> Parcel:
+    """The demo's article as a file to edit; a new copy each time, so that each demo begins alike."""
+    folder = data_dir / _ARTICLE_FOLDER
+    folder.mkdir(exist_ok=True)
+    file = folder / _ARTICLE_NAME
+    file.write_bytes(_ARTICLE.read_bytes())
+    return parcel(file)
 
 
 def _demo_clips(client: Client, data_dir: Path, out: Console) -> list[Parcel]:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from rich.table import Table
 from rich.text import Text
 
-from tasks.records.article_record import ArticleRecord
+from tasks.records.article_record import ArticleRecord, Reference
 from tasks.records.clip_record import ClipRecord
 from workers.demo.story import Ending
 from workers.terminal import between, size
@@ -44,7 +44,7 @@ def link_lines(article: ArticleRecord) -> Iterator[str]:
     """``120320_OHAI1 -> “Phát biểu kết luận …”``: each clip and the beginning of the paragraph that shows it."""
     for paragraph in article.paragraphs:
         for clip in paragraph.clips:
-            yield f"  {clip.name} -> “{_beginning(paragraph.text)}”"
+            yield f"  {clip.name} -> “{beginning(paragraph.text)}”"
 
 
 def trouble_lines(ending: Ending) -> Iterator[str]:
@@ -55,15 +55,32 @@ def trouble_lines(ending: Ending) -> Iterator[str]:
             if sight.detail:
                 yield f"  detail: {sight.detail}"
     for reference in ending.lacking:
-        similar = f" Similar: {', '.join(reference.suggestions)}." if reference.suggestions else ""
-        yield f"The story waits for {reference.name} ({reference.state.value}). {reference.message}{similar}".rstrip()
+        yield f"The story waits for {reference.name} ({reference.state.value}). {reason(reference)}".rstrip()
 
 
-def address_lines(env: Mapping[str, str], article_id: str, data_dir: Path) -> Iterator[str]:
-    """Where a person goes on: the story page, Flower, the API's docs, S3."""
+def reason(reference: Reference) -> str:
+    """Why a reference shows no clip, and which clips may be meant where the record's message does not say it itself."""
+    names = ", ".join(each for each in reference.suggestions if each not in reference.message)
+    return f"{reference.message} Similar: {names}." if names else reference.message
+
+
+def address_lines(env: Mapping[str, str], article_id: str, clip: str | None, data_dir: Path) -> Iterator[str]:
+    """Where a person goes on: pages for readers and editors, files and feeds for portals, Flower, S3.
+
+    ``clip`` is one that can be embedded. The operators' token is not told, but where it stands.
+    """
     gateway = env["NEWSREEL_GATEWAY_URL"]
+    media = f"{env['NEWSREEL_S3_ENDPOINT_URL']}/{env['NEWSREEL_MEDIA_BUCKET']}"
     yield f"  Story page   {gateway}/stories/{quote(article_id)}"
+    yield f"  Story desk   {gateway}/desk (to sign in: {_token_place(env, data_dir)})"
+    if clip is not None:
+        yield f"  Embed        {gateway}/embed/{quote(clip)}"
     yield f"  API docs     {gateway}/docs"
+    for path in ("days/index.json", "changes/latest.json"):
+        yield f"  {path.partition('/')[0].capitalize():<13}{gateway}/media/{path}"
+        yield f"               {media}/{path} (without the gateway)"
+    yield f"  Feeds        {gateway}/feeds/media.rss"
+    yield f"               {gateway}/sitemap-video.xml"
     login = f"user {env['NEWSREEL_FLOWER_USER']}, password {env['NEWSREEL_FLOWER_PASSWORD']}"
     yield f"  Flower       {env['NEWSREEL_FLOWER_URL']} ({login})"
     yield f"  S3 endpoint  {env['NEWSREEL_S3_ENDPOINT_URL']}"
@@ -73,6 +90,12 @@ def address_lines(env: Mapping[str, str], article_id: str, data_dir: Path) -> It
     yield f"  or with      set -a; . {shlex.quote(str(data_dir / 'newsreel.env'))}; set +a"
     bucket = env["NEWSREEL_INCOMING_BUCKET"]
     yield f'               aws --endpoint-url "$NEWSREEL_S3_ENDPOINT_URL" s3 cp CLIP.mp4 s3://{bucket}/clips/'
+
+
+def _token_place(env: Mapping[str, str], data_dir: Path) -> str:
+    if "NEWSREEL_OPERATOR_TOKEN" in env:
+        return f"NEWSREEL_OPERATOR_TOKEN in {data_dir / 'newsreel.env'}"
+    return "the token in your NEWSREEL_OPERATOR_TOKEN_FILE"
 
 
 def _command() -> str:
@@ -87,7 +110,8 @@ def _picture(record: ClipRecord) -> str:
     return f"{video.height}{'p' if video.scan == 'progressive' else 'i'}{video.frame_rate:g}"
 
 
-def _beginning(text: str) -> str:
+def beginning(text: str) -> str:
+    """The first words of a paragraph, a line's worth of them."""
     if len(text) <= _BEGINNING_LETTERS:
         return text
     return text[:_BEGINNING_LETTERS].rsplit(" ", 1)[0] + " …"
