@@ -32,6 +32,9 @@ _IDR: Final = 5
 # What the ladder allows itself: a buffer of two seconds of the cap.
 _PEAK: Final = 2
 _LONGEST_SEGMENTS: Final = 2
+# ffmpeg holds a segment in memory until it is whole, and so does a player. A clip no longer than this is its own limit.
+SHORT_S: Final = 30.0
+_WIDEST_GAP_S: Final = 20.0
 
 
 class Direct(Value):
@@ -81,6 +84,17 @@ def plan_direct(source: Source, ladder: Ladder, *, size_bytes: int, max_pixels: 
     )
 
 
+def is_cut_finely(key_frame_gap_s: float | None) -> bool:
+    """Whether segments that begin with key frames so far apart, in seconds (None: none follows the first), will do."""
+    return key_frame_gap_s is not None and key_frame_gap_s <= _WIDEST_GAP_S
+
+
+def is_cut_as(ladder: Ladder, playlist: MediaPlaylist) -> bool:
+    """Whether no segment is longer than a ladder's may be; players load each of them whole."""
+    longest_s = max((duration_s for _, duration_s in playlist.segments), default=0.0)
+    return 0 < longest_s <= ladder.segment_s * _LONGEST_SEGMENTS
+
+
 def complies(
     direct: Direct, ladder: Ladder, track: Track, header: Header, playlist: MediaPlaylist, fragments: Sequence[Fragment]
 ) -> bool:
@@ -93,7 +107,7 @@ def complies(
     return (
         track.average_bps <= wanted.max_bitrate_bps
         and track.peak_bps <= wanted.max_bitrate_bps * _PEAK
-        and max(duration_s for _, duration_s in playlist.segments) <= ladder.segment_s * _LONGEST_SEGMENTS
+        and is_cut_as(ladder, playlist)
         and abs(Fraction(fragments[0].start, header.timescale)) < frame / 2
         # A steady rate, with no frame missing or too many.
         and abs(Fraction(sum(fragment.duration for fragment in fragments), header.timescale) - frames * frame) < frame

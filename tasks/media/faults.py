@@ -37,7 +37,13 @@ def watched(stream: ffmpeg.nodes.FilterableStream) -> ffmpeg.nodes.FilterableStr
 
 def judge(found: str, rung: PlannedRung, duration_s: float) -> tuple[Notice, ...]:
     """The notices for what `watched` wrote: ``black_stretch``, ``frozen_stretch``, ``letterboxed``, ``pillarboxed``."""
-    values = _VALUE.findall(found)
+    # Edges come twice a second for hours, and of them only the last ones count.
+    values: list[tuple[str, str]] = []
+    last: dict[str, str] = {}
+    for key, value in (match.groups() for match in _VALUE.finditer(found)):
+        last[key] = value
+        if key.startswith(("black_", "freeze_")):
+            values.append((key, value))
     black = _pairs(values, "black_start", "black_end", duration_s)
     frozen = [
         (start, end)
@@ -49,7 +55,7 @@ def judge(found: str, rung: PlannedRung, duration_s: float) -> tuple[Notice, ...
         notices.append(Notice(code="black_stretch", message=f"The picture is black {_told(black)}."))
     if frozen:
         notices.append(Notice(code="frozen_stretch", message=f"The picture stands still {_told(frozen)}."))
-    return (*notices, *_bars(dict(values), rung))
+    return (*notices, *_bars(last, rung))
 
 
 def _bars(values: Mapping[str, str], rung: PlannedRung) -> tuple[Notice, ...]:

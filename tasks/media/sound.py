@@ -18,6 +18,8 @@ from tasks.records.base import Value
 
 MAIN: Final = "audio"
 _MOST: Final = 16
+# What may be seen between lips and voices at most. Clocks of milliseconds, and codecs' blocks, jitter by less.
+_OUT_OF_STEP_S: Final = 0.02
 
 _LEFT: Final = ("FL", "BL", "SL")
 _RIGHT: Final = ("FR", "BR", "SR")
@@ -118,8 +120,8 @@ def mixed(clip: ffmpeg.nodes.FilterableStream, programme: Programme, rung: Audio
 
 def _in_step(track: ffmpeg.nodes.FilterableStream, rung: AudioRung) -> ffmpeg.nodes.FilterableStream:
     # Gaps of the source's time stamps become silence, overlaps are cut, and all tracks begin at zero: lips stay in
-    # step, and tracks that start at different times can be mixed.
-    stream = track.filter("aresample", **{"async": 1, "first_pts": 0})
+    # step, and tracks that start at different times can be mixed. Left to itself the filter lets 100 ms pass.
+    stream = track.filter("aresample", **{"async": 1, "first_pts": 0, "min_hard_comp": _OUT_OF_STEP_S})
     return stream.filter("aformat", sample_fmts="fltp", sample_rates=rung.sample_rate)
 
 

@@ -253,7 +253,7 @@ def _video(pictures: list[Mapping[str, object]], programmes: list[Mapping[str, o
         scan=scan,
         pixel_format=_text(stream, "pix_fmt"),
         rotation=rotation,
-        duration_s=_number(stream, "duration"),
+        duration_s=_number(stream, "duration") or _tagged_s(stream),
         nominal_rate=nominal,
         rate_is_sure=is_sure,
         scan_is_told=told in _FIELD_ORDERS or told == "progressive",
@@ -267,6 +267,16 @@ def _video(pictures: list[Mapping[str, object]], programmes: list[Mapping[str, o
             for side_data in _items(stream.get("side_data_list"))
         ),
     )
+
+
+def _tagged_s(stream: Mapping[str, object]) -> float | None:
+    """A track's length as Matroska's muxers tag it (``00:00:04.000000000``); the container knows that of the whole."""
+    try:
+        hours, minutes, seconds = (float(part) for part in _text(stream.get("tags"), "DURATION").split(":"))
+    except ValueError:
+        return None
+    tagged_s = hours * 3600 + minutes * 60 + seconds
+    return tagged_s if math.isfinite(tagged_s) and tagged_s > 0 else None
 
 
 def _span_s(streams: list[Mapping[str, object]]) -> float:

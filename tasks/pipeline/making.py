@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
@@ -26,6 +26,7 @@ from tasks.pipeline.examine import describe_source, probe
 from tasks.pipeline.lease import Lease
 from tasks.pipeline.services import Services
 from tasks.pipeline.streaming import ENCODE_SHARE, Stream, beside_the_encode
+from tasks.pipeline.together import together
 from tasks.records import arrival, keys, lifecycle
 from tasks.records.clip_record import Mp4, Rendition, Work
 
@@ -61,18 +62,22 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
         edition = keys.edition(work.version, work.attempts)
         stream = Stream(services, folder, name, edition, lease)
         # A second try leaves alone what the first had put up, until all is there: a playlist never gets shorter.
-        with nullcontext() if work.hls else beside_the_encode(stream, lease), ThreadPoolExecutor(1) as beside:
+        with nullcontext() if work.hls else beside_the_encode(stream, lease), together(lease.stop) as beside:
             copied = _copy(services, folder, source, ladder, work, stream, lease) if work.attempts == 1 else None
-            sounding = beside.submit(sound_way.make, services, folder, source, ladder, stream, lease)
-            captioning = beside.submit(captions.extract, services, folder, source, stop=lease.stop)
+            sounding = beside.submit(lambda stop: sound_way.make(services, folder, source, ladder, stream, stop))
+            captioning = beside.submit(lambda stop: captions.extract(services, folder, source, stop=stop))
             plan = encode.plan_encode(source, ladder, max_pixels=services.settings.max_pixels, copied=copied)
-            encoded = _encode(services, folder, plan, source, stream, lease)
+            encoded = _encode(services, folder, plan, source, stream, lease, stop=beside.stop)
             heard = sounding.result()
             captioned = captioning.result()
         # Pictures are counted: the sound may be longer or shorter than they are.
         encoded_s = encoded.frames / float(plan.rungs[0].frame_rate)
+        told_s = encoded_s
+        if encoded.frames and not source.video.duration_s:
+            # Only the length of the whole is promised, which the longest track has.
+            told_s = max([encoded.time_s, *(packaging.sound_s(folder, each) for each in heard.programmes)])
         warnings = (
-            *quality.judge_length(source, encoded_s if source.video.duration_s else encoded.time_s),
+            *quality.judge_length(source, told_s),
             *quality.audio_notice(heard.programmes),
             *heard.notices,
             *captioned.notices,
@@ -123,10 +128,17 @@ def _copy(
     planned = direct.plan_direct(source, ladder, size_bytes=work.source.size_bytes, max_pixels=max_pixels)
     if planned is None:
         return None
-    stream.follow(planned.run)
     try:
+        if source.duration_s > direct.SHORT_S:
+            index = source.video.index
+            gap_s = services.ffprobe.key_frame_gap_s(folder, encode.SOURCE_FILE, index, stop=lease.stop)
+            if not direct.is_cut_finely(gap_s):
+                log.info("not copied", key_frame_gap_s=gap_s)
+                return None
+        stream.follow(planned.run)
         longest_s = source.longest_s(services.settings.max_duration_s)
-        _run(services, folder, planned.run, timeout_s=_timeout_s(services, source), longest_s=longest_s, lease=lease)
+        timeout_s = _timeout_s(services, source)
+        _run(services, folder, planned.run, timeout_s=timeout_s, longest_s=longest_s, stop=lease.stop)
         return planned.rung if packaging.complies(folder / encode.OUTPUT / encode.HLS, planned, ladder) else None
     except (SourceRejected, TemporarilyUnavailable) as error:
         # The encode will tell what is wrong with it, if anything is.
@@ -136,7 +148,14 @@ def _copy(
 
 
 def _encode(
-    services: Services, folder: Path, plan: EncodePlan, source: Source, stream: Stream, lease: Lease
+    services: Services,
+    folder: Path,
+    plan: EncodePlan,
+    source: Source,
+    stream: Stream,
+    lease: Lease,
+    *,
+    stop: threading.Event,
 ) -> Progress:
     """Run the plan; returns how the first run ended, which has seen every picture."""
     frames = source.duration_s * float(plan.rungs[0].frame_rate)
@@ -155,7 +174,7 @@ def _encode(
             run,
             timeout_s=_timeout_s(services, source),
             longest_s=source.longest_s(services.settings.max_duration_s),
-            lease=lease,
+            stop=stop,
             on_progress=on_progress,
         )
         first = ended if number == 0 else first
@@ -169,7 +188,7 @@ def _run(
     *,
     timeout_s: float,
     longest_s: float,
-    lease: Lease,
+    stop: threading.Event,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> Progress:
     for track in run.tracks:
@@ -181,9 +200,7 @@ def _run(
         last = progress
         on_progress(progress)
 
-    services.ffmpeg.run(
-        folder, run.arguments, timeout_s=timeout_s, on_progress=note, longest_s=longest_s, stop=lease.stop
-    )
+    services.ffmpeg.run(folder, run.arguments, timeout_s=timeout_s, on_progress=note, longest_s=longest_s, stop=stop)
     return last
 
 
@@ -206,6 +223,8 @@ def _package(
     made = [packaging.read_picture(root, rung) for rung in plan.rungs]
     for picture in made:
         quality.verify_rendition(picture.rung, packaging.measured(picture), encoded.frames)
+    if any(rung.name == keys.ORIGINAL for rung in plan.rungs):
+        packaging.verify_aligned(made)
     sounds = [packaging.read_sound(root, programme) for programme in programmes]
     listed = [each for each in made if each.rung in package.worth_listing([(each.rung, each.track) for each in made])]
     packaging.write(folder / encode.OUTPUT, listed, sounds, programmes, captions=said)

@@ -45,6 +45,19 @@ def read_sound(root: Path, programme: Programme, *, of: str | None = None) -> So
     )
 
 
+def sound_s(folder: Path, programme: Programme) -> float:
+    """How long a finished programme in the workspace lasts, in seconds.
+
+    Raises:
+        TemporarilyUnavailable: as `read_picture`.
+    """
+    try:
+        playlist = folder / encode.OUTPUT / encode.HLS / programme.name / encode.MEDIA_PLAYLIST
+        return package.read_media_playlist(playlist.read_text(encoding="utf-8")).duration_s
+    except OSError as error:
+        raise _damaged(error) from error
+
+
 def measured(picture: Picture) -> quality.Measured:
     """What a finished rendition of the picture turned out to be."""
     return quality.Measured(
@@ -56,12 +69,37 @@ def measured(picture: Picture) -> quality.Measured:
     )
 
 
+def verify_aligned(pictures: Sequence[Picture]) -> None:
+    """Check that players can switch between the renditions: their segments begin at the same times, half a frame apart.
+
+    Raises:
+        TemporarilyUnavailable: they don't (``encoder_output_damaged``). A second try takes no copy to keep step with.
+    """
+    first = _starts_s(pictures[0])
+    for other in pictures[1:]:
+        starts, tolerance = _starts_s(other), 0.5 / float(other.rung.frame_rate)
+        if len(starts) != len(first) or any(abs(a - b) > tolerance for a, b in zip(first, starts, strict=True)):
+            detail = f"{other.name}: its segments do not begin where those of {pictures[0].name} do"
+            raise TemporarilyUnavailable("encoder_output_damaged", "The encoder made a damaged file.", detail)
+
+
+def _starts_s(picture: Picture) -> list[float]:
+    return [fragment.start / picture.header.timescale for fragment in picture.fragments]
+
+
 def complies(root: Path, planned: Direct, ladder: Ladder) -> bool:
     """Whether a finished copy of the source's own pictures can stand for a rung of the ladder.
 
     Raises:
         TemporarilyUnavailable: as `read_picture`.
     """
+    try:
+        text = (root / planned.rung.name / encode.MEDIA_PLAYLIST).read_text(encoding="utf-8")
+    except OSError as error:
+        raise _damaged(error) from error
+    # What can't be a rung is not read: its segments may be larger than memory.
+    if not direct.is_cut_as(ladder, package.read_media_playlist(text)):
+        return False
     made = read_picture(root, planned.rung)
     return direct.complies(planned, ladder, made.track, made.header, made.playlist, made.fragments) and all(
         direct.is_idr(_first_sample(root / made.name / name, fragment), made.header)
@@ -127,9 +165,7 @@ def _read(folder: Path, *, codecs: str | None) -> Representation:
             sizes.append(len(segment))
             fragments.append(boxes.read_fragment(segment, header))
     except OSError as error:
-        raise TemporarilyUnavailable(
-            "encoder_output_damaged", "The encoder made a damaged file.", str(error)
-        ) from error
+        raise _damaged(error) from error
     return Representation(
         name=folder.name,
         track=package.measure_track(playlist, sizes, codecs or codec_string(header)),
@@ -137,3 +173,7 @@ def _read(folder: Path, *, codecs: str | None) -> Representation:
         playlist=playlist,
         fragments=tuple(fragments),
     )
+
+
+def _damaged(error: OSError) -> TemporarilyUnavailable:
+    return TemporarilyUnavailable("encoder_output_damaged", "The encoder made a damaged file.", str(error))

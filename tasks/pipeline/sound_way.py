@@ -6,6 +6,7 @@ the sound is made once more, which costs little, and that is what is published.
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,6 @@ from tasks.media.ladder import Ladder
 from tasks.media.sound import Programme
 from tasks.media.source import Source
 from tasks.pipeline.examine_sound import Heard, listen
-from tasks.pipeline.lease import Lease
 from tasks.pipeline.services import Services
 from tasks.pipeline.streaming import Stream
 from tasks.records import keys
@@ -29,27 +29,29 @@ _SAME_GAIN_DB: Final = 0.5
 _CORRECTED: Final = f"-{keys.HEARD_WHOLE}"
 
 
-def make(services: Services, folder: Path, source: Source, ladder: Ladder, stream: Stream, lease: Lease) -> Heard:
+def make(
+    services: Services, folder: Path, source: Source, ladder: Ladder, stream: Stream, stop: threading.Event
+) -> Heard:
     """Publish the sound below ``out/hls/``; what is returned names the folders in its programmes.
 
     Raises:
         SourceRejected: a track that could be heard can't be encoded.
         TemporarilyUnavailable: ffmpeg was killed, stalled, overran or ran out of disk.
-        process.Stopped: the lease ended.
+        process.Stopped: ``stop`` was set.
     """
     is_long = not 0 < source.duration_s <= _HEARD_WHOLE_S
     first_s = _HEARD_FIRST_S if is_long else None
-    heard = listen(services, folder, source, ladder.audio, stop=lease.stop, first_s=first_s)
+    heard = listen(services, folder, source, ladder.audio, stop=stop, first_s=first_s)
     stream.follow_sound(heard.programmes)
-    _encode(services, folder, source, ladder, heard.programmes, lease)
+    _encode(services, folder, source, ladder, heard.programmes, stop)
     if not is_long:
         return heard
-    whole = listen(services, folder, source, ladder.audio, stop=lease.stop)
+    whole = listen(services, folder, source, ladder.audio, stop=stop)
     if is_as_decided(heard.programmes, whole.programmes):
         return whole.with_gains_of(heard)
     log.info("sound made once more", gains_db=[each.gain_db for each in whole.programmes])
     whole = whole.evolve(programmes=tuple(each.evolve(name=each.name + _CORRECTED) for each in whole.programmes))
-    _encode(services, folder, source, ladder, whole.programmes, lease)
+    _encode(services, folder, source, ladder, whole.programmes, stop)
     return whole
 
 
@@ -61,7 +63,12 @@ def is_as_decided(first: tuple[Programme, ...], whole: tuple[Programme, ...]) ->
 
 
 def _encode(
-    services: Services, folder: Path, source: Source, ladder: Ladder, programmes: tuple[Programme, ...], lease: Lease
+    services: Services,
+    folder: Path,
+    source: Source,
+    ladder: Ladder,
+    programmes: tuple[Programme, ...],
+    stop: threading.Event,
 ) -> None:
     if not programmes:
         return
@@ -75,5 +82,5 @@ def _encode(
         timeout_s=timeout_s,
         on_progress=lambda _: None,
         longest_s=source.longest_s(services.settings.max_duration_s),
-        stop=lease.stop,
+        stop=stop,
     )

@@ -32,6 +32,7 @@ log: Final = structlog.get_logger()
 _POLL_S: Final = 0.25
 _UPLOADS_AT_A_TIME: Final = 6
 _NAMES_OTHERS: Final = (".m3u8", ".mpd")
+_UNFINISHED: Final = ".tmp"
 
 
 class Stream:
@@ -92,7 +93,8 @@ class Stream:
             LeaseLost: the work must end.
             TemporarilyUnavailable: the store failed.
         """
-        files = sorted(path for path in self._root.rglob("*") if path.is_file())
+        # A run that was ended, as a copy may be, leaves behind what it had not finished.
+        files = sorted(path for path in self._root.rglob("*") if path.is_file() and path.suffix != _UNFINISHED)
         playlists = [path for path in files if path.suffix in _NAMES_OTHERS]
         self._send([path for path in files if path.suffix not in _NAMES_OTHERS], report=True)
         for path in sorted(playlists, key=lambda path: path.stem == Path(package.MULTIVARIANT).stem):

@@ -62,7 +62,7 @@ def test_the_sound_is_mixed_and_encoded_in_a_run_of_its_own() -> None:
         *("-nostdin", "-hide_banner", "-loglevel", "warning", "-progress", "pipe:1"),
         *UNTRUSTED,
         "-filter_complex",
-        "[0:1]aresample=async=1:first_pts=0[s0];[s0]aformat=sample_fmts=fltp:sample_rates=48000[s1];"
+        "[0:1]aresample=async=1:first_pts=0:min_hard_comp=0.02[s0];[s0]aformat=sample_fmts=fltp:sample_rates=48000[s1];"
         "[s1]aformat=channel_layouts=stereo[s2];[s2]volume=-3.50dB:precision=float[s3]",
         *("-map", "[s3]", "-f", "hls", "-avoid_negative_ts", "disabled", "-b:a", "128000", "-c:a", "aac"),
         *("-hls_flags", "independent_segments+temp_file", "-hls_fmp4_init_filename", "init.mp4"),

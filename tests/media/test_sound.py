@@ -83,9 +83,9 @@ def test_each_language_is_published_once_and_the_preferred_one_first() -> None:
 
 def test_a_pair_of_mono_tracks_is_summed_from_sides_that_start_together() -> None:
     assert graph(Programme(tracks=(track(1), track(2)), gain_db=-3.5)) == (
-        "[0:1]aresample=async=1:first_pts=0[s0];[s0]aformat=sample_fmts=fltp:sample_rates=48000[s1];"
+        "[0:1]aresample=async=1:first_pts=0:min_hard_comp=0.02[s0];[s0]aformat=sample_fmts=fltp:sample_rates=48000[s1];"
         "[s1]pan=stereo|c0<c0[s2];"
-        "[0:2]aresample=async=1:first_pts=0[s3];[s3]aformat=sample_fmts=fltp:sample_rates=48000[s4];"
+        "[0:2]aresample=async=1:first_pts=0:min_hard_comp=0.02[s3];[s3]aformat=sample_fmts=fltp:sample_rates=48000[s4];"
         "[s4]pan=stereo|c1<c0[s5];"
         "[s2][s5]amix=duration=longest:inputs=2:normalize=0[s6];[s6]volume=-3.50dB:precision=float[s7]"
     )

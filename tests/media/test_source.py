@@ -140,6 +140,23 @@ def test_the_streams_of_the_pictures_programme_are_its_companions() -> None:
     assert read_source(probe(), LIMITS).video.companions == frozenset()
 
 
+@pytest.mark.parametrize(
+    ("tag", "duration_s"),
+    [
+        ("00:01:04.500000000", 64.5),
+        ("01:00:00.000000000", 3600),
+        ("", None),
+        ("4.5", None),
+        ("a:b:c", None),
+        ("nan:0:0", None),
+        ("9" * 400 + ":0:0", None),
+        ("0:0:-1", None),
+    ],
+)
+def test_a_matroska_tracks_length_is_read_from_its_tag(tag: str, duration_s: float | None) -> None:
+    assert video_of(tags={"DURATION": tag}, duration=None).duration_s == duration_s
+
+
 def test_a_cover_picture_is_not_the_video() -> None:
     answer = probe(disposition={"attached_pic": 1})
     with pytest.raises(SourceRejected) as rejected:

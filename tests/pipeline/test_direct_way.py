@@ -6,13 +6,21 @@ import re
 import threading
 import time
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from urllib.parse import urljoin
 
 import pytest
 
-from tasks.media import boxes, package
-from tasks.media.ladder import Ladder
+from tasks.errors import TemporarilyUnavailable
+from tasks.media import boxes, encode, package
+from tasks.media.boxes import Fragment, Header
+from tasks.media.dash import Picture
+from tasks.media.encode import Run
+from tasks.media.ladder import Ladder, PlannedRung
+from tasks.media.package import MediaPlaylist, Track
+from tasks.media.progress import Progress
+from tasks.pipeline import making, packaging
 from tasks.pipeline.ingest import ingest
 from tasks.pipeline.services import Services
 from tasks.pipeline.thumbnails import thumbnails
@@ -132,3 +140,53 @@ def test_the_sound_of_a_long_clip_is_made_again_where_its_beginning_was_unlike_t
     (sound,) = record.sound
     assert sound.loudness is not None
     assert sound.loudness.integrated_lufs + sound.loudness.gain_db == pytest.approx(-16, abs=1)
+
+
+def test_a_copy_that_was_ended_half_way_leaves_nothing_that_keeps_the_ladder_from_being_published(
+    services: Services, put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_all = making._run
+
+    def killed(services: Services, folder: Path, run: Run, **options: object) -> Progress:
+        if not run.sound:
+            return run_all(services, folder, run, **options)  # type: ignore[arg-type]
+        begun = folder / encode.OUTPUT / encode.HLS / "original"
+        begun.mkdir(parents=True)
+        (begun / "00000.m4s.tmp").write_bytes(b"half a segment")
+        raise TemporarilyUnavailable("encoder_killed", "The encoder was ended from outside.", "signal 9")
+
+    monkeypatch.setattr(making, "_run", killed)
+    clip = clips.progressive(tmp_path / "a.mp4", seconds=2, size=SIZE)
+    record, _ = published(ladder(services, copy_max_bitrate_bps=8_000_000), put, "120320_COPY3", clip)
+    assert [each.name for each in record.renditions] == ["360p", "180p"]
+
+
+def test_a_clip_of_one_key_frame_is_not_shown_as_one_endless_segment(
+    services: Services, put: Put, tmp_path: Path
+) -> None:
+    clip = clips.progressive(tmp_path / "a.mp4", seconds=32, size="160x90", rate="10", extra=("-g", "9999", *TAGGED))
+    record, seen = published(ladder(services, copy_max_bitrate_bps=8_000_000), put, "120320_COPY4", clip)
+    assert record.renditions
+    assert not any("original" in text for text in seen)
+
+
+def test_renditions_whose_segments_part_are_not_published() -> None:
+    def picture(*starts: int) -> Picture:
+        one = Fragment(
+            decode_time=0, start=0, duration=50, samples=50, offset=0, size_bytes=9, begins_with_key_frame=True
+        )
+        return Picture(
+            name="180p",
+            track=Track(peak_bps=1, average_bps=1, codecs="avc1.64001f"),
+            header=Header(timescale=25, edit_offset=0, entry="avc1", configuration=b""),
+            playlist=MediaPlaylist(init="init.mp4", segments=(), is_complete=True),
+            fragments=tuple(one.evolve(start=start) for start in starts),
+            rung=PlannedRung(
+                name="180p", width=320, height=180, frame_rate=Fraction(25), crf=23, max_bitrate_bps=500_000
+            ),
+        )
+
+    packaging.verify_aligned([picture(0, 50, 120), picture(0, 50, 120)])
+    for other in (picture(0, 50), picture(0, 50, 121)):
+        with pytest.raises(TemporarilyUnavailable, match="damaged"):
+            packaging.verify_aligned([picture(0, 50, 120), other])

@@ -328,6 +328,7 @@ BEEP = "aevalsrc='0.3*sin(2*PI*1000*t)*between(t,2,2.4)':sample_rate=48000:durat
         ("a.mp4", "aac", 0.6, 0, 0),
         ("a.mkv", "pcm_s16le", 0, 0.6, 0),
         ("a.mkv", "pcm_s16le", 0.6, 0, 0),
+        ("a.flv", "aac", 0, 0.6, 0),
         ("a.ts", "mp2", 0, 0.6, 95_000),
         ("a.ts", "aac", 0.6, 0, 3600),
     ],
@@ -353,6 +354,18 @@ def test_sound_and_picture_stay_in_step(
     assert _beep_s(clip.mp4) - _flash_s(clip.mp4) == pytest.approx(wanted_s, abs=0.02)
     assert _beep_s(clip.track("audio")) - _flash_s(clip.track(rung)) == pytest.approx(wanted_s, abs=0.02)
     assert not clip.codes() & {"truncated"}
+
+
+@pytest.mark.parametrize("flags", [("-movflags", "frag_keyframe+empty_moov"), ("-use_editlist", "0")])
+def test_sound_stays_in_step_over_a_gap_that_is_hardly_heard(
+    publish: Callable[[Path], Published], tmp_path: Path, flags: tuple[str, str]
+) -> None:
+    # Without an edit list the pictures begin two frames late, and so does the sound, behind its first block.
+    inputs = ("-f", "lavfi", "-i", FLASH, "-f", "lavfi", "-i", BEEP)
+    source = clips.make(tmp_path / "a.mp4", *inputs, *H264, "-c:a", "aac", *flags)
+    wanted_s = _beep_s(source) - _flash_s(source)
+    clip = publish(source)
+    assert _beep_s(clip.mp4) - _flash_s(clip.mp4) == pytest.approx(wanted_s, abs=0.02)
 
 
 def _flash_s(path: Path) -> float:

@@ -1,0 +1,104 @@
+"""Pictures and sound are made at the same time: what fails first ends the other, and is what is told."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tasks.adapters.process import Stopped
+from tasks.errors import SourceRejected, TemporarilyUnavailable
+from tasks.pipeline import making, sound_way
+from tasks.pipeline.ingest import ingest
+from tasks.pipeline.services import Services
+from tasks.pipeline.thumbnails import thumbnails
+from tasks.pipeline.together import LinkedStop, together
+from tasks.pipeline.transcode import transcode
+from tests import clips
+from tests.pipeline.test_clip_way import Put
+
+LONG_S = 120.0
+SOON_S = 60.0
+
+
+def until_stopped(stop: threading.Event) -> str:
+    """Work of two minutes that ends as an ffmpeg does."""
+    if stop.wait(LONG_S):
+        raise Stopped("ffmpeg was stopped")
+    return "done"
+
+
+def test_a_linked_stop_is_set_by_either_and_leaves_the_outer_alone() -> None:
+    outer = threading.Event()
+    one, other = LinkedStop(outer), LinkedStop(outer)
+    one.set()
+    assert (one.is_set(), other.is_set(), outer.is_set()) == (True, False, False)
+    assert not other.wait(0.01)
+    outer.set()
+    assert other.is_set()
+    assert other.wait()
+
+
+def test_a_failure_of_the_callers_own_work_ends_what_goes_on_beside_it_and_what_waits() -> None:
+    began, ran = time.monotonic(), threading.Event()
+    with pytest.raises(ValueError, match="pictures"), together(threading.Event()) as beside:  # noqa: PT012
+        beside.submit(until_stopped)
+        beside.submit(lambda _: ran.set())
+        raise ValueError("pictures")
+    assert time.monotonic() - began < SOON_S
+    assert not ran.is_set()
+
+
+def test_a_failure_beside_ends_the_callers_own_work_and_is_what_is_told() -> None:
+    def fail(stop: threading.Event) -> None:
+        raise ValueError("sound")
+
+    with pytest.raises(ValueError, match="sound"), together(threading.Event()) as beside:  # noqa: PT012
+        beside.submit(fail)
+        until_stopped(beside.stop)
+
+
+def test_an_order_from_outside_ends_both() -> None:
+    outer = threading.Event()
+    with pytest.raises(Stopped), together(outer) as beside:  # noqa: PT012
+        beside.submit(until_stopped)
+        outer.set()
+        until_stopped(beside.stop)
+
+
+def test_nobody_waits_for_the_sound_of_a_clip_whose_pictures_failed(
+    services: Services, put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sound_way, "make", lambda *arguments: until_stopped(arguments[-1]))
+
+    def broken(*_: object, **__: object) -> None:
+        raise SourceRejected("undecodable", "This video can't be decoded.")
+
+    monkeypatch.setattr(making, "_encode", broken)
+    assert _failure(services, put, "TOGETHER1", tmp_path) == "undecodable"
+
+
+def test_nobody_waits_for_the_pictures_of_a_clip_whose_sound_failed(
+    services: Services, put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise TemporarilyUnavailable("encoder_killed", "The encoder was ended from outside.")
+
+    monkeypatch.setattr(sound_way, "make", broken)
+    monkeypatch.setattr(making, "_encode", lambda *_, stop, **__: until_stopped(stop))
+    assert _failure(services, put, "TOGETHER2", tmp_path) == "encoder_killed"
+
+
+def _failure(services: Services, put: Put, name: str, folder: Path) -> str:
+    """The code with which a clip's first try ends."""
+    key = f"clips/{name}.ts"
+    put(key, clips.progressive(folder / "a.ts", seconds=1, size="160x90"))
+    ingest(services, key)
+    thumbnails(services, name)
+    began = time.monotonic()
+    with pytest.raises((SourceRejected, TemporarilyUnavailable)) as ended:
+        transcode(services, name)
+    assert time.monotonic() - began < SOON_S
+    return ended.value.code
