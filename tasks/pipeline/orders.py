@@ -210,7 +210,15 @@ def choose_poster(services: Services, name: str, time_s: float | None) -> Outcom
     _upload_of(services, record)
     wish_s = None if time_s is None else round(time_s, 3)
     finish.forget_settled(services, record.source.key)
-    changed, record = _changed(services, name, lambda now: orders.choose_poster(now, time_s=wish_s, now=utc_now()))
+    seen = arrival.identity(record.source)
+    changed, record = _changed(
+        services,
+        name,
+        # What was chosen is a moment of this upload; of one that was published meanwhile it says nothing.
+        lambda now: (
+            orders.choose_poster(now, time_s=wish_s, now=utc_now()) if arrival.identity(now.source) == seen else now
+        ),
+    )
     # Also where nothing changed: what the ring before was to bring about may not have been done.
     services.doorbell.ring(queues.THUMBNAILS_TASK, name)
     where = "where newsreel finds it best" if wish_s is None else f"at {wish_s:g} s"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
+from playwright.sync_api import Browser, expect
 from pydantic import SecretStr
 from starlette.routing import Mount, Route
 
@@ -153,3 +154,27 @@ def test_no_directory_is_listed(http: httpx.Client, path: str) -> None:
     answer = http.get(path, headers={"Authorization": f"Bearer {TOKEN}"})
     assert answer.status_code == 404
     assert "clip.json" not in answer.text
+
+
+@pytest.fixture(scope="module")
+def browser(launch_chromium: Callable[..., Browser]) -> Browser:
+    """Chromium as it comes."""
+    return launch_chromium()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("path", ["/stories/shown", "/embed/a"])
+def test_a_browser_whose_user_has_the_token_shows_the_player(
+    browser: Browser, guarded: Services, http: httpx.Client, path: str
+) -> None:
+    shown = {"name": "a", "state": "ready", "record": samples.reference_to("a")}
+    paragraph = {"id": "p1", "kind": "body", "text": "Sáng nay.", "clips": [shown]}
+    story = samples.article("shown", paragraphs=[paragraph])
+    samples.publish(guarded.store, guarded.settings.media_bucket, story)
+    context = browser.new_context(http_credentials={"username": "any", "password": TOKEN})
+    try:
+        page = context.new_page()
+        page.goto(f"{http.base_url.copy_with(path=path)}")
+        expect(page.locator("newsreel-clip .start")).to_be_visible(timeout=20_000)
+    finally:
+        context.close()

@@ -13,8 +13,8 @@ from typing import Annotated, Final
 from fastapi import Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import SecretStr
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from config.settings import PREFIX, Settings
 from workers.web import problems
@@ -70,9 +70,11 @@ class ReadersOnly:
         self._secrets = tuple(each.get_secret_value().encode() for each in tokens if each.get_secret_value())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_free = self._is_open or scope["type"] != "http" or _is_free(scope["path"])
-        if is_free or self._may_read(Headers(scope=scope)):
+        if self._is_open or scope["type"] != "http" or _is_free(scope["path"]):
             await self._app(scope, receive, send)
+            return
+        if self._may_read(Headers(scope=scope)):
+            await self._app(scope, receive, _private(send))
             return
         refusal = problems.plain(
             401,
@@ -100,6 +102,20 @@ def presented_secret(headers: Mapping[str, str]) -> bytes | None:
                 return None
         case _:
             return None
+
+
+def _private(send: Send) -> Send:
+    """The same answer, for the one who asked: a shared cache may keep ``public`` ones for all (RFC 9111, 3.5)."""
+
+    async def send_privately(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            told = headers.get("Cache-Control")
+            if told is not None:
+                headers["Cache-Control"] = told.replace("public", "private")
+        await send(message)
+
+    return send_privately
 
 
 def _is_free(path: str) -> bool:

@@ -27,7 +27,7 @@ from workers.web.urls import Urls, absolute, public_base, signer
 
 _PREFIX: Final = "/api/v1"
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-MAX_WAITING: Final = 500
+MAX_WAITING: Final = 250
 _LOOK_AGAIN_S: Final = 1.0
 _SCHEMAS: Final[dict[str, tuple[str, type[Record]]]] = {
     "clip": ("a clip's record", ClipRecord),
@@ -81,7 +81,7 @@ def router(services: Services, catalogue: Catalogue) -> APIRouter:
         after: After = None,
     ) -> Response:
         """Clips by name, day, state and text; upper and lower case sort together."""
-        asked = {"state": state or [], "from": since, "to": until, "prefix": prefix, "q": text}
+        asked = {"state": list(dict.fromkeys(state or [])), "from": since, "to": until, "prefix": prefix, "q": text}
         return await api.page("clip", asked, limit, after)
 
     @routes.get("/articles", summary="Find articles", response_model=Page)
@@ -95,7 +95,7 @@ def router(services: Services, catalogue: Catalogue) -> APIRouter:
         after: After = None,
     ) -> Response:
         """Articles by id, day of publication, state and text."""
-        asked = {"state": state or [], "from": since, "to": until, "prefix": prefix, "q": text}
+        asked = {"state": list(dict.fromkeys(state or [])), "from": since, "to": until, "prefix": prefix, "q": text}
         return await api.page("article", asked, limit, after)
 
     @routes.head("/clips/{name}", include_in_schema=False)

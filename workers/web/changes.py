@@ -20,7 +20,7 @@ from workers.web.urls import absolute
 
 EVENT_STREAM: Final = "text/event-stream"
 HEARTBEAT_S: Final = 15.0
-MAX_LISTENERS: Final = 500
+MAX_LISTENERS: Final = 250
 _PAGE: Final = 100
 # A listener that takes nothing for so long is let go; it comes back with the number of its last event.
 _SEND_WITHIN_S: Final = 10.0
@@ -109,7 +109,8 @@ def add_routes(routes: APIRouter, catalogue: Catalogue, base: str) -> None:
         }
         return Response(
             json.dumps(body, ensure_ascii=False),
-            headers={"Cache-Control": "public, max-age=1"},
+            # The same address answers listeners otherwise: a cache must not give them a page.
+            headers={"Cache-Control": "public, max-age=1", "Vary": "Accept"},
             media_type="application/json",
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import MAXYEAR, UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Final
 
@@ -45,6 +45,9 @@ def range_is_current(headers: Mapping[str, str], etag: str, modified_at: datetim
 
 def _parsed_date(text: str | None) -> datetime | None:
     try:
-        return parsedate_to_datetime(text) if text else None
-    except ValueError:
+        moment = parsedate_to_datetime(text) if text else None
+        # “-0000” is a time of UTC too (RFC 5322, 3.3); the end of all time can't be counted on from.
+        moment = moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
+        return moment if moment is None or moment.astimezone(UTC).year < MAXYEAR else None
+    except (ValueError, OverflowError):
         return None

@@ -40,6 +40,9 @@ def router(services: Services, catalogue: Catalogue) -> APIRouter:
     async def show_desk(request: Request) -> Response:
         """The stories of a day, and how they stand."""
         at = here(request)
+        await catalogue.ready()
+        # Read before the stories: what comes between is told once more, rather than never.
+        known = catalogue.sequence
         found = await stories.of(at.day, at.words)
         said = request.query_params.get("done", "")
         return page(
@@ -53,6 +56,7 @@ def router(services: Services, catalogue: Catalogue) -> APIRouter:
             days=await stories.days(),
             said=at.words(f"done_{said}") if said in _SAID else "",
             languages=LANGUAGES,
+            known=known,
         )
 
     @routes.get("/summary")

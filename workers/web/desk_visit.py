@@ -94,11 +94,9 @@ async def form_of(request: Request) -> dict[str, str]:
 
 def is_from_here(request: Request, site: str) -> bool:
     """A form of this very site brought the request, as far as its browser says (``Origin``, Fetch's request header)."""
-    origin = request.headers.get("origin", "")
+    scheme, _, host = request.headers.get("origin", "").partition("://")
     own = urlsplit(site)
-    is_ours = bool(origin) and (
-        urlsplit(origin).netloc == request.headers.get("host") or origin == f"{own.scheme}://{own.netloc}"
-    )
+    is_ours = bool(host) and (host == request.headers.get("host") or (scheme, host) == (own.scheme, own.netloc))
     return is_ours and request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
 
 

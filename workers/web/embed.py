@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from tasks.pipeline.services import Services
 from tasks.records import keys
 from tasks.records.article_record import ArticleRecord
-from tasks.records.clip_record import ClipRecord
+from tasks.records.clip_record import ClipRecord, ClipState
 from workers.web import oembed, problems, records, sharing
 from workers.web.linked_data import data_block, video_object
 from workers.web.problems import ProblemError
@@ -31,7 +31,10 @@ def router(services: Services) -> APIRouter:
 
     @routes.get("/embed/{name}", include_in_schema=False)
     def show_clip(name: str, lang: Language = "vi") -> Response:
-        """The clip's player. A clip that has not arrived yet has its page already (404), and appears when it does."""
+        """The clip's player. A clip that has not arrived yet has its page already (404), and appears when it does.
+
+        So has one that was withdrawn (410): search engines drop it, and whoever framed it is told.
+        """
         key = keys.clip_record(name)
         if not records.is_public(key):
             raise ProblemError(404, "not_found", f"There is no clip {name[:200]!r}.")
@@ -41,7 +44,7 @@ def router(services: Services) -> APIRouter:
         page_url = sharing.embed_url(site, name)
         return render(
             "embed.html",
-            status=200 if record else 404,
+            status=404 if record is None else 410 if record.state is ClipState.WITHDRAWN else 200,
             lang=lang,
             name=name,
             title=shared.title if shared else name,
@@ -77,7 +80,8 @@ def router(services: Services) -> APIRouter:
 
 def _subject(services: Services, kind: str, name: str) -> ClipRecord | None:
     if kind == "embed":
-        return _read(services, ClipRecord, keys.clip_record(name))
+        record = _read(services, ClipRecord, keys.clip_record(name))
+        return record if record is not None and record.state is not ClipState.WITHDRAWN else None
     article = _read(services, ArticleRecord, keys.article_record(name))
     for paragraph in article.paragraphs if article else ():
         for clip in paragraph.clips:

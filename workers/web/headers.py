@@ -35,6 +35,8 @@ _PAGES: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "X-Frame-Options": "DENY",
 }
+SAFE: Final[Mapping[str, str]] = {**_PAGES, "Cache-Control": "no-store"}
+"""For an answer that no layer has seen."""
 
 
 def embed_policy(origins: tuple[str, ...]) -> str:

@@ -20,7 +20,10 @@ def address(site: str, page_url: str) -> str:
 
 def subject(site: str, url: str) -> tuple[str, str] | None:
     """What one of our addresses shows, else None: ``("embed", clip name)`` or ``("stories", article id)``."""
-    ours, asked = urlsplit(site), urlsplit(url)
+    try:
+        ours, asked = urlsplit(site), urlsplit(url)
+    except ValueError:
+        return None
     if (asked.scheme.lower(), asked.netloc.lower()) != (ours.scheme.lower(), ours.netloc.lower()):
         return None
     path = asked.path.removeprefix(ours.path)

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from tasks.errors import SourceRejected, TemporarilyUnavailable
+from workers.web.headers import SAFE
 from workers.web.rendering import render
 
 _log = structlog.get_logger()
@@ -92,7 +93,10 @@ async def _gone(_request: Request, _error: Exception) -> Response:
 
 async def _unforeseen(request: Request, error: Exception) -> Response:
     _log.error("request.failed", path=request.url.path, exc_info=error)
-    return _answer(request, 500, "internal_error", "The gateway failed; its log says why.")
+    # This answer passes by every layer, the one that adds safe headers too. Uvicorn ends the connection after it: who
+    # is not told so would lose the next request.
+    headers = {**SAFE, "Connection": "close"}
+    return _answer(request, 500, "internal_error", "The gateway failed; its log says why.", headers)
 
 
 def plain(status: int, code: str, detail: str, headers: Mapping[str, str] | None = None) -> Response:

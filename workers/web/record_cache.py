@@ -24,7 +24,8 @@ from workers.web.catalogue import Catalogue
 
 _FRESH_S: Final = 1.0
 _MAX_BYTES: Final = 64 * 1024**2
-_OVERHEAD_BYTES: Final = 500
+# Names are of a kilobyte at most.
+_OVERHEAD_BYTES: Final = 1500
 _FINAL: Final = frozenset(state.value for state in ClipState if state.is_final)
 
 
@@ -64,6 +65,9 @@ class RecordCache:
         Raises:
             TemporarilyUnavailable: the store failed.
         """
+        if not records.is_public(_key(kind, name)):
+            # No record has such a name, which may be as long as a request: it is not kept.
+            return None
         known = self._kept.get((kind, name))
         if known is not None and self._is_fresh((kind, name), known):
             self._kept.move_to_end((kind, name))
@@ -97,9 +101,12 @@ class RecordCache:
             self._size_bytes -= oldest.size_bytes
 
 
+def _key(kind: Kind, name: str) -> str:
+    return keys.clip_record(name) if kind == "clip" else keys.article_record(name)
+
+
 def _stored(services: Services, kind: Kind, name: str) -> CachedRecord | None:
-    key = keys.clip_record(name) if kind == "clip" else keys.article_record(name)
-    found = records.stored(services, key) if records.is_public(key) else None
+    found = records.stored(services, _key(kind, name))
     if found is None:
         return None
     content = json.loads(found.body)

@@ -57,6 +57,12 @@ def clip_names(services: Services) -> Iterator[str]:
         yield info.key.rpartition("/")[2]
 
 
+def withdrawn_names(services: Services) -> Iterator[str]:
+    """The names of clips that were withdrawn of late, each from the moment at which its withdrawal began."""
+    for info in services.store.list(services.settings.media_bucket, keys.WITHDRAWN):
+        yield info.key.removeprefix(keys.WITHDRAWN)
+
+
 def is_public(key: str) -> bool:
     """Only what newsreel publishes; a store may resolve dots, or list a folder, where S3 would not."""
     return (

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
@@ -17,6 +15,7 @@ from tasks.records import keys
 from tasks.records.article_record import ArticleRecord
 from tasks.records.clip_record import ClipRecord, ClipState
 from workers.web import conditional, problems, records
+from workers.web.kept import Kept
 from workers.web.media_rss import MEDIA_TYPE as RSS_TYPE
 from workers.web.media_rss import media_rss
 from workers.web.problems import ProblemError
@@ -32,7 +31,9 @@ _FEED_STORIES: Final = 200
 _SITEMAP_STORIES: Final = 1000
 # Whoever asks more often is given what was found before: one answer reads hundreds of records.
 _KEPT_S: Final = 60
-_CACHE: Final = "public, max-age=300"
+# How soon a withdrawal is seen.
+_LOOKED_S: Final = 1
+_CACHE: Final = "public, max-age=60"
 
 
 def router(services: Services) -> APIRouter:
@@ -40,35 +41,37 @@ def router(services: Services) -> APIRouter:
     routes = APIRouter(tags=["syndication"], responses=problems.RESPONSES)
     site = services.settings.gateway_url.rstrip("/")
 
-    def kept(make: Callable[[int], bytes | None]) -> Callable[[int], bytes | None]:
-        remembered = lru_cache(maxsize=16)(lambda page, _period: make(page))
-        return lambda page: remembered(page, int(time.monotonic() // _KEPT_S))
+    # A clip that is being withdrawn leaves every answer at once, whatever its record still says.
+    withdrawn: Kept[None, frozenset[str]] = Kept(lambda _: frozenset(records.withdrawn_names(services)), _LOOKED_S)
+    pages: Kept[None, list[list[tuple[str, ObjectInfo]]]] = Kept(lambda _: _pages(services), _KEPT_S)
+    sitemaps: dict[int, Kept[frozenset[str], bytes]] = {}
 
-    @kept
-    def sitemap_index(_page: int) -> bytes:
-        pages = _pages(services)
-        newest = [max(info.modified_at for _, info in page) for page in pages]
-        return index([(f"{site}/sitemap-video-{number}.xml", at) for number, at in enumerate(newest, 1)])
-
-    @kept
     def sitemap_page(page: int) -> bytes | None:
-        pages = _pages(services)
-        if not 1 <= page <= len(pages):
+        if not 1 <= page <= len(pages.get(None)):
             return None
-        return sitemap(_ready_clips(services, (article_id for article_id, _ in pages[page - 1]), site))
 
-    @kept
-    def feed(_page: int) -> bytes:
+        def make(hidden: frozenset[str]) -> bytes:
+            # Between the two the last of several pages may have gone.
+            ids = [article_id for article_id, _ in (pages.get(None)[page - 1 : page] or [[]])[0]]
+            return sitemap(_ready_clips(services, ids, site, hidden))
+
+        return sitemaps.setdefault(page, Kept(make, _KEPT_S)).get(withdrawn.get(None))
+
+    def make_feed(hidden: frozenset[str]) -> bytes:
         found = sorted(records.article_ids(services), key=lambda each: each[1].modified_at, reverse=True)
-        clips = _ready_clips(services, (article_id for article_id, _ in found[:_FEED_STORIES]), site)
+        clips = _ready_clips(services, (article_id for article_id, _ in found[:_FEED_STORIES]), site, hidden)
         # A clip of two stories is one item.
         once = {clip.embed_url: clip for clip in reversed(clips)}.values()
         return media_rss(sorted(once, key=lambda clip: clip.uploaded_at, reverse=True)[:_FEED_CLIPS], site)
 
+    feed = Kept(make_feed, _KEPT_S)
+
     @routes.get("/sitemap-video.xml", summary="The video sitemaps", response_class=Response)
     def get_sitemap_index(request: Request) -> Response:
         """An index of video sitemaps, each of at most 1000 stories."""
-        return _answer(request, sitemap_index(0), XML_TYPE)
+        newest = [max(info.modified_at for _, info in page) for page in pages.get(None)]
+        listed = [(f"{site}/sitemap-video-{number}.xml", at) for number, at in enumerate(newest, 1)]
+        return _answer(request, index(listed), XML_TYPE)
 
     @routes.get("/sitemap-video-{page}.xml", summary="A video sitemap", response_class=Response)
     def get_sitemap(request: Request, page: int) -> Response:
@@ -78,7 +81,7 @@ def router(services: Services) -> APIRouter:
     @routes.get("/feeds/media.rss", summary="The latest clips as Media RSS", response_class=Response)
     def get_feed(request: Request) -> Response:
         """The latest 50 clips that stories show and that are ready, each with its MP4, poster and player."""
-        return _answer(request, feed(0), RSS_TYPE)
+        return _answer(request, feed.get(withdrawn.get(None)), RSS_TYPE)
 
     return routes
 
@@ -89,7 +92,9 @@ def _pages(services: Services) -> list[list[tuple[str, ObjectInfo]]]:
     return [stories[start : start + _SITEMAP_STORIES] for start in starts]
 
 
-def _ready_clips(services: Services, article_ids: Iterable[str], site: str) -> list[SharedClip]:
+def _ready_clips(
+    services: Services, article_ids: Iterable[str], site: str, withdrawn: frozenset[str]
+) -> list[SharedClip]:
     def read(article_id: str) -> tuple[SharedClip, ...]:
         found = records.published(services, ArticleRecord, keys.article_record(article_id))
         if found is None:
@@ -98,7 +103,7 @@ def _ready_clips(services: Services, article_ids: Iterable[str], site: str) -> l
             clip.name
             for paragraph in found.record.paragraphs
             for clip in paragraph.clips
-            if clip.state in (ClipState.PLAYABLE, ClipState.READY)
+            if clip.state in (ClipState.PLAYABLE, ClipState.READY) and clip.name not in withdrawn
         }
         clips = {name: records.published(services, ClipRecord, keys.clip_record(name)) for name in names}
         ready = {name: clip.record for name, clip in clips.items() if clip and clip.record.state is ClipState.READY}

@@ -130,14 +130,18 @@ function show(isLive) {
   lost.hidden = isLive;
 }
 
+// The last change that the page knows of: a new connection begins there, the first one where the page was made.
+let known = Number(board.dataset.known);
+
 function listen() {
-  const source = new EventSource("/api/v1/changes");
+  const source = new EventSource(`/api/v1/changes?after=${known}`);
   source.addEventListener("open", () => {
     const wasLost = !lost.hidden;
     show(true);
     if (wasLost) note(cards().map((card) => card.dataset.card));
   });
   source.addEventListener("change", (event) => {
+    known = Number(event.lastEventId);
     const change = JSON.parse(event.data);
     note(change.kind === "article" ? [change.name] : change.links);
   });

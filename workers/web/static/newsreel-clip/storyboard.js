@@ -30,7 +30,7 @@ export class Storyboard {
   async #fetch() {
     if (!this.#url) return [];
     try {
-      const answer = await fetch(this.#url, { credentials: "omit" });
+      const answer = await fetch(this.#url, { credentials: "same-origin" });
       return answer.ok ? readStoryboard(await answer.text(), this.#url) : [];
     } catch {
       return [];

@@ -26,7 +26,8 @@ export function watch(url, tell) {
   async function ask() {
     isAsking = true;
     try {
-      const answer = await fetch(url, { cache: "no-cache", credentials: "omit", signal: ended.signal });
+      // To our own site what its reader gave the browser goes along (a read token); to others nothing ever does.
+      const answer = await fetch(url, { cache: "no-cache", credentials: "same-origin", signal: ended.signal });
       if (!answer.ok && answer.status !== 404) throw new Error(`${url}: ${answer.status}`);
       const text = answer.ok ? await answer.text() : null;
       if (text === body) {
