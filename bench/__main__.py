@@ -11,7 +11,7 @@ from typing import Final
 
 import click
 
-from bench import document, lengths, quality, report, speed, sync
+from bench import document, lengths, portal, quality, report, speed, sync
 
 _CACHE: Final = Path(__file__).parent.parent / ".bench"
 _SECTIONS: Final = {
@@ -19,12 +19,13 @@ _SECTIONS: Final = {
     "lengths": lengths.measure,
     "quality": quality.measure,
     "sync": sync.measure,
+    "portal": portal.measure,
 }
 
 
 @click.command()
 @click.option("--only", multiple=True, type=click.Choice(list(_SECTIONS)), help="Measure this alone; may be repeated.")
-@click.option("--quick", is_flag=True, help="Short clips and one run of each: three minutes instead of a quarter hour.")
+@click.option("--quick", is_flag=True, help="Short clips and one run of each: some minutes instead of most of an hour.")
 @click.option("--write-docs", is_flag=True, help="Measure nothing; put the last figures into docs/performance.md.")
 def main(only: tuple[str, ...], quick: bool, write_docs: bool) -> None:
     """Measure speed and memory, waiting times, quality, frames and sync, on material made once (a few minutes)."""

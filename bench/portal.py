@@ -1,4 +1,4 @@
-"""``python -m bench.portal``: how soon the API answers portals, over ten thousand clips, on one core.
+"""How soon the API answers portals, over ten thousand clips, on one core.
 
 The whole stack runs, the gateway alone on a core of its own. Requests are sent at their times whether earlier ones
 are answered or not, and the time of each is counted from when it was due: a server that stalls is not spared (Gil
@@ -8,23 +8,20 @@ Tene's "coordinated omission").
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-import platform
 import random
-import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
-import click
 import redis
 
+from bench.report import Figure, figure
 from config import queues
 from tasks.adapters.changes import REBUILD
 from tasks.adapters.doorbell import Doorbell
@@ -35,7 +32,10 @@ from workers.client import Client, connect
 from workers.local import RunningStack, running_stack
 from workers.services import celery_app
 
-_RESULTS: Final = Path(__file__).parent / "results"
+_MANY: Final = 10_000
+_FEW: Final = 1_000
+_RATE: Final = 500
+_SECONDS: Final = 30
 _CONNECTIONS: Final = 32
 _NOW: Final = datetime(2026, 3, 12, 11, tzinfo=UTC)
 
@@ -48,36 +48,33 @@ class Answered:
     after_s: float
 
 
-@click.command()
-@click.option("--clips", default=10_000, show_default=True, type=click.IntRange(min=1), help="Clips in the bucket.")
-@click.option("--rate", default=500, show_default=True, type=click.IntRange(min=1), help="Requests per second.")
-@click.option("--seconds", default=30, show_default=True, type=click.IntRange(min=1), help="How long to ask.")
-def main(clips: int, rate: int, seconds: int) -> None:
+def measure(cache: Path, scratch: Path, *, quick: bool, say: Callable[[str], None]) -> list[Figure]:  # noqa: ARG001
     """Ask for records (half of them conditionally) and, every tenth time, for a search."""
-    with (
-        tempfile.TemporaryDirectory(prefix="newsreel-bench-") as scratch,
-        # One address asks for all portals here.
-        running_stack(Path(scratch) / "stack", {"NEWSREEL_READS_PER_S": "0"}) as stack,
-    ):
+    clips = _FEW if quick else _MANY
+    # One address asks for all portals here.
+    with running_stack(scratch / "stack", {"NEWSREEL_READS_PER_S": "0"}) as stack:
         client = connect(env=stack.env)
-        click.echo(f"writing {clips} records")
+        say(f"portal, writing {clips} records")
         names = publish(client, clips)
         _await_feeds(client)
-        core = _pin(stack.pids()["gateway"])
+        _pin(stack.pids()["gateway"])
         address = urlsplit(stack.env["NEWSREEL_GATEWAY_URL"]).netloc
-        click.echo("reading each record once")
-        asyncio.run(_ask(address, _paths(names, len(names), only_records=True), rate=rate))
-        click.echo(f"asking {rate} times a second for {seconds} s")
-        busy_before, gateway_before = _cpu_s(), _cpu_of(stack)
-        found = asyncio.run(_ask(address, _paths(names, rate * seconds), rate=rate))
-        figures = _figures(found, clips=clips, rate=rate, seconds=seconds)
-        figures |= {"gateway_cores": round((_cpu_of(stack) - gateway_before) / seconds, 2)}
-        figures |= {"machine_cores": round((_cpu_s() - busy_before) / seconds, 2), "core": core}
-    for name, value in figures.items():
-        click.echo(f"  {name:<20} {value}")
-    _RESULTS.mkdir(exist_ok=True)
-    about = {"machine": platform.platform(), "cores": os.cpu_count(), **figures}
-    (_RESULTS / "portal.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        say("portal, reading each record once")
+        asyncio.run(_ask(address, _paths(names, len(names), only_records=True), rate=_RATE))
+        say(f"portal, asking {_RATE} times a second for {_SECONDS} s")
+        before_s = _cpu_of(stack)
+        found = asyncio.run(_ask(address, _paths(names, _RATE * _SECONDS), rate=_RATE))
+        cores = (_cpu_of(stack) - before_s) / _SECONDS
+    strange = sum(each.status not in (200, 304) for each in found)
+    if strange:
+        raise RuntimeError(f"{strange} of {len(found)} requests were answered neither 200 nor 304")
+    what = f"{_RATE} requests/s, {clips} clips"
+    times_ms = sorted(each.after_s * 1000 for each in found)
+    return [
+        figure("Portal", what, "answer, median, ms", [times_ms[len(times_ms) // 2]]),
+        figure("Portal", what, "answer, 99th percentile, ms", [times_ms[int(len(times_ms) * 0.99)]], bar=20),
+        figure("Portal", what, "cores that the gateway used", [cores], bar=1),
+    ]
 
 
 def publish(client: Client, count: int) -> list[str]:
@@ -214,33 +211,3 @@ def _pin(pid: int) -> int:
 def _cpu_of(stack: RunningStack) -> float:
     fields = Path(f"/proc/{stack.pids()['gateway']}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _cpu_s() -> float:
-    """What all processes of this machine have used, ours or not."""
-    fields = [int(each) for each in Path("/proc/stat").read_text(encoding="utf-8").split("\n")[0].split()[1:]]
-    return (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")
-
-
-def _figures(found: list[Answered], *, clips: int, rate: int, seconds: int) -> dict[str, Any]:
-    times = sorted(each.after_s * 1000 for each in found)
-
-    def percentile(part: float) -> float:
-        return round(times[min(len(times) - 1, int(part * len(times)))], 1)
-
-    statuses = {status: sum(each.status == status for each in found) for status in {each.status for each in found}}
-    return {
-        "clips": clips,
-        "requests_per_s": rate,
-        "seconds": seconds,
-        "answers": statuses,
-        "p50_ms": percentile(0.5),
-        "p90_ms": percentile(0.9),
-        "p99_ms": percentile(0.99),
-        "p999_ms": percentile(0.999),
-        "max_ms": round(times[-1], 1),
-    }
-
-
-if __name__ == "__main__":
-    main()
