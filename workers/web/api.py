@@ -153,7 +153,9 @@ class _Api:
         narrow = narrowing(
             states=asked["state"], since=asked["from"], until=asked["to"], prefix=asked["prefix"], text=asked["q"]
         )
-        found, has_more = self._catalogue.find(kind, narrow, after=after, limit=limit)
+        found, has_more = self._catalogue.find(
+            kind, narrow, after=after, limit=limit, asked=repr(sorted(asked.items()))
+        )
         following = None
         if has_more:
             again = {name: value for name, value in asked.items() if value}

@@ -12,7 +12,7 @@ import json
 import time
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
@@ -42,6 +42,8 @@ Name = tuple[Kind, str]
 POLL_S: Final = 1.0
 _FIRST_S: Final = 60.0
 _READERS: Final = 8
+# Different questions whose answers are remembered.
+_MOST_ASKED: Final = 32
 _RECENT: Final = 1000
 _MOST_MARKS: Final = 5000
 _MOST_PAGES: Final = 20
@@ -103,6 +105,7 @@ class Catalogue:
         self._task: asyncio.Task[None] | None = None
         self._first = asyncio.Event()
         self._news = asyncio.Event()
+        self._left: dict[tuple[Kind, Hashable], list[Entry]] = {}
 
     async def ready(self) -> None:
         """Begin to follow the feeds, if that is not done yet, and wait until they have been read once.
@@ -130,13 +133,27 @@ class Catalogue:
         return self._touched.get(name, float("-inf")) < since_s
 
     def find(
-        self, kind: Kind, narrow: Callable[[list[Entry]], list[Entry]], *, after: str | None, limit: int
+        self,
+        kind: Kind,
+        narrow: Callable[[list[Entry]], list[Entry]],
+        *,
+        after: str | None,
+        limit: int,
+        asked: Hashable = None,
     ) -> tuple[list[Entry], bool]:
-        """The first entries in the alphabet behind ``after`` that ``narrow`` leaves, and whether there are more."""
-        ordered = self._known.ordered[kind]
-        start = bisect_right(ordered, place(after), key=_place) if after is not None else 0
-        found = narrow(ordered[start:])
-        return found[:limit], len(found) > limit
+        """The first entries in the alphabet behind ``after`` that ``narrow`` leaves, and whether there are more.
+
+        What was ``asked`` before and lately is looked up, until something changes: portals ask the same all the time.
+        """
+        left = self._left.get((kind, asked)) if asked is not None else None
+        if left is None:
+            left = narrow(self._known.ordered[kind])
+            if asked is not None:
+                self._left[kind, asked] = left
+                if len(self._left) > _MOST_ASKED:
+                    del self._left[next(iter(self._left))]
+        start = bisect_right(left, place(after), key=_place) if after is not None else 0
+        return left[start : start + limit], len(left) > start + limit
 
     async def next_news(self, within_s: float) -> None:
         """Return when anything changed, or after that time."""
@@ -172,6 +189,8 @@ class Catalogue:
     def _take(self, poll: _Poll) -> None:
         """Make what a poll found known, all of it at once."""
         known, now = self._known, time.monotonic()
+        if poll.entries is not None or poll.changes:
+            self._left.clear()
         if poll.entries is not None:
             fresh = _Known(sequence=known.sequence)
             for kind in fresh.ordered:
