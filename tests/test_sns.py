@@ -9,19 +9,16 @@ from contextlib import suppress
 from typing import Any, Literal
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.adapters.sns import SnsTopics
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.sns import is_certificate_url, is_subscribe_url, read_message
-
-pytest.importorskip("cryptography")
-
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.x509.oid import NameOID
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:uploads"
 HOST = "https://sns.eu-west-1.amazonaws.com"

@@ -64,11 +64,11 @@ class SnsTopics:
 
     def _verify(self, message: SnsMessage) -> None:
         # Loaded by the gateways that are sent SNS messages only; it takes as long as the rest of them.
-        from cryptography import x509  # type: ignore[import-not-found, unused-ignore]
-        from cryptography.exceptions import InvalidSignature  # type: ignore[import-not-found, unused-ignore]
-        from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15  # type: ignore[import-not-found, unused-ignore]
-        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey  # type: ignore[import-not-found, unused-ignore]
-        from cryptography.hazmat.primitives.hashes import SHA1, SHA256  # type: ignore[import-not-found, unused-ignore]
+        from cryptography import x509
+        from cryptography.exceptions import InvalidSignature
+        from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+        from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 
         try:
             page = self._certificate(message.certificate_url)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import schemathesis
 from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as hypothesis_settings
 from pydantic import SecretStr
@@ -17,8 +18,6 @@ from tests.conftest import Buckets
 from tests.gateway import samples
 from tests.gateway.conftest import TOKEN, close, serving
 from workers.services import build_services
-
-schemathesis = pytest.importorskip("schemathesis")
 
 OPERATOR = "an operator's token"
 EXAMPLES = 3

@@ -29,8 +29,6 @@ from tests.conftest import Buckets
 from workers.services import build_services
 from workers.sqs import run
 
-pytest.importorskip("moto")
-
 ROOT = Path(__file__).parents[2]
 EVENTUALLY_S = 30.0
 
