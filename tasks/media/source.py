@@ -1,7 +1,6 @@
 """What an upload is: ffprobe's answer, read into facts that the plan is made from, or refused by name.
 
-The input is the JSON of ``ffprobe -show_format -show_streams``; its values are strings, numbers or absent as each
-demuxer likes, so everything is read with suspicion.
+The input is the JSON of ``ffprobe -show_format -show_streams``.
 """
 
 from __future__ import annotations
@@ -14,6 +13,8 @@ from typing import Final
 
 from tasks.errors import SourceRejected
 from tasks.media.colour import Colour, read_colour
+from tasks.media.geometry import coded_size, is_overscan, kept_size, rotation_of, shown_size
+from tasks.media.probed import items, number, ratio, text
 from tasks.media.scan import Scan
 from tasks.media.timing import claimed_rate
 
@@ -26,8 +27,6 @@ _FIELD_ORDERS: Final[Mapping[str, Scan]] = {
 # IMX (SMPTE 356M, D-10) carries the lines of the vertical blanking above the picture.
 _BLANKING_LINES: Final = 32
 _HEIGHTS_WITH_BLANKING: Final = (512, 608)
-# Of the picture's width or height, at one side.
-_OVERSCAN: Final = 0.03
 # Names of ffprobe's side data.
 _CHANGES_THE_PICTURE: Final = ("Display Matrix", "Frame Cropping")
 _STILLS: Final = ("attached_pic", "timed_thumbnails", "still_image")
@@ -171,19 +170,19 @@ def read_recording(probe: Mapping[str, object], limits: SourceLimits) -> Source 
         SourceRejected: ``not_media``, ``no_video`` (and no sound either), ``too_many_streams``, ``too_large_picture``,
             ``too_long``.
     """
-    streams = _items(probe.get("streams"))
+    streams = items(probe.get("streams"))
     form = probe.get("format")
-    container = _text(form, "format_name").split(",")[0]
+    container = text(form, "format_name").split(",")[0]
     if not streams or not container:
         raise SourceRejected("not_media", "This file is not a video: nothing in it can be played.")
     if len(streams) > limits.streams:
         raise SourceRejected(
             "too_many_streams", f"This file has {len(streams)} streams; at most {limits.streams} are taken."
         )
-    duration_s = max(0.0, _number(form, "duration") or 0.0)
+    duration_s = max(0.0, number(form, "duration") or 0.0)
     audio = _audio(streams)
-    video = _video([stream for stream in streams if _is_picture(stream)], _items(probe.get("programs")))
-    if video is None and any(_text(each, "codec_type") == "video" and not _is_kind_of_still(each) for each in streams):
+    video = _video([stream for stream in streams if _is_picture(stream)], items(probe.get("programs")))
+    if video is None and any(text(each, "codec_type") == "video" and not _is_kind_of_still(each) for each in streams):
         # Published as sound alone, nobody would see that the picture is missing.
         raise SourceRejected("no_video", "The picture in this file can't be read; it is damaged or of an unknown kind.")
     if video is None and not audio:
@@ -203,7 +202,7 @@ def read_recording(probe: Mapping[str, object], limits: SourceLimits) -> Source 
             "too_long",
             f"The clip claims to last {claimed_s / 3600:.1f} hours; at most {limits.duration_s / 3600:g} are taken.",
         )
-    unreadable = sum(_text(stream, "codec_type") == "audio" for stream in streams) - len(audio)
+    unreadable = sum(text(stream, "codec_type") == "audio" for stream in streams) - len(audio)
     if video is None:
         cover = _video([stream for stream in streams if _is_still(stream)], [])
         return SoundSource(
@@ -220,27 +219,27 @@ def _video(pictures: list[Mapping[str, object]], programmes: list[Mapping[str, o
     if not pictures:
         return None
     # What the file plays by default, and of several such the largest; the first of equals.
-    stream = max(pictures, key=lambda each: (_disposition(each, "default"), _size(each)[0] * _size(each)[1]))
-    index = int(_number(stream, "index") or 0)
-    width, height = _size(stream)
-    codec = _text(stream, "codec_name") or "unknown"
-    rotation = _rotation(stream)
+    stream = max(pictures, key=lambda each: (_disposition(each, "default"), coded_size(each)[0] * coded_size(each)[1]))
+    index = int(number(stream, "index") or 0)
+    width, height = coded_size(stream)
+    codec = text(stream, "codec_name") or "unknown"
+    rotation = rotation_of(stream)
     blanking = _BLANKING_LINES if codec == "mpeg2video" and width == 720 and height in _HEIGHTS_WITH_BLANKING else 0
-    keeps_overscan = _is_overscan(stream, width, height)
-    kept_width, kept_height = (width, height) if keeps_overscan else _kept_size(stream, width, height)
-    pixel_aspect = _ratio(_text(stream, "sample_aspect_ratio"), ":")
+    keeps_overscan = is_overscan(stream, width, height)
+    kept_width, kept_height = (width, height) if keeps_overscan else kept_size(stream, width, height)
+    pixel_aspect = ratio(text(stream, "sample_aspect_ratio"), ":")
     if blanking and pixel_aspect:
         # The file's pixel aspect stretches all its lines over the screen, the picture's alone fill it.
         pixel_aspect *= Fraction(height - blanking, height)
         kept_height -= blanking
-    shown_width, shown_height = _shown_size(kept_width, kept_height, pixel_aspect)
+    shown_width, shown_height = shown_size(kept_width, kept_height, pixel_aspect)
     if rotation % 180 == 90:
         shown_width, shown_height = shown_height, shown_width
-    told = _text(stream, "field_order")
+    told = text(stream, "field_order")
     # DV is interlaced by its standard (IEC 61834), bottom field first; its containers often do not tell.
     scan = _FIELD_ORDERS.get(told, "interlaced_bff" if codec == "dvvideo" and told != "progressive" else "progressive")
-    nominal = _ratio(_text(stream, "r_frame_rate"), "/")
-    average = _ratio(_text(stream, "avg_frame_rate"), "/")
+    nominal = ratio(text(stream, "r_frame_rate"), "/")
+    average = ratio(text(stream, "avg_frame_rate"), "/")
     rate, is_sure = claimed_rate(average, nominal, interlaced=scan != "progressive")
     return VideoStream(
         index=index,
@@ -251,20 +250,20 @@ def _video(pictures: list[Mapping[str, object]], programmes: list[Mapping[str, o
         coded_height=height,
         frame_rate=rate,
         scan=scan,
-        pixel_format=_text(stream, "pix_fmt"),
+        pixel_format=text(stream, "pix_fmt"),
         rotation=rotation,
-        duration_s=_number(stream, "duration") or _tagged_s(stream),
+        duration_s=number(stream, "duration") or _tagged_s(stream),
         nominal_rate=nominal,
         rate_is_sure=is_sure,
         scan_is_told=told in _FIELD_ORDERS or told == "progressive",
         blanking_lines=blanking,
         colour=read_colour(stream, width=width, height=height),
         companions=_companions(index, programmes),
-        profile=_text(stream, "profile"),
+        profile=text(stream, "profile"),
         keeps_overscan=keeps_overscan,
         is_as_coded=not any(
-            _text(side_data, "side_data_type") in _CHANGES_THE_PICTURE
-            for side_data in _items(stream.get("side_data_list"))
+            text(side_data, "side_data_type") in _CHANGES_THE_PICTURE
+            for side_data in items(stream.get("side_data_list"))
         ),
     )
 
@@ -272,7 +271,7 @@ def _video(pictures: list[Mapping[str, object]], programmes: list[Mapping[str, o
 def _tagged_s(stream: Mapping[str, object]) -> float | None:
     """A track's length as Matroska's muxers tag it (``00:00:04.000000000``); the container knows that of the whole."""
     try:
-        hours, minutes, seconds = (float(part) for part in _text(stream.get("tags"), "DURATION").split(":"))
+        hours, minutes, seconds = (float(part) for part in text(stream.get("tags"), "DURATION").split(":"))
     except ValueError:
         return None
     tagged_s = hours * 3600 + minutes * 60 + seconds
@@ -285,8 +284,8 @@ def _span_s(streams: list[Mapping[str, object]]) -> float:
         count / float(rate)
         for stream in streams
         if _is_picture(stream)
-        and (count := _number(stream, "nb_frames")) is not None
-        and (rate := _ratio(_text(stream, "avg_frame_rate"), "/")) is not None
+        and (count := number(stream, "nb_frames")) is not None
+        and (rate := ratio(text(stream, "avg_frame_rate"), "/")) is not None
     ]
     return max(spans, default=0.0)
 
@@ -304,129 +303,38 @@ def _is_still(stream: Mapping[str, object]) -> bool:
 
 
 def _has_size(stream: Mapping[str, object]) -> bool:
-    return _text(stream, "codec_type") == "video" and min(_size(stream)) > 0
-
-
-def _size(stream: Mapping[str, object]) -> tuple[int, int]:
-    return int(_number(stream, "width") or 0), int(_number(stream, "height") or 0)
+    return text(stream, "codec_type") == "video" and min(coded_size(stream)) > 0
 
 
 def _disposition(stream: Mapping[str, object], kind: str) -> bool:
-    return bool(_number(stream.get("disposition"), kind))
+    return bool(number(stream.get("disposition"), kind))
 
 
 def _companions(index: int, programmes: list[Mapping[str, object]]) -> frozenset[int]:
     for programme in programmes:
-        members = {int(_number(stream, "index") or 0) for stream in _items(programme.get("streams"))}
+        members = {int(number(stream, "index") or 0) for stream in items(programme.get("streams"))}
         if index in members:
             return frozenset(members)
     return frozenset()
 
 
-def _kept_size(stream: Mapping[str, object], width: int, height: int) -> tuple[int, int]:
-    """What is left of the picture when ffmpeg has cropped it as the container says (clean aperture, PixelCrop)."""
-    for left, right, top, bottom in _crops(stream):
-        if min(left, right, top, bottom) >= 0 and left + right < width and top + bottom < height:
-            width, height = width - left - right, height - top - bottom
-    return width, height
-
-
-def _is_overscan(stream: Mapping[str, object], width: int, height: int) -> bool:
-    """The container asks for a narrow margin to be left out all around, as QuickTime's clean aperture does.
-
-    That is what tubes once hid (SMPTE RP 187): there is picture in it, and without it 1080 lines would be 1062. A crop
-    of the sides alone is another matter: lines of SD hold 702 pixels of picture among 720.
-    """
-    crops = [crop for crop in _crops(stream) if any(crop)]
-    return bool(crops) and all(
-        0 <= left <= width * _OVERSCAN
-        and 0 <= right <= width * _OVERSCAN
-        and 0 <= top <= height * _OVERSCAN
-        and 0 <= bottom <= height * _OVERSCAN
-        and left + right > 0
-        and top + bottom > 0
-        for left, right, top, bottom in crops
-    )
-
-
-def _crops(stream: Mapping[str, object]) -> list[tuple[int, int, int, int]]:
-    """Pixels to be cropped by the container's word: left, right, top, bottom."""
-    return [
-        (
-            int(_number(each, "crop_left") or 0),
-            int(_number(each, "crop_right") or 0),
-            int(_number(each, "crop_top") or 0),
-            int(_number(each, "crop_bottom") or 0),
-        )
-        for each in _items(stream.get("side_data_list"))
-    ]
-
-
 def _audio(streams: list[Mapping[str, object]]) -> tuple[AudioStream, ...]:
     return tuple(
         AudioStream(
-            index=int(_number(stream, "index") or 0),
-            codec=_text(stream, "codec_name"),
-            channels=int(_number(stream, "channels") or 0),
-            sample_rate=int(_number(stream, "sample_rate") or 0),
+            index=int(number(stream, "index") or 0),
+            codec=text(stream, "codec_name"),
+            channels=int(number(stream, "channels") or 0),
+            sample_rate=int(number(stream, "sample_rate") or 0),
             language=_language(stream),
-            layout=_text(stream, "channel_layout"),
-            is_aside=any(_number(stream.get("disposition"), mark) for mark in _ASIDES),
-            profile=_text(stream, "profile"),
+            layout=text(stream, "channel_layout"),
+            is_aside=any(number(stream.get("disposition"), mark) for mark in _ASIDES),
+            profile=text(stream, "profile"),
         )
         for stream in streams
-        if _text(stream, "codec_type") == "audio" and _text(stream, "codec_name") and _number(stream, "channels")
+        if text(stream, "codec_type") == "audio" and text(stream, "codec_name") and number(stream, "channels")
     )
 
 
 def _language(stream: Mapping[str, object]) -> str | None:
-    language = _text(stream.get("tags"), "language")
+    language = text(stream.get("tags"), "language")
     return language if language and language != "und" else None
-
-
-def _shown_size(width: int, height: int, pixel_aspect: Fraction | None) -> tuple[int, int]:
-    # An absurd ratio is a damaged header, not a picture a kilometre wide.
-    if pixel_aspect is None or not Fraction(1, 4) <= pixel_aspect <= 4:
-        return width, height
-    # The longer side grows, so no line or column is thrown away.
-    if pixel_aspect >= 1:
-        return round(width * pixel_aspect), height
-    return width, round(height / pixel_aspect)
-
-
-def _rotation(stream: Mapping[str, object]) -> int:
-    for side_data in _items(stream.get("side_data_list")):
-        degrees = _number(side_data, "rotation")
-        # A degenerate matrix makes ffprobe print the smallest 64-bit integer.
-        if degrees is not None and abs(degrees) <= 360:
-            return round(degrees / 90) * 90 % 360
-    return 0
-
-
-def _ratio(text: str, separator: str) -> Fraction | None:
-    numerator, _, denominator = text.partition(separator)
-    try:
-        ratio = Fraction(int(numerator), int(denominator))
-    except (ValueError, ZeroDivisionError):
-        return None
-    return ratio if ratio > 0 else None
-
-
-def _items(value: object) -> list[Mapping[str, object]]:
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
-
-
-def _text(value: object, field: str) -> str:
-    found = value.get(field) if isinstance(value, Mapping) else None
-    return found if isinstance(found, str) else ""
-
-
-def _number(value: object, field: str) -> float | None:
-    found = value.get(field) if isinstance(value, Mapping) else None
-    if not isinstance(found, str | int | float):
-        return None
-    try:
-        number = float(found)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None

@@ -1,0 +1,40 @@
+"""Reading ffprobe's JSON with suspicion: its values are texts, numbers or absent as each demuxer likes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from fractions import Fraction
+
+
+def ratio(told: str, separator: str) -> Fraction | None:
+    """A positive fraction written with that separator (``16:9``, ``25/1``), or None."""
+    numerator, _, denominator = told.partition(separator)
+    try:
+        ratio = Fraction(int(numerator), int(denominator))
+    except (ValueError, ZeroDivisionError):
+        return None
+    return ratio if ratio > 0 else None
+
+
+def items(value: object) -> list[Mapping[str, object]]:
+    """The objects of a list; none where it is no list."""
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
+def text(value: object, field: str) -> str:
+    """An object's field if it is text, else ""."""
+    found = value.get(field) if isinstance(value, Mapping) else None
+    return found if isinstance(found, str) else ""
+
+
+def number(value: object, field: str) -> float | None:
+    """An object's field as a finite number, be it written as one or as text; else None."""
+    found = value.get(field) if isinstance(value, Mapping) else None
+    if not isinstance(found, str | int | float):
+        return None
+    try:
+        told = float(found)
+    except ValueError:
+        return None
+    return told if math.isfinite(told) else None
