@@ -41,7 +41,7 @@ def program(language: str) -> str:
 
 
 @pytest.fixture
-def services(s3_server: servers.S3Server, redis_url: str, buckets) -> Iterator[Services]:  # type: ignore[no-untyped-def]
+def services(s3_server: servers.S3Server, redis_url: str, buckets) -> Iterator[Services]:
     """Services whose gateway has the address that URLs are to have."""
     made = build_services(
         Settings(

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Final, TypeVar
+from typing import Final
 
 import structlog
 
@@ -22,13 +22,13 @@ from tasks.adapters.changes import REBUILD, Mark
 from tasks.adapters.clock import utc_now
 from tasks.adapters.object_store import NoSuchObject, PreconditionFailed
 from tasks.errors import TemporarilyUnavailable
+from tasks.pipeline import derived
 from tasks.pipeline.services import Services
 from tasks.records import feeds, keys
 from tasks.records.base import Record
 from tasks.records.feeds import Changes, Day, Days, Summary
 
 log: Final = structlog.get_logger()
-R = TypeVar("R", bound=Record)
 Name = tuple[feeds.Kind, str]
 
 # A step of the pipeline changes several records at once: what comes within this time is told together.
@@ -38,7 +38,6 @@ _TRIES: Final = 8
 # A writer puts its mark moments before its record.
 _HANDED_OVER_WITHIN: Final = timedelta(seconds=30)
 _KEPT_PAGES: Final = 1000
-_JSON: Final = "application/json; charset=utf-8"
 
 
 def publish(services: Services, what: str) -> None:
@@ -141,7 +140,7 @@ def _write(services: Services, names: tuple[Name, ...], former: set[date], *, is
         PreconditionFailed: somebody else wrote a feed meanwhile.
         _FeedLost: not without all records.
     """
-    latest, latest_etag = _read(services, keys.LATEST_CHANGES, Changes)
+    latest, latest_etag = derived.read(services, keys.LATEST_CHANGES, Changes)
     if latest is None and not is_all:
         raise _FeedLost(keys.LATEST_CHANGES)
     seen = _look(services, names, former, is_all=is_all)
@@ -157,7 +156,7 @@ def _write(services: Services, names: tuple[Name, ...], former: set[date], *, is
         page, sealed = feeds.with_changes(latest, changed, now, above=above)
         for number, past in sealed.items():
             _put(services, keys.change_page(number), past, cache=keys.CACHE_IMMUTABLE)
-        _replace(services, keys.LATEST_CHANGES, page, latest_etag)
+        derived.replace(services, keys.LATEST_CHANGES, page, latest_etag, cache=keys.CACHE_RECORD)
         if sealed:
             _forget_old_pages(services)
     _write_days(services, seen, is_all=is_all)
@@ -167,7 +166,7 @@ def _write(services: Services, names: tuple[Name, ...], former: set[date], *, is
 def _look(services: Services, names: tuple[Name, ...], former: set[date], *, is_all: bool) -> _Seen:
     """Read lists first and records after: whoever writes a list in between makes our writing of it fail."""
     wanted = set(former)
-    index, _ = (None, None) if is_all else _read(services, keys.DAYS_INDEX, Days)
+    index, _ = (None, None) if is_all else derived.read(services, keys.DAYS_INDEX, Days)
     while True:
         days = {day: _read_day(services, day) for day in wanted}
         for each in index.days if index else ():
@@ -189,13 +188,13 @@ def _write_days(services: Services, seen: _Seen, *, is_all: bool) -> None:
         wanted = feeds.with_entries(day, gone, fresh)
         if wanted != day:
             changed.append(wanted)
-            _replace(services, keys.day_file(date_), wanted, etag)
-    index, etag = _read(services, keys.DAYS_INDEX, Days)
+            derived.replace(services, keys.day_file(date_), wanted, etag, cache=keys.CACHE_RECORD)
+    index, etag = derived.read(services, keys.DAYS_INDEX, Days)
     known = [day for day, _ in seen.days.values()] if index is None or is_all else []
     by_day = {day.day: day for day in (*known, *changed)}
     wanted_index = feeds.with_counts(Days() if is_all or index is None else index, by_day.values())
     if wanted_index != index:
-        _replace(services, keys.DAYS_INDEX, wanted_index, etag)
+        derived.replace(services, keys.DAYS_INDEX, wanted_index, etag, cache=keys.CACHE_RECORD)
 
 
 def _is_news(now: Summary, told: Summary | None) -> bool:
@@ -214,7 +213,7 @@ def _is_incomplete(services: Services) -> bool:
         services.store.head(services.settings.media_bucket, keys.LATEST_CHANGES)
     except NoSuchObject:
         return True
-    index, _ = _read(services, keys.DAYS_INDEX, Days)
+    index, _ = derived.read(services, keys.DAYS_INDEX, Days)
     return index is None or any(keys.day_file(each.day) not in there for each in index.days)
 
 
@@ -249,37 +248,11 @@ def _day_of_key(key: str) -> date | None:
 
 
 def _read_day(services: Services, day: date) -> tuple[Day, str | None]:
-    found, etag = _read(services, keys.day_file(day), Day)
+    found, etag = derived.read(services, keys.day_file(day), Day)
     return found or Day(day=day), etag
 
 
-def _read(services: Services, key: str, kind: type[R]) -> tuple[R | None, str | None]:
-    """The feed under that key with its ETag; one that can't be read counts as empty, and is written anew."""
-    try:
-        stored = services.store.get(services.settings.media_bucket, key)
-    except NoSuchObject:
-        return None, None
-    try:
-        return kind.model_validate_json(stored.body), stored.etag
-    except ValueError:
-        log.warning("feed unreadable", key=key)
-        return None, stored.etag
-
-
-def _replace(services: Services, key: str, feed: Record, etag: str | None) -> None:
-    try:
-        services.store.put(
-            services.settings.media_bucket,
-            key,
-            feed.to_json(),
-            content_type=_JSON,
-            cache_control=keys.CACHE_RECORD,
-            if_match=etag,
-            if_absent=etag is None,
-        )
-    except NoSuchObject as error:
-        raise PreconditionFailed(f"{key} was removed by somebody else") from error
-
-
 def _put(services: Services, key: str, feed: Record, *, cache: str) -> None:
-    services.store.put(services.settings.media_bucket, key, feed.to_json(), content_type=_JSON, cache_control=cache)
+    services.store.put(
+        services.settings.media_bucket, key, feed.to_json(), content_type=derived.JSON, cache_control=cache
+    )

@@ -15,17 +15,16 @@ from typing import Final, TypeVar
 import structlog
 
 from tasks.adapters.clock import utc_now
-from tasks.adapters.object_store import NoSuchObject, PreconditionFailed
+from tasks.adapters.object_store import PreconditionFailed
 from tasks.errors import TemporarilyUnavailable
+from tasks.pipeline import derived
 from tasks.pipeline.services import Services
 from tasks.records import keys
-from tasks.records.base import Record
 from tasks.records.deliveries import Delivery
 from tasks.records.deliveries_events import Cursor, Event, Shard, remembered, shard_of, take
 from tasks.records.feeds import Change, Changes, Day, Days, Summary
 
 log: Final = structlog.get_logger()
-R = TypeVar("R", bound=Record)
 S = TypeVar("S", bound=Summary)
 _TRIES: Final = 8
 
@@ -47,21 +46,21 @@ def take_in(services: Services) -> int:
 
 
 def _take_in(services: Services) -> int:
-    latest, _ = _read(services, keys.LATEST_CHANGES, Changes)
+    latest, _ = derived.read(services, keys.LATEST_CHANGES, Changes)
     if latest is None:
         return 0  # `reconcile` has it made.
     newest = latest.changes[-1].sequence if latest.changes else 0
-    cursor, etag = _read(services, keys.WEBHOOK_CURSOR, Cursor)
+    cursor, etag = derived.read(services, keys.WEBHOOK_CURSOR, Cursor)
     if cursor is None:
         _remember_all(services, newest)
-        _write(services, keys.WEBHOOK_CURSOR, Cursor(sequence=newest), etag)
+        derived.replace(services, keys.WEBHOOK_CURSOR, Cursor(sequence=newest), etag)
         log.info("webhooks begin", after=newest)
         return 0
     if newest <= cursor.sequence:
         return 0
     changes = _since(services, latest, cursor.sequence)
     _tell(services, changes)
-    _write(services, keys.WEBHOOK_CURSOR, Cursor(sequence=newest), etag)
+    derived.replace(services, keys.WEBHOOK_CURSOR, Cursor(sequence=newest), etag)
     return len(changes)
 
 
@@ -69,7 +68,7 @@ def _tell(services: Services, changes: list[Change]) -> None:
     told: list[tuple[str, Shard, str | None]] = []
     events: list[Event] = []
     for number, of_shard in _by_shard(changes).items():
-        shard, etag = _read(services, keys.webhook_told(number), Shard)
+        shard, etag = derived.read(services, keys.webhook_told(number), Shard)
         after, found = take(shard or Shard(), of_shard, base=_base(services))
         events += found
         told.append((keys.webhook_told(number), after, etag))
@@ -78,7 +77,7 @@ def _tell(services: Services, changes: list[Change]) -> None:
             if services.outbox.add(delivery):
                 log.info("webhook noted", webhook_id=delivery.id, endpoint=delivery.endpoint, event_type=delivery.type)
     for key, after, etag in told:
-        _write(services, key, after, etag)
+        derived.replace(services, key, after, etag)
 
 
 def _deliveries(services: Services, event: Event) -> Iterator[Delivery]:
@@ -94,7 +93,7 @@ def _since(services: Services, latest: Changes, sequence: int) -> list[Change]:
     """The changes above that number, as far back as there are pages, the oldest first."""
     page, found = latest, list(latest.changes)
     while page.previous and page.changes and page.changes[0].sequence > sequence + 1:
-        past, _ = _read(services, keys.CHANGES + page.previous, Changes)
+        past, _ = derived.read(services, keys.CHANGES + page.previous, Changes)
         if past is None:
             log.warning("changes lost", page=page.previous)
             break
@@ -105,14 +104,14 @@ def _since(services: Services, latest: Changes, sequence: int) -> list[Change]:
 
 def _remember_all(services: Services, sequence: int) -> None:
     """Take all that stands in the days' lists as told."""
-    index, _ = _read(services, keys.DAYS_INDEX, Days)
+    index, _ = derived.read(services, keys.DAYS_INDEX, Days)
     listed: list[Summary] = []
     for each in index.days if index else ():
-        day, _ = _read(services, keys.day_file(each.day), Day)
+        day, _ = derived.read(services, keys.day_file(each.day), Day)
         listed += day.entries.values() if day else ()
     for number, summaries in _by_shard(listed).items():
-        shard, etag = _read(services, keys.webhook_told(number), Shard)
-        _write(services, keys.webhook_told(number), remembered(shard or Shard(), summaries, sequence), etag)
+        shard, etag = derived.read(services, keys.webhook_told(number), Shard)
+        derived.replace(services, keys.webhook_told(number), remembered(shard or Shard(), summaries, sequence), etag)
 
 
 def _by_shard(summaries: Iterable[S]) -> dict[str, list[S]]:
@@ -125,29 +124,3 @@ def _by_shard(summaries: Iterable[S]) -> dict[str, list[S]]:
 def _base(services: Services) -> str:
     settings = services.settings
     return (settings.public_media_url or f"{settings.gateway_url.rstrip('/')}/media").rstrip("/") + "/"
-
-
-def _read(services: Services, key: str, kind: type[R]) -> tuple[R | None, str | None]:
-    try:
-        stored = services.store.get(services.settings.media_bucket, key)
-    except NoSuchObject:
-        return None, None
-    try:
-        return kind.model_validate_json(stored.body), stored.etag
-    except ValueError:
-        log.warning("object unreadable", key=key)
-        return None, stored.etag
-
-
-def _write(services: Services, key: str, record: Record, etag: str | None) -> None:
-    try:
-        services.store.put(
-            services.settings.media_bucket,
-            key,
-            record.to_json(),
-            content_type="application/json; charset=utf-8",
-            if_match=etag,
-            if_absent=etag is None,
-        )
-    except NoSuchObject as error:
-        raise PreconditionFailed(f"{key} was removed by somebody else") from error

@@ -22,7 +22,7 @@ OFF = Cage("off")
 
 def run(script: str, folder: Path, **options: object) -> process.Finished:
     defaults: dict[str, object] = {"cage": OFF, "limits": Limits(), "timeout_s": 10.0}
-    return process.run(SHELL, ["-c", script], folder=folder, **(defaults | options))  # type: ignore[arg-type]
+    return process.run(SHELL, ["-c", script], folder=folder, **(defaults | options))
 
 
 def is_gone(pid: int) -> bool:

@@ -49,7 +49,7 @@ class ProxyLoop:
         """Listen on a loopback port (0: any), and say on which."""
 
         async def start() -> int:
-            server = await asyncio.start_server(handle, HOST, port, limit=1 << 20)  # type: ignore[arg-type]
+            server = await asyncio.start_server(handle, HOST, port, limit=1 << 20)
             self._servers.append(server)
             bound: int = server.sockets[0].getsockname()[1]
             return bound

@@ -33,7 +33,7 @@ class Topics(SnsTopics):
         said = json.loads(body)
         if "refused" in said:
             raise SourceRejected(said["refused"], "No.")
-        return said.get("Message")  # type: ignore[no-any-return]
+        return said.get("Message")
 
 
 @pytest.fixture(scope="module")

@@ -44,7 +44,7 @@ def _huge_picture(path: Path) -> bytes:
         ("stsz", struct.pack(">III", 0, len(picture), 1)),
         ("stco", struct.pack(">III", 0, 1, start)),
     ):
-        index = edit(index, f"moov/trak/mdia/minf/stbl/{table}", lambda _, body=changed: body)  # type: ignore[misc]
+        index = edit(index, f"moov/trak/mdia/minf/stbl/{table}", lambda _, body=changed: body)
     size = struct.pack(">HH", width, height)
     return media + edit(
         index, "moov/trak/mdia/minf/stbl/stsd", lambda body: body[: 8 + 8 + 24] + size + body[8 + 8 + 28 :]
@@ -53,7 +53,7 @@ def _huge_picture(path: Path) -> bytes:
 
 def _body(data: bytes, kind: str) -> bytes:
     found: list[bytes] = []
-    edit(data, kind, lambda body: found.append(body) or body)  # type: ignore[func-returns-value]
+    edit(data, kind, lambda body: found.append(body) or body)
     return found[0]
 
 

@@ -31,7 +31,7 @@ def probed(*streams: dict[str, object], start_time: str = "0.000000") -> dict[st
 
 
 def of(source: Source, codec: str, **changes: object) -> Source:
-    return replace(source, video=replace(source.video, codec=codec), **changes)  # type: ignore[arg-type]
+    return replace(source, video=replace(source.video, codec=codec), **changes)
 
 
 def test_one_run_writes_every_text_track_and_copies_out_the_pictures_caption_units() -> None:

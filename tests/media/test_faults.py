@@ -13,7 +13,7 @@ from tasks.media.ladder import PlannedRung
 from tasks.records.base import Notice
 from tests import clips
 
-RUNG = PlannedRung(name="180p", width=320, height=180, frame_rate="25", crf=24, max_bitrate_bps=400_000)  # type: ignore[arg-type]
+RUNG = PlannedRung(name="180p", width=320, height=180, frame_rate="25", crf=24, max_bitrate_bps=400_000)
 MOVING = "testsrc2=size=320x180:rate=25:duration=4"
 BLACK = "color=c=black:size=320x180:rate=25:duration=3"
 STILL = "mandelbrot=size=320x180:rate=25,trim=end_frame=1,loop=loop=199:size=1,setpts=N/25/TB"

@@ -133,7 +133,7 @@ def test_odd_sizes_are_shown_whole(tmp_path: Path) -> None:
     ],
 )
 def test_each_scan_has_its_treatment(changes: dict[str, object], rate: Fraction | None, filters: list[str]) -> None:
-    video = replace(VIDEO, **changes)  # type: ignore[arg-type]
+    video = replace(VIDEO, **changes)
     arguments = shown(ffmpeg.input("x")["0"], video, rate=rate).output("y").get_args()
     graph = arguments[arguments.index("-filter_complex") + 1] if "-filter_complex" in arguments else ""
     made = [part.partition("]")[2].rpartition("[")[0] for part in graph.split(";") if part]
@@ -154,7 +154,7 @@ def test_fields_become_frames_of_their_own_where_the_ladder_asks_for_it(
     changes: dict[str, object], most: str, rate: Fraction
 ) -> None:
     ladder = read_ladder(TEXT.replace("max_frame_rate = 30.0", f"max_frame_rate = {most}"), "my.toml")
-    assert {rung.frame_rate for rung in climb(ladder, replace(VIDEO, **changes))} == {rate}  # type: ignore[arg-type]
+    assert {rung.frame_rate for rung in climb(ladder, replace(VIDEO, **changes))} == {rate}
 
 
 def test_deinterlaced_movement_has_no_comb(tmp_path: Path) -> None:

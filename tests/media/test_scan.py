@@ -133,4 +133,4 @@ def test_only_a_few_seconds_of_a_long_clip_are_looked_at(tmp_path: Path) -> None
     ],
 )
 def test_what_never_comes_interlaced_is_not_looked_at(changes: dict[str, object], worth_it: bool) -> None:
-    assert may_be_interlaced(replace(VIDEO, **changes)) is worth_it  # type: ignore[arg-type]
+    assert may_be_interlaced(replace(VIDEO, **changes)) is worth_it

@@ -25,7 +25,7 @@ def track(index: int, channels: int = 1, language: str | None = None, **facts: o
         channels=channels,
         sample_rate=48000,
         language=language,
-        **facts,  # type: ignore[arg-type]
+        **facts,
     )
 
 

@@ -43,7 +43,7 @@ def _empty_queues(redis_url: str) -> Iterator[None]:
 
 
 @pytest.fixture
-def put(services: Services, tmp_path: Path):  # type: ignore[no-untyped-def]
+def put(services: Services, tmp_path: Path):
     """Upload a file or bytes to the incoming bucket under a key."""
 
     def upload(key: str, content: Path | bytes) -> str:

@@ -40,7 +40,7 @@ def run_all(services: Services, key: str, name: str) -> ClipRecord:
 def waiting(services: Services, queue: str) -> int:
     client = redis.Redis.from_url(services.settings.broker_url)
     try:
-        return int(client.llen(queue))  # type: ignore[arg-type]
+        return int(client.llen(queue))
     finally:
         client.close()
 

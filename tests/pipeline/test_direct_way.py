@@ -149,7 +149,7 @@ def test_a_copy_that_was_ended_half_way_leaves_nothing_that_keeps_the_ladder_fro
 
     def killed(services: Services, folder: Path, run: Run, **options: object) -> Progress:
         if not run.sound:
-            return run_all(services, folder, run, **options)  # type: ignore[arg-type]
+            return run_all(services, folder, run, **options)
         begun = folder / encode.OUTPUT / encode.HLS / "original"
         begun.mkdir(parents=True)
         (begun / "00000.m4s.tmp").write_bytes(b"half a segment")

@@ -22,7 +22,7 @@ NAME, ARTICLE = "120320_LOSTRING1", "lost-ring"
 def answer(services: Services, redis_url: str) -> int:
     """Take the rings for the article from their queue as a worker does that dies at once; says how many there were."""
     with redis.Redis.from_url(redis_url) as client:
-        waiting = int(client.llen(queues.LINK))  # type: ignore[arg-type] # redis-py's stubs also tell of its async kind
+        waiting = int(client.llen(queues.LINK))
         client.delete(queues.LINK)
     services.doorbell.answered(queues.LINK_TASK, ARTICLE)
     return waiting

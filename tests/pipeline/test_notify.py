@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -28,7 +29,7 @@ from tasks.adapters.clock import utc_now
 from tasks.adapters.endpoints import read_endpoints
 from tasks.adapters.outbox import Outbox
 from tasks.errors import TemporarilyUnavailable
-from tasks.pipeline import feeds, notify_intake, notify_orders
+from tasks.pipeline import derived, feeds, notify_intake, notify_orders
 from tasks.pipeline import notify as step
 from tasks.pipeline.notify_orders import ReplayRefused
 from tasks.pipeline.services import Services
@@ -239,13 +240,13 @@ def test_a_wiped_redis_loses_nothing(hooked: Services, portal: Receiver, redis_u
     assert {state for _, state, _ in outcomes(hooked)} == {"delivered"}
 
 
-@pytest.mark.parametrize("where", ["_write", "_deliveries"])
+@pytest.mark.parametrize(("module", "where"), [(derived, "replace"), (notify_intake, "_deliveries")])
 def test_an_intake_that_ends_half_way_makes_the_same_deliveries_once(
-    hooked: Services, portal: Receiver, monkeypatch: pytest.MonkeyPatch, where: str
+    hooked: Services, portal: Receiver, monkeypatch: pytest.MonkeyPatch, module: ModuleType, where: str
 ) -> None:
     change(hooked, "c1", state="ready")
     change(hooked, "c2", state="failed")
-    whole, calls = getattr(notify_intake, where), []
+    whole, calls = getattr(module, where), []
 
     def die(*arguments: Any) -> Any:
         calls.append(arguments)
@@ -254,7 +255,7 @@ def test_an_intake_that_ends_half_way_makes_the_same_deliveries_once(
         return whole(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(notify_intake, where, die)
+        patch.setattr(module, where, die)
         with pytest.raises(KeyboardInterrupt):
             notify_intake.take_in(hooked)
     step.notify(hooked)

@@ -83,7 +83,7 @@ def files(services: Services, name: str) -> list[str]:
 
 def rings_for(services: Services, queue: str, name: str) -> int:
     with redis.Redis.from_url(services.settings.broker_url) as client:
-        return sum(f"'{name}'" in message.decode() for message in client.lrange(queue, 0, -1))  # type: ignore[union-attr]
+        return sum(f"'{name}'" in message.decode() for message in client.lrange(queue, 0, -1))
 
 
 def is_marked(services: Services, key: str) -> bool:

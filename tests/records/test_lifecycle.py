@@ -57,7 +57,7 @@ def test_a_first_upload_is_taken_and_published() -> None:
 def test_a_leased_clip_is_not_to_be_had_until_its_lease_ends() -> None:
     record = take(upload("e1"))
     assert take(record, "w2", minute=0.5) is record
-    assert take(record, "w2", minute=2).work.lease.owner == "w2"  # type: ignore[union-attr]
+    assert take(record, "w2", minute=2).work.lease.owner == "w2"
 
 
 def test_a_worker_that_lost_its_lease_can_change_nothing() -> None:

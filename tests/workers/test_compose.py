@@ -32,7 +32,7 @@ OURS = {process.name for process in PROCESSES}
 @pytest.fixture(scope="module")
 def services() -> dict[str, Any]:
     """The services as the file has them, anchors resolved."""
-    return yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]  # type: ignore[no-any-return]
+    return yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
 
 
 def docker_compose(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -21,7 +21,7 @@ SLEEP = ("sleep", "600")
 
 
 def child(name: str, argv: Sequence[str], **more: object) -> Child:
-    return Child(name=name, argv=tuple(argv), env=dict(os.environ), cwd=Path("/"), **more)  # type: ignore[arg-type]
+    return Child(name=name, argv=tuple(argv), env=dict(os.environ), cwd=Path("/"), **more)
 
 
 def shell(name: str, script: str, **more: object) -> Child:

@@ -1,0 +1,48 @@
+"""Objects that are derived from records: read with their ETag, and written only where nobody else wrote meanwhile."""
+
+from __future__ import annotations
+
+from typing import Final, TypeVar
+
+import structlog
+
+from tasks.adapters.object_store import NoSuchObject, PreconditionFailed
+from tasks.pipeline.services import Services
+from tasks.records.base import Record
+
+log: Final = structlog.get_logger()
+R = TypeVar("R", bound=Record)
+JSON: Final = "application/json; charset=utf-8"
+
+
+def read(services: Services, key: str, kind: type[R]) -> tuple[R | None, str | None]:
+    """The object under that key of the media bucket with its ETag; one that can't be read counts as empty."""
+    try:
+        stored = services.store.get(services.settings.media_bucket, key)
+    except NoSuchObject:
+        return None, None
+    try:
+        return kind.model_validate_json(stored.body), stored.etag
+    except ValueError:
+        log.warning("object unreadable", key=key)
+        return None, stored.etag
+
+
+def replace(services: Services, key: str, content: Record, etag: str | None, *, cache: str | None = None) -> None:
+    """Write the object in the place of the one of that ETag; None: where there is none.
+
+    Raises:
+        PreconditionFailed: somebody else wrote or removed it meanwhile.
+    """
+    try:
+        services.store.put(
+            services.settings.media_bucket,
+            key,
+            content.to_json(),
+            content_type=JSON,
+            cache_control=cache,
+            if_match=etag,
+            if_absent=etag is None,
+        )
+    except NoSuchObject as error:
+        raise PreconditionFailed(f"{key} was removed by somebody else") from error
