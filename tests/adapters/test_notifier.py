@@ -166,7 +166,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path, monkey
                 line, _ = listening.accept()
                 try:
                     with context.wrap_socket(line, server_side=True) as secured:
-                        # The body may come by itself, and what is unread when the server hangs up breaks its answer off.
+                        # The body may come by itself; unread, it would break the answer off.
                         with secured.makefile("rb") as request:
                             length = int(http.client.parse_headers(request)["Content-Length"])
                             request.read(length)
