@@ -168,8 +168,8 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path, monkey
                     with context.wrap_socket(line, server_side=True) as secured:
                         # The body may come by itself; unread, it would break the answer off.
                         with secured.makefile("rb") as request:
-                            length = int(http.client.parse_headers(request)["Content-Length"])
-                            request.read(length)
+                            request.readline()
+                            request.read(int(http.client.parse_headers(request)["Content-Length"]))
                         secured.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
                 except OSError:
                     return
