@@ -94,6 +94,9 @@ class Settings(BaseSettings):
     cage: Literal["auto", "required", "off"] = Field(
         default="auto", description="Run ffmpeg in bubblewrap: where it works, always or fail, never."
     )
+    encode_cores: int = Field(
+        default=0, ge=0, description="Cores that one encode spreads its threads over; 0: all that the worker may use."
+    )
     workspace_dir: Path = Path(tempfile.gettempdir()) / "newsreel"
     max_source_bytes: int = 50 * 1024**3
     max_duration_s: float = 6 * 3600.0

@@ -18,6 +18,7 @@ from tasks.media.ladder import Ladder, PlannedRung, climb
 from tasks.media.package import MediaPlaylist, Track
 from tasks.media.sound import candidates, mixed, published
 from tasks.media.source import Source
+from tasks.media.steady import steady
 from tasks.records.base import Value
 from tasks.records.keys import ORIGINAL
 
@@ -78,7 +79,7 @@ def plan_direct(source: Source, ladder: Ladder, *, size_bytes: int, max_pixels: 
     may_stand = all(each.codec == "h264" for each in fitting) and video.colour.is_plain
     alike = [each for each in fitting if rung.replaces(each)] if may_stand else []
     return Direct(
-        run=Run(arguments=(*HEAD, *output.get_args()), rungs=(rung,), sound=sound),
+        run=Run(arguments=(*HEAD, *steady(output.get_args(), sound, ladder.audio)), rungs=(rung,), sound=sound),
         rung=rung,
         stands_for=alike[0] if alike else None,
     )

@@ -19,6 +19,8 @@ from tasks.media.ladder import Ladder, PlannedRung, climb
 from tasks.media.picture import shown
 from tasks.media.sound import Programme, candidates, mixed
 from tasks.media.source import Recording, Source, VideoStream
+from tasks.media.steady import steady
+from tasks.media.threads import ALL_THREADS, Threads
 from tasks.records.base import Value
 
 SOURCE_FILE: Final = "source"
@@ -84,7 +86,14 @@ def input_options(
     }
 
 
-def plan_encode(source: Source, ladder: Ladder, *, max_pixels: int, copied: PlannedRung | None = None) -> EncodePlan:
+def plan_encode(
+    source: Source,
+    ladder: Ladder,
+    *,
+    max_pixels: int,
+    copied: PlannedRung | None = None,
+    threads: Threads = ALL_THREADS,
+) -> EncodePlan:
     """Every rendition of the picture, decoded once; where the ladder puts its smallest rung first, that one twice.
 
     ``copied`` is a rung that exists already, out of the source's own pictures; key frames then stand where it has them.
@@ -99,9 +108,12 @@ def plan_encode(source: Source, ladder: Ladder, *, max_pixels: int, copied: Plan
     smallest = next((rung for rung in reversed(made) if rung.codec == "h264"), rungs[-1])
     first = (smallest,) if ladder.start.smallest_first and len(made) > 1 else made
     rest = tuple(rung for rung in made if rung not in first)
-    runs = [_pictures(source, ladder, first, max_pixels=max_pixels, seen=smallest, copied=copied)]
-    if rest:
-        runs.append(_pictures(source, ladder, rest, max_pixels=max_pixels, seen=None, copied=copied))
+
+    def run(some: tuple[PlannedRung, ...], seen: PlannedRung | None) -> Run:
+        beside = copied is not None
+        return _pictures(source, ladder, some, max_pixels=max_pixels, seen=seen, beside_copy=beside, threads=threads)
+
+    runs = [run(first, smallest), *([run(rest, None)] if rest else [])]
     return EncodePlan(runs=tuple(runs), rungs=rungs, mp4_rung=_mp4_rung(rungs, ladder.mp4.max_height))
 
 
@@ -113,7 +125,8 @@ def plan_sound(source: Source, ladder: Ladder, programmes: Sequence[Programme], 
     options |= hls_options([f"a:{number},name:{programme.name}" for number, programme in enumerate(programmes)], ladder)
     output = ffmpeg.output(*streams, PLAYLISTS, **options)
     used = {track.index for programme in programmes for track in programme.tracks}
-    return Run(arguments=(*HEAD, *output.get_args(), *in_step(source, used)), sound=tuple(programmes))
+    arguments = steady(output.get_args(), programmes, ladder.audio)
+    return Run(arguments=(*HEAD, *arguments, *in_step(source, used)), sound=tuple(programmes))
 
 
 def plan_mp4(rung: PlannedRung, programme: Programme | None) -> tuple[str, ...]:
@@ -143,24 +156,31 @@ def _pictures(
     *,
     max_pixels: int,
     seen: PlannedRung | None,
-    copied: PlannedRung | None,
+    beside_copy: bool,
+    threads: Threads,
 ) -> Run:
     """One decode for these rungs. The rung ``seen`` is looked at on its way to its encoder, or to nowhere."""
     video = source.video
-    clip = ffmpeg.input(SOURCE_FILE, **input_options(max_pixels=max_pixels, video=video))
+    options = input_options(max_pixels=max_pixels, video=video) | threads.of_decoder
     sizes = rungs or ((seen,) if seen else ())
-    streams = _cascade(clip[str(video.index)], video, sizes)
+    streams = _cascade(ffmpeg.input(SOURCE_FILE, **options)[str(video.index)], video, sizes)
+    looks = []
     if seen is not None:
         place = sizes.index(seen)
-        streams[place] = watched(streams[place])
+        streams[place], look = watched(streams[place], seen.frame_rate)
+        looks.append(look)
     gop = max(1, round(sizes[0].frame_rate * Fraction(ladder.gop_s)))
     if rungs:
-        options = encoder_options(rungs, preset=ladder.preset, gop=gop, as_in_source=copied is not None)
+        options = encoder_options(
+            rungs, preset=ladder.preset, gop=gop, as_in_source=beside_copy, threads=threads.encoder
+        )
         options |= hls_options([f"v:{number},name:{rung.name}" for number, rung in enumerate(rungs)], ladder)
         output = ffmpeg.output(*streams, PLAYLISTS, **options)
     else:
         output = ffmpeg.output(*streams, "-", format="null")
-    return Run(arguments=(*HEAD, *output.get_args(), *in_step(source, {video.index})), rungs=rungs)
+    # Frames are counted in the first output.
+    arguments = ffmpeg.merge_outputs(output, *looks).get_args()
+    return Run(arguments=(*HEAD, *threads.of_filters, *arguments, *in_step(source, {video.index})), rungs=rungs)
 
 
 def in_step(source: Recording, used: set[int]) -> tuple[str, ...]:

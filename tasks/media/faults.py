@@ -1,12 +1,14 @@
 """Faults of the picture that an editor should know of: black and frozen stretches, bars; seen in the smallest rung.
 
-There everything is seen that a viewer gets, and each frame comes by on its way to the encoder at no cost of its own.
+There everything is seen that a viewer gets, and no decode is needed: some of the frames that go to the encoder are
+looked at. All of them would take a twenty-fifth of the whole encode, and no fault that is told of is that short.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
 from typing import Final
 
 import ffmpeg
@@ -19,28 +21,38 @@ _BLACK_S: Final = 2.0
 _FROZEN_S: Final = 5.0
 # A still that was encoded before breathes a little from one key frame to the next.
 _FROZEN_NOISE: Final = 0.003
-_BARS_EVERY: Final = 12
+_LOOKS_PER_S: Final = 5
+# Bars stay for long; to look at some of these is enough.
+_BARS_EVERY: Final = 3
 _BAR: Final = 0.04
 _LEAST_PICTURE: Final = 0.25
 _TOLD: Final = 3
-_VALUE: Final = re.compile(r"^lavfi\.(?:freezedetect\.|cropdetect\.)?(\w+)=(-?[\d.]+)$", re.MULTILINE)
+_VALUE: Final = re.compile(r"^lavfi\.(?:freezedetect\.|cropdetect\.)?(\w+)=(-?[\d.]+)$")
 
 
-def watched(stream: ffmpeg.nodes.FilterableStream) -> ffmpeg.nodes.FilterableStream:
-    """The stream as it is; what is found in it on its way is written into `FOUND_FILE`."""
-    stream = stream.filter("blackdetect", d=f"{_BLACK_S:g}", pix_th="0.08")
-    stream = stream.filter("freezedetect", n=f"{_FROZEN_NOISE:g}", d=f"{_FROZEN_S:g}")
-    # Bars stay for long; to look at some frames is enough.
-    stream = stream.filter("cropdetect", limit=24, round=2, skip=0, reset=0, enable=f"not(mod(n,{_BARS_EVERY}))")
-    return stream.filter("metadata", "print", file=FOUND_FILE)
+def watched(
+    stream: ffmpeg.nodes.FilterableStream, rate: Fraction
+) -> tuple[ffmpeg.nodes.FilterableStream, ffmpeg.nodes.OutputStream]:
+    """The stream as it is, of ``rate`` frames per second, and beside it the output of a look at a few of its frames.
+
+    What the look finds is written into `FOUND_FILE`.
+    """
+    split = stream.split()
+    look = split[1].filter("select", f"not(mod(n,{max(1, round(rate / _LOOKS_PER_S))}))")
+    look = look.filter("blackdetect", d=f"{_BLACK_S:g}", pix_th="0.08")
+    look = look.filter("freezedetect", n=f"{_FROZEN_NOISE:g}", d=f"{_FROZEN_S:g}")
+    look = look.filter("cropdetect", limit=24, round=2, skip=0, reset=0, enable=f"not(mod(n,{_BARS_EVERY}))")
+    look = look.filter("metadata", "print", file=FOUND_FILE)
+    return split[0], look.output("-", format="null", fps_mode="passthrough")
 
 
-def judge(found: str, rung: PlannedRung, duration_s: float) -> tuple[Notice, ...]:
-    """The notices for what `watched` wrote: ``black_stretch``, ``frozen_stretch``, ``letterboxed``, ``pillarboxed``."""
+def judge(found: Iterable[str], rung: PlannedRung, duration_s: float) -> tuple[Notice, ...]:
+    """The notices for `watched`'s lines: ``black_stretch``, ``frozen_stretch``, ``letterboxed``, ``pillarboxed``."""
     # Edges come twice a second for hours, and of them only the last ones count.
     values: list[tuple[str, str]] = []
     last: dict[str, str] = {}
-    for key, value in (match.groups() for match in _VALUE.finditer(found)):
+    for match in filter(None, map(_VALUE.match, found)):
+        key, value = match.groups()
         last[key] = value
         if key.startswith(("black_", "freeze_")):
             values.append((key, value))

@@ -16,6 +16,7 @@ import ffmpeg
 from tasks.media.encode import SOURCE_FILE, input_options
 from tasks.media.ladder import AudioRung
 from tasks.media.sound import Programme, mixed
+from tasks.media.steady import steady
 from tasks.records.base import Notice, Value
 
 # The gate of ITU-R BS.1770 never opens below this; ffmpeg writes it where nothing was heard.
@@ -48,12 +49,13 @@ class Side(Value):
 
 
 class Measured(Value):
-    """One programme: LUFS, LU, dBTP; the levels of left, right and of their sum halved."""
+    """One programme: LUFS, LU, dBTP; the levels of left, right and of their sum halved; how many samples a side has."""
 
     integrated_lufs: float
     range_lu: float
     true_peak_dbtp: float
     sides: tuple[Side, ...] = ()
+    samples: int = 0
 
     @property
     def is_gated(self) -> bool:
@@ -86,7 +88,7 @@ def plan_measure(
     output = ffmpeg.output(*outputs, "-", format="null")
     # The figures are messages of the level "info".
     head = ("-nostdin", "-hide_banner", "-nostats", "-loglevel", "info", "-progress", "pipe:1")
-    return (*head, *output.get_args())
+    return (*head, *steady(output.get_args(), programmes, rung))
 
 
 def read_measured(messages: str) -> Mapping[int, Measured]:
@@ -104,6 +106,7 @@ def read_measured(messages: str) -> Mapping[int, Measured]:
                 range_lu=loudness_range,
                 true_peak_dbtp=peak,
                 sides=_sides(number, messages),
+                samples=round(_figure(r"Number of samples: (\S+)", _told_of(number, messages)) or 0),
             )
     return found
 
@@ -164,7 +167,7 @@ def judge(measured: Measured, programme: Programme) -> tuple[Notice, ...]:
 
 
 def _sides(number: int, messages: str) -> tuple[Side, ...]:
-    text = "\n".join(re.findall(rf"^\[astats@{number} @[^\]]*\] (.*)$", messages, re.MULTILINE))
+    text = _told_of(number, messages)
     samples = _figure(r"Number of samples: (\S+)", text)
     sides = []
     for channel in text.partition("Overall")[0].split("Channel: ")[1:]:
@@ -177,6 +180,10 @@ def _sides(number: int, messages: str) -> tuple[Side, ...]:
         is_cut = peak >= _FULL_SCALE_DB and run >= _RUN_DB
         sides.append(Side(rms_db=rms, cut_off=1000 * count / samples if is_cut else 0.0))
     return tuple(sides)
+
+
+def _told_of(number: int, messages: str) -> str:
+    return "\n".join(re.findall(rf"^\[astats@{number} @[^\]]*\] (.*)$", messages, re.MULTILINE))
 
 
 def _figure(pattern: str, text: str) -> float | None:

@@ -125,7 +125,22 @@ def _in_step(track: ffmpeg.nodes.FilterableStream, rung: AudioRung) -> ffmpeg.no
     return stream.filter("aformat", sample_fmts="fltp", sample_rates=rung.sample_rate)
 
 
+def changing_downmix(track: AudioStream) -> str:
+    """ffmpeg's ``pan`` that makes stereo of whatever channels the track has at the time.
+
+    Those that are not there are passed over, so each layout comes out as `mixed` would have it.
+    """
+    channels = _SURROUND.get(track.layout, "").split()
+    if track.channels > 2 and not channels:
+        return "stereo|c0<c0|c1<c1"
+    every = [*_LEFT, *_RIGHT, "FC", "BC"]
+    return f"stereo|FL<{_side(channels, _LEFT, heard=every)}|FR<{_side(channels, _RIGHT, heard=every)}"
+
+
 def _stereo(stream: ffmpeg.nodes.FilterableStream, track: AudioStream) -> ffmpeg.nodes.FilterableStream:
+    if track.may_change:
+        # It comes as `steady` leaves it.
+        return stream.filter("aformat", channel_layouts="stereo")
     if track.channels == 1:
         return stream.filter("pan", "stereo|c0<c0|c1<c0")
     if track.channels == 2:
@@ -134,15 +149,16 @@ def _stereo(stream: ffmpeg.nodes.FilterableStream, track: AudioStream) -> ffmpeg
     if not channels:
         return stream.filter("pan", "stereo|c0<c0|c1<c1")
     # "<" lets pan scale each side so that its weights add up to 1: no sum of full-scale channels can clip.
-    return stream.filter("pan", f"stereo|FL<{_side(channels, _LEFT)}|FR<{_side(channels, _RIGHT)}")
+    sides = [_side(channels, own, heard=channels) for own in (_LEFT, _RIGHT)]
+    return stream.filter("pan", f"stereo|FL<{sides[0]}|FR<{sides[1]}")
 
 
-def _side(channels: Sequence[str], own: Sequence[str]) -> str:
+def _side(channels: Sequence[str], own: Sequence[str], *, heard: Sequence[str]) -> str:
     """One side of the downmix of ITU-R BS.775-3, annex 4: front + 0.7071 centre + 0.7071 surround, without LFE.
 
     A single rear channel feeds both sides, and of two pairs of surrounds each is 3 dB lower again: the same power.
     """
     pairs = sum(channel in channels for channel in own[1:])
-    surround = 0.7071 if pairs == 1 else 0.5
+    surround = 0.5 if pairs == 2 else 0.7071
     weights = {own[0]: 1.0, "FC": 0.7071, own[1]: surround, own[2]: surround, "BC": 0.5}
-    return "+".join(f"{weight:g}*{channel}" for channel, weight in weights.items() if channel in channels)
+    return "+".join(f"{weight:g}*{channel}" for channel, weight in weights.items() if channel in heard)

@@ -28,6 +28,7 @@ from tasks.media.language import language_name
 from tasks.media.package import AAC_LC, Track
 from tasks.media.sound import Programme, mixed
 from tasks.media.source import SoundSource
+from tasks.media.steady import steady
 from tasks.records.base import Value
 
 M4A: Final = "mp4/audio.m4a"
@@ -77,7 +78,8 @@ def plan_encode(source: SoundSource, ladder: Ladder, renditions: Sequence[SoundR
     options |= hls_options([f"a:{number},name:{track.name}" for number, track in enumerate(tracks)], ladder)
     output = ffmpeg.output(*streams, PLAYLISTS, **options)
     used = {track.index for programme in programmes for track in programme.tracks}
-    return Run(arguments=(*HEAD, *output.get_args(), *in_step(source, used)), sound=tracks)
+    arguments = steady(output.get_args(), programmes, ladder.audio)
+    return Run(arguments=(*HEAD, *arguments, *in_step(source, used)), sound=tracks)
 
 
 def plan_m4a(rendition: SoundRendition) -> tuple[str, ...]:

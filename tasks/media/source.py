@@ -31,6 +31,9 @@ _HEIGHTS_WITH_BLANKING: Final = (512, 608)
 _CHANGES_THE_PICTURE: Final = ("Display Matrix", "Frame Cropping")
 _STILLS: Final = ("attached_pic", "timed_thumbnails", "still_image")
 _ASIDES: Final = ("comment", "hearing_impaired", "visual_impaired")
+# Each frame of these says how many channels it has. AAC does so only where the container doesn't say it for all.
+_TOLD_BY_FRAMES: Final = ("aac_latm", "ac3", "dca", "eac3", "mlp", "mp1", "mp2", "mp3", "truehd")
+_TELLS_AAC: Final = ("mov", "matroska")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +96,8 @@ class AudioStream:
     """One sound track; ``language`` is the file's own tag, None where it has none.
 
     ``layout`` names the channels as ffmpeg does (``stereo``, ``5.1(side)``), "" where the file doesn't tell. A track
-    ``is_aside`` is marked as a commentary, or as made for people who see or hear badly.
+    ``is_aside`` is marked as a commentary, or as made for people who see or hear badly. One that ``may_change`` can
+    have more or fewer channels in the middle, as where a film follows the news; the figures are those of one part.
     """
 
     index: int
@@ -104,6 +108,7 @@ class AudioStream:
     layout: str = ""
     is_aside: bool = False
     profile: str = ""
+    may_change: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,7 +185,7 @@ def read_recording(probe: Mapping[str, object], limits: SourceLimits) -> Source 
             "too_many_streams", f"This file has {len(streams)} streams; at most {limits.streams} are taken."
         )
     duration_s = max(0.0, number(form, "duration") or 0.0)
-    audio = _audio(streams)
+    audio = _audio(streams, container)
     video = _video([stream for stream in streams if _is_picture(stream)], items(probe.get("programs")))
     if video is None and any(text(each, "codec_type") == "video" and not _is_kind_of_still(each) for each in streams):
         # Published as sound alone, nobody would see that the picture is missing.
@@ -318,7 +323,7 @@ def _companions(index: int, programmes: list[Mapping[str, object]]) -> frozenset
     return frozenset()
 
 
-def _audio(streams: list[Mapping[str, object]]) -> tuple[AudioStream, ...]:
+def _audio(streams: list[Mapping[str, object]], container: str) -> tuple[AudioStream, ...]:
     return tuple(
         AudioStream(
             index=int(number(stream, "index") or 0),
@@ -329,10 +334,15 @@ def _audio(streams: list[Mapping[str, object]]) -> tuple[AudioStream, ...]:
             layout=text(stream, "channel_layout"),
             is_aside=any(number(stream.get("disposition"), mark) for mark in _ASIDES),
             profile=text(stream, "profile"),
+            may_change=_may_change(text(stream, "codec_name"), container),
         )
         for stream in streams
         if text(stream, "codec_type") == "audio" and text(stream, "codec_name") and number(stream, "channels")
     )
+
+
+def _may_change(codec: str, container: str) -> bool:
+    return codec in _TOLD_BY_FRAMES or (codec == "aac" and container not in _TELLS_AAC)
 
 
 def _language(stream: Mapping[str, object]) -> str | None:

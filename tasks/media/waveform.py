@@ -10,6 +10,7 @@ from tasks.media.encode import SOURCE_FILE, input_options
 from tasks.media.ladder import Ladder
 from tasks.media.poster import Still, still_run
 from tasks.media.sound import Programme, mixed
+from tasks.media.steady import steady
 
 # A contrast of 8 : 1 (WCAG 2, 1.4.11 asks for 3 : 1), and still dark behind white controls.
 _GROUND: Final = "0x111827"
@@ -32,4 +33,5 @@ def plan_waveform(programme: Programme, ladder: Ladder, *, max_pixels: int) -> S
     ground = ffmpeg.input(f"color={_GROUND}:size={width}x{height}:rate=1:duration=1", f="lavfi")
     picture = ground.overlay(wave, y=height // _MARGIN, format="rgb")
     picture = picture.filter("scale", out_color_matrix="bt601", out_range="full").filter("format", "yuvj420p")
-    return still_run(picture, width, height)
+    still = still_run(picture, width, height)
+    return still.evolve(arguments=steady(still.arguments, (programme,), ladder.audio))
