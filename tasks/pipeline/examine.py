@@ -54,5 +54,6 @@ def _describe_video(video: VideoStream) -> VideoFacts:
         pixel_format=video.pixel_format,
         rotation=video.rotation,
         dynamic_range=video.colour.dynamic_range,
+        mixed=video.mixed,
         telecined=video.telecined,
     )

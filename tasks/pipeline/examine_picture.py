@@ -53,12 +53,30 @@ def examine(
     return replace(source, video=video), (*notices, *colour_notice(video.colour))
 
 
+def recall(
+    services: Services, folder: Path, source: Source, name: str, version: str, *, stop: threading.Event | None = None
+) -> Source:
+    """The source with its scan as measured: by another task, where the version's record tells so already, else here.
+
+    Raises:
+        process.Stopped: ``stop`` was set.
+    """
+    record = services.clips.get(name)
+    work = record.work_of(version) if record is not None else None
+    known = work.source.video if work is not None else None
+    if known is None:
+        return examine(services, folder, source, stop=stop)[0]
+    video = replace(source.video, scan=known.scan, mixed=known.mixed, telecined=known.telecined)
+    return replace(source, video=video)
+
+
 def look(folder: Path, rung: PlannedRung, encoded_s: float) -> tuple[Notice, ...]:
     """What was seen in that rung while it was encoded: black, frozen, bars."""
     try:
-        found = (folder / faults.FOUND_FILE).read_text(encoding="utf-8")
+        # Line by line: of hours there may be more than is to be held at once.
+        with (folder / faults.FOUND_FILE).open(encoding="utf-8") as found:
+            return faults.judge(found, rung, encoded_s)
     except OSError as error:
         # Whether the rendition is whole is verified elsewhere; this look is a courtesy.
         log.info("not looked at", reason=str(error))
         return ()
-    return faults.judge(found, rung, encoded_s)

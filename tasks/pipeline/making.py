@@ -12,6 +12,7 @@ import structlog
 
 from config import queues
 from tasks.adapters.clock import utc_now
+from tasks.adapters.machine import usable_cores
 from tasks.adapters.object_store import NoSuchObject, PreconditionFailed
 from tasks.errors import LeaseLost, SourceRejected, TemporarilyUnavailable
 from tasks.media import dash, direct, encode, package, quality
@@ -21,6 +22,7 @@ from tasks.media.ladder import Ladder, PlannedRung
 from tasks.media.progress import Progress
 from tasks.media.sound import Programme
 from tasks.media.source import SoundSource, Source
+from tasks.media.threads import threads_for
 from tasks.pipeline import captions, examine_picture, making_sound, packaging, pictures, sound_way
 from tasks.pipeline.examine import describe_source, probe
 from tasks.pipeline.lease import Lease
@@ -66,7 +68,13 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
             copied = _copy(services, folder, source, ladder, work, stream, lease) if work.attempts == 1 else None
             sounding = beside.submit(lambda stop: sound_way.make(services, folder, source, ladder, stream, stop))
             captioning = beside.submit(lambda stop: captions.extract(services, folder, source, stop=stop))
-            plan = encode.plan_encode(source, ladder, max_pixels=services.settings.max_pixels, copied=copied)
+            plan = encode.plan_encode(
+                source,
+                ladder,
+                max_pixels=services.settings.max_pixels,
+                copied=copied,
+                threads=threads_for(services.settings.encode_cores or usable_cores()),
+            )
             encoded = _encode(services, folder, plan, source, stream, lease, stop=beside.stop)
             heard = sounding.result()
             captioned = captioning.result()

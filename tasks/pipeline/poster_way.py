@@ -20,6 +20,7 @@ from tasks.media.package import content_type
 from tasks.media.poster import LookPlan, Still
 from tasks.media.source import Source
 from tasks.media.thumbhash import thumbhash
+from tasks.pipeline import examine_picture
 from tasks.pipeline.services import Services
 from tasks.records import keys
 from tasks.records.clip_record import Poster, PosterSource, Work
@@ -51,6 +52,8 @@ def take(
     ladder, wish_s = services.ladder_of(work), work.poster_wish_s
     # At the very end of a clip there may be no picture any more, but one a moment before.
     times_s = (_moment(services, folder, source, stop),) if wish_s is None else (wish_s, max(0.0, wish_s - 0.5))
+    # Only now: while this task looked for the frame another may have measured the scan.
+    source = examine_picture.recall(services, folder, source, name, work.version, stop=stop)
     max_pixels = services.settings.max_pixels
     (folder / encode.OUTPUT).mkdir(exist_ok=True)
     made_at = folder / encode.OUTPUT / poster.POSTER

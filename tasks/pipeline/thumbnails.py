@@ -12,8 +12,7 @@ from tasks.adapters.clock import utc_now
 from tasks.adapters.object_store import NoSuchObject, PreconditionFailed
 from tasks.errors import SourceRejected
 from tasks.media import encode
-from tasks.media.source import Source
-from tasks.pipeline import examine_picture, finish, pictures, watch
+from tasks.pipeline import finish, pictures, watch
 from tasks.pipeline.examine import probe
 from tasks.pipeline.services import Services
 from tasks.records import arrival, lifecycle
@@ -47,8 +46,6 @@ def thumbnails(services: Services, name: str) -> None:
                     should_stop=stop.is_set,
                 )
                 source = probe(services, folder, stop=stop)
-                if isinstance(source, Source):
-                    source, _ = examine_picture.examine(services, folder, source, stop=stop)
                 pictures.make(services, folder, source, name, work, stop=stop)
         except process.Stopped as error:
             log.info("stopped", clip=name, reason=str(error))

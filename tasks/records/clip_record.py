@@ -35,7 +35,8 @@ class ClipState(StrEnum):
 class VideoFacts(Value):
     """The source's picture as it is shown: ``width`` × ``height`` with rotation and pixel shape applied.
 
-    ``telecined``: film at 23.976 frames per second in 29.97 (3:2 pulldown); it is published as film.
+    ``mixed``: interlaced, with progressive frames between. ``telecined``: film at 23.976 frames per second in 29.97
+    (3:2 pulldown); it is published as film.
     """
 
     codec: str
@@ -46,6 +47,7 @@ class VideoFacts(Value):
     pixel_format: str = ""
     rotation: int = 0
     dynamic_range: Literal["sdr", "pq", "hlg"] = "sdr"
+    mixed: bool = False
     telecined: bool = False
 
 

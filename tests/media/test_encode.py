@@ -27,8 +27,9 @@ PICTURE = (
     "[0:0]fps=25[s0];[s0]scale=960:540:flags=lanczos[s1];[s1]setsar=1[s2];[s2]format=yuv420p[s3];"
     "[s3]setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:field_mode=prog:range=limited[s4];"
     "[s4]split=2[s5][s6];[s6]scale=640:360:flags=lanczos[s7];[s7]setsar=1[s8];"
-    "[s8]blackdetect=d=2:pix_th=0.08[s9];[s9]freezedetect=d=5:n=0.003[s10];"
-    r"[s10]cropdetect=enable=not(mod(n\,12)):limit=24:reset=0:round=2:skip=0[s11];[s11]metadata=print:file=found.txt[s12]"
+    r"[s8]split=2[s9][s10];[s10]select=not(mod(n\,5))[s11];"
+    "[s11]blackdetect=d=2:pix_th=0.08[s12];[s12]freezedetect=d=5:n=0.003[s13];"
+    r"[s13]cropdetect=enable=not(mod(n\,3)):limit=24:reset=0:round=2:skip=0[s14];[s14]metadata=print:file=found.txt[s15]"
 )
 
 
@@ -39,7 +40,7 @@ def test_one_decode_feeds_every_rendition_in_one_command() -> None:
     assert list(run.arguments) == [
         *("-nostdin", "-hide_banner", "-loglevel", "warning", "-progress", "pipe:1"),
         *UNTRUSTED,
-        *("-filter_complex", PICTURE, "-map", "[s5]", "-map", "[s12]"),
+        *("-filter_complex", PICTURE, "-map", "[s5]", "-map", "[s9]"),
         *("-f", "hls", "-a53cc:v", "0", "-avoid_negative_ts", "disabled"),
         *("-bufsize:v:0", "3200000", "-bufsize:v:1", "1600000", "-c:v", "libx264"),
         *("-crf:v:0", "23", "-crf:v:1", "24"),
@@ -51,6 +52,7 @@ def test_one_decode_feeds_every_rendition_in_one_command() -> None:
         *("-maxrate:v:0", "1600000", "-maxrate:v:1", "800000", "-pix_fmt", "yuv420p", "-preset:v", "veryfast"),
         *("-profile:v", "high", "-sc_threshold:v", "0", "-var_stream_map", "v:0,name:540p v:1,name:360p"),
         "out/hls/%v/index.m3u8",
+        *("-map", "[s15]", "-f", "null", "-fps_mode", "passthrough", "-"),
     ]
 
 
@@ -103,7 +105,11 @@ def test_of_a_clip_that_is_all_copied_the_pictures_are_looked_at_and_counted() -
     copied = PlannedRung(name=ORIGINAL, width=640, height=360, frame_rate=Fraction(25), crf=0, max_bitrate_bps=1)
     (run,) = plan_encode(tiny, NEWS, max_pixels=1, copied=copied).runs
     assert run.tracks == ()
-    assert run.arguments[-3:] == ("-f", "null", "-")
+    # All of them to be counted, some to be looked at.
+    assert run.arguments[-12:] == (
+        *("-map", "[s5]", "-f", "null", "-"),
+        *("-map", "[s11]", "-f", "null", "-fps_mode", "passthrough", "-"),
+    )
 
 
 def test_no_demuxer_that_opens_further_files_is_allowed() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from fractions import Fraction
 from pathlib import Path
 
 import ffmpeg
@@ -23,10 +24,10 @@ def looked_at(folder: Path, graph: str, duration_s: float) -> tuple[Notice, ...]
     """Encode a picture as an upload is, and look at it on the way to the smallest rung's encoder."""
     codec = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-g", "50", "-pix_fmt", "yuv420p")
     clips.make(folder / "source.mp4", "-filter_complex", f"{graph},scale=320:180[v]", "-map", "[v]", *codec)
-    watched = faults.watched(ffmpeg.input("source.mp4")["v"])
-    arguments = ffmpeg.output(watched, "-", format="null").get_args()
+    stream, look = faults.watched(ffmpeg.input("source.mp4")["v"], Fraction(25))
+    arguments = ffmpeg.merge_outputs(stream.output("-", format="null"), look).get_args()
     subprocess.run([str(clips.FFMPEG), "-loglevel", "error", *arguments], cwd=folder, check=True, timeout=60)
-    return faults.judge((folder / faults.FOUND_FILE).read_text(), RUNG, duration_s)
+    return faults.judge((folder / faults.FOUND_FILE).read_text().splitlines(), RUNG, duration_s)
 
 
 @pytest.mark.parametrize(
@@ -62,9 +63,9 @@ def test_a_fault_is_told_in_plain_words(tmp_path: Path, graph: str, duration_s: 
 
 def test_many_stretches_are_told_in_short() -> None:
     lines = "".join(f"lavfi.black_start={at}\nlavfi.black_end={at + 3}\n" for at in range(0, 60, 10))
-    (notice,) = faults.judge(lines, RUNG, 60)
+    (notice,) = faults.judge(lines.splitlines(), RUNG, 60)
     assert notice.message.endswith("from 0:20 to 0:23, and 3 more times.")
 
 
 def test_nothing_written_is_nothing_found() -> None:
-    assert faults.judge("", RUNG, 10) == ()
+    assert faults.judge([], RUNG, 10) == ()

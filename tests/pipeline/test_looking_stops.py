@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,15 +11,16 @@ import pytest
 from tasks.adapters.clock import utc_now
 from tasks.adapters.ffprobe import Ffprobe
 from tasks.adapters.process import Stopped
-from tasks.media import encode
+from tasks.media import encode, sampling
 from tasks.media.source import Source
-from tasks.pipeline.examine import probe
-from tasks.pipeline.examine_picture import examine
+from tasks.pipeline.examine import describe_source, probe
+from tasks.pipeline.examine_picture import examine, recall
 from tasks.pipeline.ingest import ingest
 from tasks.pipeline.services import Services
 from tasks.pipeline.thumbnails import thumbnails
 from tasks.records import lifecycle
 from tasks.records.base import Failure
+from tasks.records.clip_record import ClipRecord
 from tests import clips
 from tests.pipeline.test_clip_way import Put
 
@@ -38,6 +40,38 @@ def test_every_look_ends_when_it_is_told_to(services: Services, tmp_path: Path) 
     ):
         with pytest.raises(Stopped):
             look()
+
+
+def test_a_scan_is_measured_once_for_all_tasks(
+    services: Services, put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = clips.progressive(tmp_path / "a.mp4", seconds=1, size="720x576")
+    put("clips/SCANNED1.mp4", clip)
+    ingest(services, "clips/SCANNED1.mp4")
+    record = services.clips.get("SCANNED1")
+    assert record is not None
+    clip.rename(tmp_path / encode.SOURCE_FILE)
+    source = probe(services, tmp_path)
+    assert isinstance(source, Source)
+    asked, plan = [], sampling.plan_fields
+
+    def note(of: Source, *, max_pixels: int) -> tuple[str, ...]:
+        asked.append(1)
+        return plan(of, max_pixels=max_pixels)
+
+    monkeypatch.setattr(sampling, "plan_fields", note)
+    recall(services, tmp_path, source, "SCANNED1", record.version)
+    assert asked == [1]
+    told = replace(source, video=replace(source.video, scan="interlaced_bff", mixed=True))
+    facts = describe_source(record.source, told, "0" * 64)
+
+    def describe(current: ClipRecord | None) -> ClipRecord | None:
+        taken = lifecycle.take(current, owner="other", now=utc_now(), lease_s=60, max_attempts=3) if current else None
+        return lifecycle.describe(taken, owner="other", now=utc_now(), source=facts, warnings=())
+
+    services.clips.update("SCANNED1", describe)
+    assert recall(services, tmp_path, source, "SCANNED1", record.version) == told
+    assert asked == [1]
 
 
 def test_thumbnails_of_a_clip_that_is_no_longer_wanted_end_while_it_is_probed(

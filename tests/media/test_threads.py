@@ -1,0 +1,52 @@
+"""How many threads each part of an encode gets."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from tasks.adapters.machine import usable_cores
+from tasks.media.encoders import encoder_options
+from tasks.media.ladder import PlannedRung
+from tasks.media.threads import ALL_THREADS, Threads, threads_for
+
+RUNG = PlannedRung(name="360p", width=640, height=360, frame_rate=Fraction(25), crf=24, max_bitrate_bps=800_000)
+
+
+@pytest.mark.parametrize(
+    ("cores", "threads"),
+    [
+        (1, Threads(decoder=2, filters=1, encoder=2)),
+        (2, Threads(decoder=2, filters=1, encoder=2)),
+        (8, Threads(decoder=8, filters=4, encoder=8)),
+        (64, Threads(decoder=8, filters=32, encoder=16)),
+    ],
+)
+def test_threads_follow_the_cores_within_what_helps(cores: int, threads: Threads) -> None:
+    assert threads_for(cores) == threads
+
+
+def test_ffmpeg_is_told_of_each_and_of_none_that_it_is_to_choose() -> None:
+    some = Threads(decoder=2, filters=1, encoder=3)
+    assert some.of_decoder == {"threads": 2}
+    assert some.of_filters == ("-filter_complex_threads", "1")
+    assert (ALL_THREADS.of_decoder, ALL_THREADS.of_filters) == ({}, ())
+    assert encoder_options([RUNG], preset="veryfast", gop=50, threads=3)["threads:v"] == 3
+    hevc = RUNG.model_copy(update={"codec": "hevc"})
+    mixed = encoder_options([RUNG, hevc], preset="veryfast", gop=50, threads=3)
+    assert mixed["threads:v:0"] == 3
+    assert "threads:v:1" not in mixed
+    assert not [key for key in encoder_options([RUNG], preset="veryfast", gop=50) if key.startswith("threads")]
+
+
+@pytest.mark.parametrize(
+    ("told", "cores"), [("150000 100000", 2), ("50000 100000", 1), ("max 100000", None), ("", None)]
+)
+def test_a_containers_share_of_the_cores_counts(tmp_path: Path, told: str, cores: int | None) -> None:
+    (tmp_path / "cpu.max").write_text(told)
+    own = len(os.sched_getaffinity(0))
+    assert usable_cores(tmp_path) == (own if cores is None else min(own, cores))
+    assert usable_cores(tmp_path / "none") == own
