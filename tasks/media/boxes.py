@@ -78,14 +78,33 @@ def read_header(init: bytes) -> Header:
         raise _damaged(f"the initialization section: {error!r}") from error
 
 
-def read_fragment(segment: bytes, header: Header) -> Fragment:
+def bytes_before_media(segment: bytes, size_bytes: int) -> int | None:
+    """How much of a segment of that size has to be known to `read_fragment` it; ``segment`` is its beginning.
+
+    None where that is too short to tell, or the media are not its last box.
+    """
+    offset = 0
+    while offset + 16 <= len(segment):
+        size, kind, head = _box_at(segment, offset)
+        if kind == b"mdat":
+            return offset + head if not size or offset + size == size_bytes else None
+        if size < head:
+            return None
+        offset += size
+    return None
+
+
+def read_fragment(segment: bytes, header: Header, size_bytes: int | None = None) -> Fragment:
     """Read a segment. ``start`` is when its first picture or sound is presented.
+
+    With ``size_bytes``, the whole one's size, ``segment`` is what `bytes_before_media` asks for of it.
 
     Raises:
         TemporarilyUnavailable: it is not one fragment with its media behind it (``encoder_output_damaged``).
     """
+    size_bytes = len(segment) if size_bytes is None else size_bytes
     try:
-        heads = [(offset, body) for offset, kind, body in _placed(segment) if kind == "moof"]
+        heads = [(offset, body) for offset, kind, body in _placed(segment, size_bytes) if kind == "moof"]
         if len(heads) != 1:
             raise _damaged(f"{len(heads)} fragments in a segment")
         offset, fragment = heads[0]
@@ -122,17 +141,17 @@ def read_fragment(segment: bytes, header: Header) -> Fragment:
             starts.append(decode_time + elapsed + composition)
             elapsed += duration
         # default-base-is-moof: the run's data offset counts from the fragment's first byte.
-        size_bytes = data_offset + first_size
+        shown_bytes = data_offset + first_size
         end = offset + data_offset + all_bytes
-        if not count or end > len(segment):
-            raise _damaged(f"{count} samples that end at {end} of {len(segment)} bytes")
+        if not count or end > size_bytes:
+            raise _damaged(f"{count} samples that end at {end} of {size_bytes} bytes")
         return Fragment(
             decode_time=decode_time,
             start=min(starts) + header.edit_offset,
             duration=elapsed,
             samples=count,
             offset=offset,
-            size_bytes=size_bytes,
+            size_bytes=shown_bytes,
             begins_with_key_frame=not first_flags & _NOT_SYNC,
             first_bytes=first_size,
         )
@@ -142,7 +161,7 @@ def read_fragment(segment: bytes, header: Header) -> Fragment:
 
 def boxes(data: bytes) -> Iterator[tuple[str, bytes]]:
     """The boxes that lie side by side in ``data``: type and body."""
-    for _, kind, body in _placed(data):
+    for _, kind, body in _placed(data, len(data)):
         yield kind, body
 
 
@@ -151,20 +170,25 @@ def find(data: bytes, kind: str) -> bytes | None:
     return next((body for found, body in boxes(data) if found == kind), None)
 
 
-def _placed(data: bytes) -> Iterator[tuple[int, str, bytes]]:
+def _placed(data: bytes, size_bytes: int) -> Iterator[tuple[int, str, bytes]]:
     offset = 0
     while offset + 8 <= len(data):
-        size, kind = struct.unpack_from(">I4s", data, offset)
-        head = 8
-        if size == 1:
-            (size,) = struct.unpack_from(">Q", data, offset + 8)
-            head = 16
+        size, kind, head = _box_at(data, offset)
         if size == 0:
-            size = len(data) - offset
-        if size < head or offset + size > len(data):
-            raise _damaged(f"a box {kind!r} of {size} bytes at {offset} of {len(data)}")
+            size = size_bytes - offset
+        if size < head or offset + size > size_bytes:
+            raise _damaged(f"a box {kind!r} of {size} bytes at {offset} of {size_bytes}")
         yield offset, kind.decode("latin-1"), data[offset + head : offset + size]
         offset += size
+
+
+def _box_at(data: bytes, offset: int) -> tuple[int, bytes, int]:
+    """The size of the box (0: it goes on to the end), its type, and the size of its head."""
+    size, kind = struct.unpack_from(">I4s", data, offset)
+    if size != 1:
+        return size, kind, 8
+    (size,) = struct.unpack_from(">Q", data, offset + 8)
+    return size, kind, 16
 
 
 def _one(data: bytes, kind: str) -> bytes:

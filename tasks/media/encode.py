@@ -30,7 +30,7 @@ MEDIA_PLAYLIST: Final = "index.m3u8"
 PLAYLISTS: Final = f"{OUTPUT}/{HLS}/%v/{MEDIA_PLAYLIST}"
 HEAD: Final = ("-nostdin", "-hide_banner", "-loglevel", "warning", "-progress", "pipe:1")
 # Demuxers of streams that may be cut out of longer ones, whose times jump.
-_RESTARTING_CLOCKS: Final = ("mpegts", "mpeg", "ogg")
+RESTARTING_CLOCKS: Final = ("mpegts", "mpeg", "ogg")
 
 # Demuxers of the formats that newsrooms meet. Not in it, on purpose: hls, dash, concat, sdp, imf, image2 and all others
 # that open further files or addresses; naming the allowed ones is what keeps a playlist called .mp4 harmless.
@@ -185,7 +185,7 @@ def _pictures(
 
 def in_step(source: Recording, used: set[int]) -> tuple[str, ...]:
     """Where clocks may start anew ffmpeg counts from the first of the streams it reads: all runs must read the same."""
-    if source.container not in _RESTARTING_CLOCKS:
+    if source.container not in RESTARTING_CLOCKS:
         return ()
     tracks = [track.index for programme in candidates(source) for track in programme.tracks]
     pictures = {source.video.index} if isinstance(source, Source) else set()

@@ -23,11 +23,15 @@ _AT_A_TIME: Final = 6
 
 
 class Heard(Value):
-    """The programmes to publish with their gains, the record's facts of them, and what an editor should know."""
+    """The programmes to publish with their gains, the record's facts of them, and what an editor should know.
+
+    ``lengths_s`` are the programmes' as far as they were heard, 0 where that is not known.
+    """
 
     programmes: tuple[Programme, ...] = ()
     facts: tuple[Sound, ...] = ()
     notices: tuple[Notice, ...] = ()
+    lengths_s: tuple[float, ...] = ()
 
     def with_gains_of(self, other: Heard) -> Heard:
         """The same, with the other's programmes, which were encoded: theirs are the gains that the facts tell."""
@@ -112,7 +116,13 @@ def listen(
                 ),
             )
         )
-    return Heard(programmes=tuple(programmes), facts=tuple(facts), notices=tuple(notices))
+    figures = [by_tracks[programme.tracks].measured for programme in chosen]
+    return Heard(
+        programmes=tuple(programmes),
+        facts=tuple(facts),
+        notices=tuple(notices),
+        lengths_s=tuple(each.samples / rung.sample_rate if each is not None else 0.0 for each in figures),
+    )
 
 
 def _passed_over(source: Recording, offered: Sequence[Programme], readable: Sequence[Programme]) -> list[Notice]:

@@ -6,8 +6,10 @@ HLS and DASH share every segment; nothing is encoded or copied here.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from tasks.errors import TemporarilyUnavailable
 from tasks.media import boxes, dash, direct, encode, iframes, package, quality, webvtt
@@ -19,6 +21,11 @@ from tasks.media.direct import Direct
 from tasks.media.ladder import Ladder, PlannedRung
 from tasks.media.package import MediaPlaylist
 from tasks.media.sound import Programme
+
+# Sixteen bytes a sample at most: that does for ten seconds at 120 pictures.
+_HEAD_BYTES: Final = 32 * 1024
+# The edges of AAC's blocks, and of clocks of milliseconds.
+_ROUNDED_S: Final = 0.25
 
 
 def read_picture(root: Path, rung: PlannedRung) -> Picture:
@@ -56,6 +63,19 @@ def sound_s(folder: Path, programme: Programme) -> float:
         return package.read_media_playlist(playlist.read_text(encoding="utf-8")).duration_s
     except OSError as error:
         raise _damaged(error) from error
+
+
+def verify_sound(folder: Path, programmes: Sequence[Programme], lengths_s: Sequence[float]) -> None:
+    """Check that finished programmes in the workspace are no shorter than they were heard to be, in seconds.
+
+    Raises:
+        TemporarilyUnavailable: one is (``encoder_output_damaged``); ffmpeg can exit 0 all the same.
+    """
+    for programme, heard_s in zip(programmes, lengths_s, strict=True):
+        made_s = sound_s(folder, programme)
+        if made_s < heard_s - _ROUNDED_S:
+            detail = f"{programme.name}: {made_s:.1f} of {heard_s:.1f} s"
+            raise TemporarilyUnavailable("encoder_output_damaged", "The encoder made a damaged file.", detail)
 
 
 def measured(picture: Picture) -> quality.Measured:
@@ -161,9 +181,9 @@ def _read(folder: Path, *, codecs: str | None) -> Representation:
         header = boxes.read_header((folder / playlist.init).read_bytes())
         sizes, fragments = [], []
         for name, _ in playlist.segments:
-            segment = (folder / name).read_bytes()
-            sizes.append(len(segment))
-            fragments.append(boxes.read_fragment(segment, header))
+            size_bytes, head = _before_media(folder / name)
+            sizes.append(size_bytes)
+            fragments.append(boxes.read_fragment(head, header, size_bytes))
     except OSError as error:
         raise _damaged(error) from error
     return Representation(
@@ -173,6 +193,15 @@ def _read(folder: Path, *, codecs: str | None) -> Representation:
         playlist=playlist,
         fragments=tuple(fragments),
     )
+
+
+def _before_media(segment: Path) -> tuple[int, bytes]:
+    """A segment's size, and its bytes up to its media; one that begins otherwise than ours do is read whole."""
+    with segment.open("rb") as file:
+        size_bytes = os.fstat(file.fileno()).st_size
+        head = file.read(_HEAD_BYTES)
+        enough = boxes.bytes_before_media(head, size_bytes)
+        return size_bytes, head + file.read() if enough is None else head[:enough]
 
 
 def _damaged(error: OSError) -> TemporarilyUnavailable:

@@ -16,6 +16,7 @@ from tasks.media import encode
 from tasks.media.ladder import Ladder
 from tasks.media.sound import Programme
 from tasks.media.source import Source
+from tasks.pipeline import packaging
 from tasks.pipeline.examine_sound import Heard, listen
 from tasks.pipeline.services import Services
 from tasks.pipeline.streaming import Stream
@@ -36,7 +37,7 @@ def make(
 
     Raises:
         SourceRejected: a track that could be heard can't be encoded.
-        TemporarilyUnavailable: ffmpeg was killed, stalled, overran or ran out of disk.
+        TemporarilyUnavailable: ffmpeg was killed, stalled, overran, ran out of disk or left a part out.
         process.Stopped: ``stop`` was set.
     """
     is_long = not 0 < source.duration_s <= _HEARD_WHOLE_S
@@ -45,14 +46,24 @@ def make(
     stream.follow_sound(heard.programmes)
     _encode(services, folder, source, ladder, heard.programmes, stop)
     if not is_long:
+        _verify(folder, source, heard)
         return heard
     whole = listen(services, folder, source, ladder.audio, stop=stop)
     if is_as_decided(heard.programmes, whole.programmes):
-        return whole.with_gains_of(heard)
+        whole = whole.with_gains_of(heard)
+        _verify(folder, source, whole)
+        return whole
     log.info("sound made once more", gains_db=[each.gain_db for each in whole.programmes])
     whole = whole.evolve(programmes=tuple(each.evolve(name=each.name + _CORRECTED) for each in whole.programmes))
     _encode(services, folder, source, ladder, whole.programmes, stop)
+    _verify(folder, source, whole)
     return whole
+
+
+def _verify(folder: Path, source: Source, heard: Heard) -> None:
+    # Where clocks may start anew, hearing the sound alone and making it beside the picture count from different times.
+    if source.container not in encode.RESTARTING_CLOCKS:
+        packaging.verify_sound(folder, heard.programmes, heard.lengths_s)
 
 
 def is_as_decided(first: tuple[Programme, ...], whole: tuple[Programme, ...]) -> bool:

@@ -17,6 +17,7 @@ from typing import Final
 import structlog
 
 from tasks.adapters.clock import utc_now
+from tasks.adapters.process import Stopped
 from tasks.errors import LeaseLost, TemporarilyUnavailable
 from tasks.media import encode, package, sound_only
 from tasks.media.encode import Run
@@ -195,9 +196,14 @@ ENCODE_SHARE: Final = 0.9
 def beside_the_encode(stream: Stream, lease: Lease) -> Iterator[None]:
     """Advance the stream in a thread of its own until the block ends.
 
-    A store that fails meanwhile does not end the encode: what could not be sent is sent by `Stream.complete`.
+    A store that fails meanwhile does not end the encode: what could not be sent is sent by `Stream.complete`. Whatever
+    else goes wrong there ends the block's work.
+
+    Raises:
+        whatever was not foreseen of the stream.
     """
     done = threading.Event()
+    failures: list[Exception] = []
 
     def run() -> None:
         while not done.wait(_POLL_S):
@@ -208,14 +214,24 @@ def beside_the_encode(stream: Stream, lease: Lease) -> Iterator[None]:
                 return
             except TemporarilyUnavailable as error:
                 log.warning("not streamed yet", code=error.code, detail=error.detail)
+            except Exception as error:
+                log.exception("streaming failed")
+                failures.append(error)
+                lease.stop.set()
+                return
 
     thread = threading.Thread(target=run, name="stream", daemon=True)
     thread.start()
     try:
         yield
+    except (LeaseLost, Stopped):
+        if not failures:
+            raise
     finally:
         done.set()
         thread.join()
+    if failures:
+        raise failures[0]
 
 
 def _named(playlist: Path, text: str) -> Iterator[Path]:

@@ -76,6 +76,7 @@ def test_the_figures_are_read_as_ffmpeg_writes_them() -> None:
         range_lu=1.6,
         true_peak_dbtp=0.3,
         sides=(Side(rms_db=-12.535081, cut_off=200.0), Side(rms_db=-120.0), Side(rms_db=-18.55)),
+        samples=48_000,
     )
     assert [notice.code for notice in judge(found[0], STEREO)] == ["silent"]
     assert [notice.code for notice in judge(found[1], STEREO)] == ["channel_dead", "clipped"]
