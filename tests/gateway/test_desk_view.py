@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import string
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,12 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.pipeline.reconcile import SESSION_MARKS_KEPT
 from tasks.records.base import Failure, Notice
 from tasks.records.clip_record import ClipRecord
 from tests.gateway import samples
 from workers.web import desk_words
 from workers.web.desk_tiles import read_tiles
 from workers.web.desk_view import Card, card, clip_names, counts, time_words
+from workers.web.desk_visit import Visit
 from workers.web.desk_words import Words, preferred
 from workers.web.sessions import GOOD_FOR_S, Sessions
 
@@ -215,9 +217,8 @@ def test_a_session_is_good_for_half_a_day_and_for_its_token_alone() -> None:
     later = cookie.replace(str(1000 + GOOD_FOR_S), str(2000 + GOOD_FOR_S))
     assert later != cookie
     assert not ours.is_good(later, 1001)
-    assert ours.is_form_of(cookie, ours.form_token(cookie))
-    assert not ours.is_form_of(cookie, ours.form_token(ours.begin(1000.9)))
-    assert not ours.is_form_of(cookie, "")
+    assert ours.form_token(cookie) == ours.form_token(cookie) != ours.form_token(ours.begin(1000.9))
+    assert ours.mark(cookie) not in (ours.form_token(cookie), ours.mark(ours.begin(1000.9)), others.mark(cookie))
     assert ours.form_token(cookie) not in cookie
     assert (ours.knows("one token"), ours.knows("")) == (True, False)
 
@@ -232,7 +233,24 @@ def test_without_a_token_there_are_no_sessions() -> None:
 def test_no_other_text_is_a_session(cookie: str, token: str) -> None:
     ours = Sessions("one token")
     assert not ours.is_good(cookie, 0)
-    assert not ours.is_form_of(ours.begin(0), token)
+    assert not visit(ours.form_token(ours.begin(0))).is_form_of(token)
+    assert not visit("").is_form_of(token)
+
+
+def visit(form_token: str) -> Visit:
+    today = date(2026, 3, 12)
+    return Visit(
+        words=Words("en"), form_token=form_token, can_sign_in=True, today=today, day=today, show="all", anchor=""
+    )
+
+
+def test_a_form_of_the_session_is_known_by_its_token() -> None:
+    assert visit("a token").is_form_of("a token")
+    assert not visit("").is_form_of("")
+
+
+def test_marks_of_ended_sessions_are_kept_for_longer_than_a_session() -> None:
+    assert timedelta(seconds=GOOD_FOR_S) < SESSION_MARKS_KEPT
 
 
 def test_the_storyboards_pictures_are_read_and_of_many_some_are_shown() -> None:

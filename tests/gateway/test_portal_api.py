@@ -283,7 +283,7 @@ def test_the_feeds_themselves_are_served_with_their_headers(http: httpx.Client, 
 def test_a_catalogue_that_hears_nothing_vouches_for_nothing(services: Services) -> None:
     catalogue = Catalogue(services)
     assert not catalogue.is_unchanged(("clip", "a"), time.monotonic())
-    catalogue._take(catalogue._poll(None, 0))
+    catalogue._take(*catalogue._look(None, 0))
     assert catalogue.is_unchanged(("clip", "120320_OHAI1"), time.monotonic())
     catalogue._polled_s -= 60
     assert not catalogue.is_unchanged(("clip", "120320_OHAI1"), time.monotonic())
@@ -297,21 +297,21 @@ def test_the_past_is_read_page_by_page_from_the_first_that_is_asked_for(
     for number in range(9):
         told(services, f"past-{number}")
     catalogue = Catalogue(services)
-    catalogue._take(catalogue._poll(None, 0))
+    catalogue._take(*catalogue._look(None, 0))
     first = catalogue.sequence - 8
-    found = catalogue._read_past(first - 1, 5)
+    found = catalogue._reader.read_past(first - 1, 5)
     assert [each.name for each in found] == [f"past-{number}" for number in range(5)]
-    assert [each.sequence for each in catalogue._read_past(first + 6, 100)] == [first + 7, first + 8]
+    assert [each.sequence for each in catalogue._reader.read_past(first + 6, 100)] == [first + 7, first + 8]
     for number in range(9):
         told(services, f"past-{number}", state="ready")
-    polled = catalogue._poll(catalogue._known.etag, catalogue.sequence)
+    polled = catalogue._reader.poll(catalogue._known.etag, catalogue.sequence)
     assert [(each.name, each.state) for each in polled.changes] == [(f"past-{number}", "ready") for number in range(9)]
 
 
 def test_a_mark_forbids_vouching_before_the_record_is_written(services: Services) -> None:
     catalogue = Catalogue(services)
     key = services.changes.put("clip", "120320_OHAI1", None)
-    catalogue._take(catalogue._poll(None, 0))
+    catalogue._take(*catalogue._look(None, 0))
     assert not catalogue.is_unchanged(("clip", "120320_OHAI1"), time.monotonic() - 0.5)
     services.store.delete(services.settings.media_bucket, key)
 

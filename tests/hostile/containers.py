@@ -33,7 +33,9 @@ def external(name: str) -> bytes:
     path = name.encode()
     entries = struct.pack(">HH", 2, len(path)) + path + b"\0" * (len(path) % 2) + struct.pack(">hH", -1, 0)
     volume = b"\x04disk" + b"\0" * 23
-    file_name = bytes([len(path)]) + path.ljust(63, b"\0")
+    # A Pascal string of the last part; the whole path stands in the entry.
+    last = path.rpartition(b"/")[2][:63]
+    file_name = bytes([len(last)]) + last.ljust(63, b"\0")
     alias = b"\0" * 10 + volume + b"\0" * 12 + file_name + b"\0" * 16 + struct.pack(">HH", 1, 1) + b"\0" * 16 + entries
     return struct.pack(">II", 0, 1) + box("alis", struct.pack(">I", 0) + alias)
 

@@ -117,6 +117,21 @@ except TemporarilyUnavailable as error:
 """
 
 
+def test_a_single_essence_of_op_atom_is_published_as_a_silent_clip(services: Services, tmp_path: Path) -> None:
+    picture = ("-f", "lavfi", "-i", "testsrc2=size=256x144:rate=25:duration=1", "-pix_fmt", "yuv422p")
+    made = clips.make(tmp_path / "v.mxf", *picture, *("-c:v", "dnxhd", "-profile:v", "dnxhr_lb", "-f", "mxf_opatom"))
+    put(services, "clips/120320_OATOM1.mxf", made.read_bytes())
+    ingest(services, "clips/120320_OATOM1.mxf")
+    transcode(services, "120320_OATOM1")
+    record = services.clips.get("120320_OATOM1")
+    assert record is not None
+    assert (record.state, record.failure) == (ClipState.READY, None)
+    assert "no_audio" in {warning.code for warning in record.warnings}
+    assert record.source.video is not None
+    assert record.source.video.codec == "dnxhd"
+    _named_is_there(services, record)
+
+
 @pytest.mark.skipif(not Cage("auto").works, reason="no user namespace on this machine, so no small disk")
 def test_a_disk_that_fills_in_the_middle_of_an_encode_publishes_nothing_that_is_not_there(
     services: Services, settings: Settings, tmp_path: Path

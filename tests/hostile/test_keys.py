@@ -27,6 +27,8 @@ KEYS = (
     *("clips/''\"\"<b>.mp4", "clips/<script>alert(1)<／script>.mp4", "clips/clip.json.mp4", "clips/CON.mp4"),
     *("clips/ .mp4", "clips/a /b .mp4", "clips/" + ("d" * 200 + "/") * 4 + "y" * 200 + ".mp4"),
     "clips/" + "\u0111" * 120 + ".mp4",
+    # As long as S3 allows: 1,024 bytes.
+    "clips/" + ("d" * 200 + "/") * 5 + "z" * 9 + ".mp4",
 )
 DOTTED = (
     "clips/../articles/x.mp4",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
 import anyio
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
@@ -20,7 +22,8 @@ from tasks.records.base import Record
 from tasks.records.clip_record import ClipRecord, ClipState
 from tasks.records.feeds import Kind, Summary
 from workers.web import changes, conditional, problems, records
-from workers.web.catalogue import Catalogue, narrowing
+from workers.web.catalogue import Catalogue
+from workers.web.entries import narrowing
 from workers.web.problems import ProblemError
 from workers.web.record_cache import CachedRecord, RecordCache
 from workers.web.urls import Urls, absolute, public_base, signer
@@ -55,6 +58,32 @@ AsUrls = Annotated[Urls, Query(description="`presigned` URLs are good for an hou
 Patience = Annotated[float, Query(alias="timeout", ge=0, le=60, description="How long to wait, in seconds.")]
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """What both lists can be asked for; the states are each kind's own."""
+
+    since: date | None
+    until: date | None
+    prefix: str
+    text: str
+    limit: int
+    after: str | None
+
+
+def _asked(
+    since: From = None,
+    until: To = None,
+    prefix: Prefix = "",
+    text: Text = "",
+    limit: Limit = 100,
+    after: After = None,
+) -> _Asked:
+    return _Asked(since=since, until=until, prefix=prefix, text=text, limit=limit, after=after)
+
+
+Asked = Annotated[_Asked, Depends(_asked)]
+
+
 class Page(BaseModel):
     """Some entries in alphabetical order of their names, and the address of the next page, or null.
 
@@ -72,31 +101,19 @@ def router(services: Services, catalogue: Catalogue) -> APIRouter:
 
     @routes.get("/clips", summary="Find clips", response_model=Page)
     async def list_clips(
+        asked: Asked,
         state: Annotated[list[ClipState] | None, Query(description="One of these states.")] = None,
-        since: From = None,
-        until: To = None,
-        prefix: Prefix = "",
-        text: Text = "",
-        limit: Limit = 100,
-        after: After = None,
     ) -> Response:
         """Clips by name, day, state and text; upper and lower case sort together."""
-        asked = {"state": list(dict.fromkeys(state or [])), "from": since, "to": until, "prefix": prefix, "q": text}
-        return await api.page("clip", asked, limit, after)
+        return await api.page("clip", asked, state or [])
 
     @routes.get("/articles", summary="Find articles", response_model=Page)
     async def list_articles(
+        asked: Asked,
         state: Annotated[list[ArticleState] | None, Query(description="One of these states.")] = None,
-        since: From = None,
-        until: To = None,
-        prefix: Prefix = "",
-        text: Text = "",
-        limit: Limit = 100,
-        after: After = None,
     ) -> Response:
         """Articles by id, day of publication, state and text."""
-        asked = {"state": list(dict.fromkeys(state or [])), "from": since, "to": until, "prefix": prefix, "q": text}
-        return await api.page("article", asked, limit, after)
+        return await api.page("article", asked, state or [])
 
     @routes.head("/clips/{name}", include_in_schema=False)
     @routes.get("/clips/{name}", summary="A clip's record", response_model=ClipRecord, responses={304: {}})
@@ -147,19 +164,18 @@ class _Api:
         self._base = public_base(services.settings)
         self._waiting = anyio.Semaphore(MAX_WAITING)
 
-    async def page(self, kind: Kind, asked: dict[str, Any], limit: int, after: str | None) -> Response:
-        """A page of the entries that are ``asked`` for (parameters as the route has them)."""
+    async def page(self, kind: Kind, asked: _Asked, states: Sequence[str]) -> Response:
+        """A page of the entries in one of these states, or in any, that are ``asked`` for."""
         await self._catalogue.ready()
-        narrow = narrowing(
-            states=asked["state"], since=asked["from"], until=asked["to"], prefix=asked["prefix"], text=asked["q"]
-        )
-        found, has_more = self._catalogue.find(
-            kind, narrow, after=after, limit=limit, asked=repr(sorted(asked.items()))
-        )
+        wanted = tuple(dict.fromkeys(states))
+        narrow = narrowing(states=wanted, since=asked.since, until=asked.until, prefix=asked.prefix, text=asked.text)
+        question = (frozenset(wanted), asked.since, asked.until, asked.prefix, asked.text)
+        found, has_more = self._catalogue.find(kind, narrow, after=asked.after, limit=asked.limit, asked=question)
         following = None
         if has_more:
-            again = {name: value for name, value in asked.items() if value}
-            query = urlencode({**again, "limit": limit, "after": found[-1].summary.name}, doseq=True)
+            named = {"state": wanted, "from": asked.since, "to": asked.until, "prefix": asked.prefix, "q": asked.text}
+            again = {name: value for name, value in named.items() if value}
+            query = urlencode({**again, "limit": asked.limit, "after": found[-1].summary.name}, doseq=True)
             following = f"{_PREFIX}/{kind}s?{query}"
         # Each entry's JSON is written once and kept: a page is made of them by joining.
         items = ",".join(each.told for each in found)

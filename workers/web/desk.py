@@ -17,36 +17,36 @@ from tasks.records import keys
 from tasks.records.clip_record import ClipRecord, ClipState
 from workers.web import conditional, desk_fixes, records
 from workers.web.catalogue import Catalogue
+from workers.web.desk_sessions import DeskSessions
 from workers.web.desk_stories import MOST_SHOWN, Stories
 from workers.web.desk_tiles import tiles
 from workers.web.desk_view import counts
-from workers.web.desk_visit import Visit, message, page, visit
+from workers.web.desk_visit import Visit, message, page, remember_language, visit
 from workers.web.desk_words import LANGUAGES
-from workers.web.sessions import Sessions
+from workers.web.joined import Joined
+from workers.web.rendering import copy_of
 
+# Pages that are kept for who is not signed in: days, filters and languages that are looked at in the same second.
+_MOST_KEPT: Final = 32
 _SAID: Final = frozenset({"retry", "priority", "withdraw", "poster", "decide", "undo", "nothing"})
 
 
 def router(services: Services, catalogue: Catalogue) -> APIRouter:
     """The routes of the desk."""
     routes = APIRouter(prefix="/desk", include_in_schema=False)
-    sessions = Sessions(services.settings.operator_token.get_secret_value())
+    sessions = DeskSessions(services)
     stories = Stories(services, catalogue)
 
-    def here(request: Request) -> Visit:
-        return visit(request, sessions, stories.today())
+    async def here(request: Request) -> Visit:
+        return await visit(request, sessions, stories.today())
 
-    @routes.get("")
-    async def show_desk(request: Request) -> Response:
-        """The stories of a day, and how they stand."""
-        at = here(request)
+    async def board(question: tuple[Visit, str]) -> Response:
+        at, said = question
         await catalogue.ready()
         # Read before the stories: what comes between is told once more, rather than never.
         known = catalogue.sequence
         found = await stories.of(at.day, at.words)
-        said = request.query_params.get("done", "")
         return page(
-            request,
             "desk.html",
             at,
             of_day=[each for each in found.of_day if each.is_shown(at.show)],
@@ -54,22 +54,37 @@ def router(services: Services, catalogue: Catalogue) -> APIRouter:
             counts=counts([*found.of_day, *found.updated]),
             most=MOST_SHOWN if found.left_out else 0,
             days=await stories.days(),
-            said=at.words(f"done_{said}") if said in _SAID else "",
+            said=at.words(f"done_{said}") if said else "",
             languages=LANGUAGES,
             known=known,
         )
 
+    async def figures(at: Visit) -> Response:
+        found = await stories.of(at.day, at.words)
+        return page("desk_summary.html", at, counts=counts([*found.of_day, *found.updated]))
+
+    boards: Joined[tuple[Visit, str], Response] = Joined(board, most=_MOST_KEPT)
+    summaries: Joined[Visit, Response] = Joined(figures, most=_MOST_KEPT)
+
+    @routes.get("")
+    async def show_desk(request: Request) -> Response:
+        """The stories of a day, and how they stand; a second old at most, for an editor who mends them as they are."""
+        at = await here(request)
+        done = request.query_params.get("done", "")
+        said = done if done in _SAID else ""
+        answer = await board((at, said)) if at.is_signed_in else copy_of(await boards.get((at, said)))
+        return remember_language(answer, request, at)
+
     @routes.get("/summary")
     async def show_summary(request: Request) -> Response:
         """The figures alone, to take the place of those on the page."""
-        at = here(request)
-        found = await stories.of(at.day, at.words)
-        return page(request, "desk_summary.html", at, counts=counts([*found.of_day, *found.updated]))
+        at = await here(request)
+        return await figures(at) if at.is_signed_in else copy_of(await summaries.get(at))
 
     @routes.get("/stories/{article_id}")
     async def show_card(request: Request, article_id: str) -> Response:
         """One story's card, to take the place of the one on the page; 204 where the page would not show it."""
-        at = here(request)
+        at = await here(request)
         found = await stories.one(article_id, at.day, at.words)
         if found is None or not found[0].is_shown(at.show):
             return Response(status_code=204)
@@ -77,36 +92,33 @@ def router(services: Services, catalogue: Catalogue) -> APIRouter:
         etag = f"{shown.view}-{at.words.language}-{at.form_token[:8]}"
         if conditional.is_unmodified(request.headers, etag):
             return Response(status_code=304, headers={"ETag": f'"{etag}"', "Cache-Control": "private, no-cache"})
-        answer = page(request, "desk_fragment.html", at, card=shown, section="day" if is_of_day else "updated")
+        answer = page("desk_fragment.html", at, card=shown, section="day" if is_of_day else "updated")
         answer.headers["ETag"] = f'"{etag}"'
         return answer
 
     @routes.get("/sign-in")
-    def show_sign_in(request: Request) -> Response:
+    async def show_sign_in(request: Request) -> Response:
         """The form that asks for the token."""
-        return page(request, "desk_sign_in.html", here(request), fault="")
+        return page("desk_sign_in.html", await here(request), fault="")
 
     @routes.get("/clips/{name}/withdraw")
-    def ask_to_withdraw(request: Request, name: str) -> Response:
+    async def ask_to_withdraw(request: Request, name: str) -> Response:
         """Asks whether that is really meant."""
-        at = here(request)
-        record = _clip(services, name)
+        at = await here(request)
+        record = await run_in_threadpool(_clip, services, name)
         if record is None or not at.is_signed_in:
-            return message(
-                request, at, 404 if record is None else 403, at.words("refused" if record is None else "expired")
-            )
-        return page(request, "desk_withdraw.html", at, name=record.name)
+            return message(at, 404 if record is None else 403, at.words("refused" if record is None else "expired"))
+        return page("desk_withdraw.html", at, name=record.name)
 
     @routes.get("/clips/{name}/poster")
     async def choose_poster(request: Request, name: str) -> Response:
         """The pictures of the clip's storyboard, and the clip itself, to choose a poster from."""
-        at = here(request)
+        at = await here(request)
         record = await run_in_threadpool(_clip, services, name)
         if record is None or record.poster is None or not at.is_signed_in:
             known = record is not None and record.poster is not None
-            return message(request, at, 403 if known else 404, at.words("expired" if known else "poster_none"))
+            return message(at, 403 if known else 404, at.words("expired" if known else "poster_none"))
         return page(
-            request,
             "desk_poster.html",
             at,
             clip=record,

@@ -6,7 +6,6 @@ site's request carries (``SameSite=Strict``), and if it holds that session's own
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -17,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from tasks.pipeline import decisions, orders
 from tasks.pipeline.orders import OrderRefused
 from tasks.pipeline.services import Services
+from workers.web.desk_sessions import DeskSessions
 from workers.web.desk_stories import Stories
 from workers.web.desk_visit import (
     Visit,
@@ -25,12 +25,9 @@ from workers.web.desk_visit import (
     message,
     page,
     return_to_desk,
-    session_of,
     visit,
-    with_session,
 )
 from workers.web.limits import Allowance, callers
-from workers.web.sessions import Sessions
 
 _log: Final = structlog.get_logger()
 # Five at once, then one a second: enough for a person, too slow for guessing.
@@ -41,28 +38,27 @@ Form = dict[str, str]
 Fix = Callable[[Form], bool]
 
 
-def add_routes(routes: APIRouter, services: Services, sessions: Sessions, stories: Stories) -> None:
+def add_routes(routes: APIRouter, services: Services, sessions: DeskSessions, stories: Stories) -> None:
     """Add the routes that change something."""
     site = services.settings.gateway_url
     tries = Allowance(_TRIES_PER_S)
 
     async def opened(request: Request) -> tuple[Visit, Form]:
         form = await form_of(request)
-        return visit(request, sessions, stories.today(), form), form
+        return await visit(request, sessions, stories.today(), form), form
 
-    def is_permitted(request: Request, form: Form) -> bool:
-        cookie = session_of(request, sessions)
-        return bool(cookie) and is_from_here(request, site) and sessions.is_form_of(cookie, form.get("token", ""))
+    def is_permitted(request: Request, at: Visit, form: Form) -> bool:
+        return is_from_here(request, site) and at.is_form_of(form.get("token", ""))
 
     async def mend(request: Request, said: str, fix: Fix) -> Response:
         at, form = await opened(request)
-        if not is_permitted(request, form):
-            return message(request, at, 403, at.words("expired"))
+        if not is_permitted(request, at, form):
+            return message(at, 403, at.words("expired"))
         try:
             is_news = await run_in_threadpool(fix, form)
         except OrderRefused as refused:
             status = 404 if refused.code == "not_found" else 409
-            return message(request, at, status, str(refused), language="en")
+            return message(at, status, str(refused), language="en")
         return return_to_desk(at, done=said if is_news else "nothing")
 
     @routes.post("/sign-in")
@@ -70,21 +66,21 @@ def add_routes(routes: APIRouter, services: Services, sessions: Sessions, storie
         """Begin a session for who knows the token."""
         at, form = await opened(request)
         if not is_from_here(request, site):
-            return message(request, at, 403, at.words("expired"))
+            return message(at, 403, at.words("expired"))
         if tries.wait_s(callers(request.scope)[0]):
-            return page(request, "desk_sign_in.html", at, status=429, fault=at.words("too_often"))
-        if not sessions.knows(form.get("secret", "")):
+            return page("desk_sign_in.html", at, status=429, fault=at.words("too_often"))
+        if not sessions.signed.knows(form.get("secret", "")):
             _log.warning("desk.sign_in_refused")
-            return page(request, "desk_sign_in.html", at, status=403, fault=at.words("wrong_token"))
-        return with_session(return_to_desk(at), request, site, sessions.begin(time.time()))
+            return page("desk_sign_in.html", at, status=403, fault=at.words("wrong_token"))
+        return sessions.begin(return_to_desk(at), request)
 
     @routes.post("/sign-out")
     async def sign_out(request: Request) -> Response:
-        """End the session in this browser."""
+        """End the session: whoever has its cookie is signed out."""
         at, form = await opened(request)
-        if not is_permitted(request, form):
-            return message(request, at, 403, at.words("expired"))
-        return with_session(return_to_desk(at), request, site, "")
+        if not is_permitted(request, at, form):
+            return message(at, 403, at.words("expired"))
+        return await sessions.end(return_to_desk(at), request)
 
     @routes.post("/stories/{article_id}/decide")
     async def decide(request: Request, article_id: str) -> Response:

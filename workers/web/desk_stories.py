@@ -17,9 +17,10 @@ from tasks.records import feeds, keys
 from tasks.records.article_record import ArticleRecord
 from tasks.records.clip_record import ClipRecord
 from workers.web import records
-from workers.web.catalogue import Catalogue, Entry, narrowing
+from workers.web.catalogue import Catalogue
 from workers.web.desk_view import Card, card, clip_names
 from workers.web.desk_words import Words
+from workers.web.entries import Entry, narrowing
 from workers.web.record_cache import RecordCache
 
 MOST_SHOWN: Final = 200

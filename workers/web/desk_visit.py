@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -13,13 +13,12 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
+from workers.web.desk_sessions import DeskSessions
 from workers.web.desk_view import Show
 from workers.web.desk_words import LANGUAGES, Language, Words, preferred
 from workers.web.headers import PAGE_POLICY
 from workers.web.rendering import render
-from workers.web.sessions import GOOD_FOR_S, Sessions
 
-SESSION_COOKIE: Final = "newsreel_desk"
 _LANGUAGE_COOKIE: Final = "newsreel_desk_language"
 _A_YEAR_S: Final = 365 * 24 * 3600
 _SHOWS: Final[tuple[Show, ...]] = get_args(Show)
@@ -50,6 +49,10 @@ class Visit:
         """The fixes are theirs to click."""
         return bool(self.form_token)
 
+    def is_form_of(self, token: str) -> bool:
+        """Whether a form was made for this session; compared in constant time."""
+        return self.is_signed_in and hmac.compare_digest(self.form_token.encode(), token.encode())
+
     def query(self, **other: str) -> str:
         """The query that leads back to this place, with what is ``other`` there; with its ``?``, or empty."""
         known = {"day": self.day.isoformat() if self.day != self.today else "", "show": self.show}
@@ -59,27 +62,25 @@ class Visit:
         return f"?{urlencode(asked)}" if asked else ""
 
 
-def visit(request: Request, sessions: Sessions, today: date, form: Mapping[str, str] | None = None) -> Visit:
-    """What the request, or the ``form`` that it brings, asks for; what can't be understood is as if not asked."""
+async def visit(request: Request, sessions: DeskSessions, today: date, form: Mapping[str, str] | None = None) -> Visit:
+    """What the request, or the ``form`` that it brings, asks for; what can't be understood is as if not asked.
+
+    Raises:
+        TemporarilyUnavailable: it brings a session, and the store can't be asked whether that was ended.
+    """
     asked = form if form is not None else request.query_params
     show = asked.get("show", "all")
-    cookie = session_of(request, sessions)
+    cookie = await sessions.cookie_of(request)
     anchor = asked.get("story", "")
     return Visit(
         words=Words(_language(request)),
-        form_token=sessions.form_token(cookie) if cookie else "",
-        can_sign_in=sessions.are_possible,
+        form_token=sessions.signed.form_token(cookie) if cookie else "",
+        can_sign_in=sessions.signed.are_possible,
         today=today,
         day=_day(asked.get("day", "")) or today,
         show=next((each for each in _SHOWS if each == show), "all"),
         anchor=anchor if _ANCHOR.fullmatch(anchor) else "",
     )
-
-
-def session_of(request: Request, sessions: Sessions) -> str:
-    """The cookie of the request's session; empty if it has none that is good."""
-    cookie = request.cookies.get(SESSION_COOKIE, "")
-    return cookie if sessions.is_good(cookie, time.time()) else ""
 
 
 async def form_of(request: Request) -> dict[str, str]:
@@ -100,9 +101,13 @@ def is_from_here(request: Request, site: str) -> bool:
     return is_ours and request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
 
 
-def page(request: Request, template: str, here: Visit, *, status: int = 200, **values: object) -> Response:
-    """The page that the template makes of the visit and the values; a language that was asked for is remembered."""
-    answer = render(template, status=status, headers=_HEADERS, visit=here, w=here.words, **values)
+def page(template: str, here: Visit, *, status: int = 200, **values: object) -> Response:
+    """The page that the template makes of the visit and the values."""
+    return render(template, status=status, headers=_HEADERS, visit=here, w=here.words, **values)
+
+
+def remember_language(answer: Response, request: Request, here: Visit) -> Response:
+    """The answer, with a cookie for the language where one was asked for."""
     if request.query_params.get("lang") in LANGUAGES:
         answer.set_cookie(
             _LANGUAGE_COOKIE, here.words.language, max_age=_A_YEAR_S, path="/desk", httponly=True, samesite="lax"
@@ -110,29 +115,15 @@ def page(request: Request, template: str, here: Visit, *, status: int = 200, **v
     return answer
 
 
-def message(request: Request, here: Visit, status: int, text: str, *, language: str = "") -> Response:
+def message(here: Visit, status: int, text: str, *, language: str = "") -> Response:
     """A page that says why something was not done; ``language`` is the text's, where it is not the visitor's."""
-    return page(request, "desk_message.html", here, status=status, text=text, text_language=language)
+    return page("desk_message.html", here, status=status, text=text, text_language=language)
 
 
 def return_to_desk(here: Visit, **said: str) -> RedirectResponse:
     """Back to where the visit came from; ``said`` goes along in the address."""
     anchor = f"#{here.anchor}" if here.anchor else ""
     return RedirectResponse(f"/desk{here.query(**said)}{anchor}", 303, {"Cache-Control": "no-store"})
-
-
-def with_session(answer: Response, request: Request, site: str, cookie: str) -> Response:
-    """The answer that begins a session, or with an empty ``cookie`` ends it."""
-    answer.set_cookie(
-        SESSION_COOKIE,
-        cookie,
-        max_age=GOOD_FOR_S if cookie else 0,
-        path="/desk",
-        secure=request.url.scheme == "https" or site.startswith("https:"),
-        httponly=True,
-        samesite="strict",
-    )
-    return answer
 
 
 def _language(request: Request) -> Language:

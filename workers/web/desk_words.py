@@ -177,6 +177,7 @@ _FAILURES_VI: Final[Mapping[str, str]] = {
     "cancelled": "Kỹ thuật đã dừng việc xử lý clip này.",
     "store_unavailable": "Kho lưu trữ không trả lời.",
     "disk_full": "Máy xử lý hết dung lượng đĩa.",
+    "out_of_memory": "Máy xử lý không đủ bộ nhớ cho clip này.",
     "encoder_killed": "Việc mã hóa bị ngắt.",
     "encoder_overran": "Việc mã hóa mất quá nhiều thời gian.",
     "encoder_output_damaged": "Việc mã hóa tạo ra tệp hỏng.",

@@ -8,10 +8,13 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
+from tasks.news.text import shortened
 from tasks.records.article_record import ArticleRecord
 from workers.web.sharing import SharedClip, story_url
 
 _CONTEXT: Final = "https://schema.org"
+# More than any site or search engine shows; a lede may be as long as its article.
+DESCRIPTION_LENGTH: Final = 500
 # A data block ends at the first `</script`, whatever stands around it; escaped, no text can hold one.
 _ESCAPED: Final = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026", 0x2028: "\\u2028", 0x2029: "\\u2029"}
 
@@ -38,7 +41,7 @@ def news_article(article: ArticleRecord, clips: Sequence[SharedClip], site: str)
     facts = {
         "@type": "NewsArticle",
         "headline": article.title or article.id,
-        "description": article.lede,
+        "description": shortened(article.lede, DESCRIPTION_LENGTH),
         "datePublished": article.published_at,
         "author": {"@type": "Person", "name": article.byline} if article.byline else None,
         "keywords": list(article.keywords),

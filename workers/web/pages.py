@@ -12,17 +12,20 @@ from typing import Final
 import fastapi_offline
 from fastapi import APIRouter, FastAPI, Response
 from fastapi.staticfiles import StaticFiles
+from starlette.concurrency import run_in_threadpool
 from starlette.types import Scope
 
+from tasks.news.text import shortened
 from tasks.pipeline.services import Services
 from tasks.records import keys
 from tasks.records.article_record import ArticleRecord
 from tasks.records.clip_record import ClipRecord
 from workers.web import oembed, records
 from workers.web.headers import PAGE_POLICY
-from workers.web.linked_data import data_block, news_article
+from workers.web.joined import Joined
+from workers.web.linked_data import DESCRIPTION_LENGTH, data_block, news_article
 from workers.web.problems import ProblemError
-from workers.web.rendering import STATIC_DIR, render
+from workers.web.rendering import STATIC_DIR, copy_of, render
 from workers.web.sharing import shared_clips, story_url
 from workers.web.story import date_words, story, summary
 
@@ -71,14 +74,19 @@ def router(services: Services) -> APIRouter:
     line = _line_reader(services)
     site = services.settings.gateway_url.rstrip("/")
 
-    @routes.get("/")
-    def show_stories() -> Response:
-        """All stories, the newest first; of very many, those that changed last."""
+    def list_stories() -> Response:
         found = sorted(records.article_ids(services), key=lambda each: each[1].modified_at, reverse=True)
         with ThreadPoolExecutor(_READERS, "stories") as pool:
             lines = list(pool.map(lambda each: line(each[0], each[1].etag), found[:_STORIES_SHOWN]))
         newest_first = sorted(filter(None, lines), key=lambda each: each.published_at, reverse=True)
         return render("stories.html", stories=newest_first, more=max(0, len(found) - _STORIES_SHOWN))
+
+    listed: Joined[None, Response] = Joined(lambda _: run_in_threadpool(list_stories))
+
+    @routes.get("/")
+    async def show_stories() -> Response:
+        """All stories, the newest first; of very many, those that changed last. A second old at most."""
+        return copy_of(await listed.get(None))
 
     @routes.get("/stories/{article_id}")
     def show_story(article_id: str) -> Response:
@@ -97,6 +105,7 @@ def router(services: Services) -> APIRouter:
             story=story(article, clips),
             shared=shared,
             page_url=page_url,
+            description=shortened(article.record.lede, DESCRIPTION_LENGTH),
             oembed_url=oembed.address(site, page_url),
             linked_data=data_block(news_article(article.record, shared, site)),
         )

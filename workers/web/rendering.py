@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from fastapi import Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -21,6 +22,11 @@ def render(
     """The page that the template makes of the values; browsers ask again each time they show it."""
     html = _environment().get_template(template).render(**values)
     return HTMLResponse(html, status, {"Cache-Control": "no-cache", **(headers or {})})
+
+
+def copy_of(page: Response) -> Response:
+    """The same page, to be sent once more: what is sent gets headers and cookies of its own on the way."""
+    return Response(page.body, page.status_code, dict(page.headers))
 
 
 @cache

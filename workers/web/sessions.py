@@ -1,7 +1,7 @@
 """Who is signed in at the desk: a signed cookie, good for half a day, and a token for each session's forms.
 
-Nothing is kept on the server: the cookie holds when it ends, and is signed (HMAC-SHA256) with a key that is derived
-from the operators' token, so that a new token ends every session. Pure: the time is given.
+The cookie holds when the session ends at the latest, and is signed (HMAC-SHA256) with a key that is derived from the
+operators' token, so that a new token ends every session. Pure: the time is given.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ class Sessions:
         """What the forms of that session carry, and no other site's can."""
         return self._mac("form", cookie)
 
-    def is_form_of(self, cookie: str, token: str) -> bool:
-        """Whether a form was made for that session; compared in constant time."""
-        return hmac.compare_digest(self.form_token(cookie).encode(), token.encode())
+    def mark(self, cookie: str) -> str:
+        """A name for that session from which nobody can tell its cookie."""
+        return self._mac("mark", cookie)
 
     def _mac(self, what: str, text: str) -> str:
         return hmac.new(self._key, f"{what}\n{text}".encode(), hashlib.sha256).hexdigest()

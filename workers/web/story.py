@@ -80,7 +80,6 @@ class Story:
     date: str
     datetime: str
     byline: str
-    lede: str
     keywords: tuple[str, ...]
     summary: str
     failure: str
@@ -110,7 +109,6 @@ def story(article: Published[ArticleRecord], clips: Mapping[str, Published[ClipR
         date=date_words(record.published_at),
         datetime=record.published_at or "",
         byline=record.byline,
-        lede=record.lede,
         keywords=record.keywords,
         summary=summary(record),
         failure=record.failure.message if record.failure else "",
