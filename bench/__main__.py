@@ -11,7 +11,7 @@ from typing import Final
 
 import click
 
-from bench import document, lengths, portal, quality, report, speed, sync
+from bench import document, lengths, portal, quality, reconcile, report, speed, sync
 
 _CACHE: Final = Path(__file__).parent.parent / ".bench"
 _SECTIONS: Final = {
@@ -20,6 +20,7 @@ _SECTIONS: Final = {
     "quality": quality.measure,
     "sync": sync.measure,
     "portal": portal.measure,
+    "reconcile": reconcile.measure,
 }
 
 

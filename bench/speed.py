@@ -27,11 +27,10 @@ def measure(cache: Path, scratch: Path, *, quick: bool, say: Callable[[str], Non
     ladder = encoded_ladder(scratch)
     # The kind, the length in seconds, how many turns, and how many of them with a run for each rendition as well.
     plan: list[tuple[material.Kind, int, int, int]] = [
-        ("progressive", material.PART_S, 1 if quick else 3, 1 if quick else 3),
-        ("interlaced", material.PART_S, 1 if quick else 3, 1 if quick else 3),
+        (kind, material.PART_S, 1 if quick else 3, 1) for kind in material.KINDS
     ]
     if not quick:
-        plan += [("progressive", material.MINUTE_S, 2, 0), ("interlaced", material.MINUTE_S, 1, 0)]
+        plan += [(kind, material.MINUTE_S, 1, 0) for kind in material.KINDS]
     figures = []
     jobs = [prepare(material.clip(cache, kind, length_s), ladder, scratch / "probe") for kind, length_s, _, _ in plan]
     with newsroom(str(ladder)) as room:

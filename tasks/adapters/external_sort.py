@@ -6,7 +6,8 @@ import heapq
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import IO, Final
 
@@ -48,6 +49,19 @@ def missing(lines: Iterable[str], *others: Iterable[str]) -> Iterator[str]:
             other = next(known, None)
         if other is None or _field(other) != field:
             yield line
+
+
+def unmatched(*sides: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """The lines whose first field no other of the sorted ``sides`` has, in order, each with the number of its side."""
+    tagged = (_tagged(lines, side) for side, lines in enumerate(sides))
+    for _, group in groupby(heapq.merge(*tagged), key=itemgetter(0)):
+        same = list(group)
+        if len({side for _, side, _ in same}) == 1:
+            yield from ((side, line) for _, side, line in same)
+
+
+def _tagged(lines: Iterable[str], side: int) -> Iterator[tuple[str, int, str]]:
+    return ((_field(line), side, line) for line in lines)
 
 
 def _field(line: str) -> str:

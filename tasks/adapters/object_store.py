@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import IncompleteReadError, ResponseStreamingError
 from botocore.handlers import add_expect_header
+from botocore.utils import parse_timestamp
 
+from tasks.adapters import store_clock
 from tasks.adapters.listing import Listing, ObjectInfo, UnfinishedUpload
 from tasks.adapters.s3_errors import NoSuchObject, PreconditionFailed, RangeNotSatisfiable, translated
 from tasks.adapters.transfers import ObjectStream, Transfers
@@ -66,10 +70,11 @@ class ObjectStore(Transfers, Listing):
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )
-        client = boto3.client("s3", endpoint_url=endpoint_url, region_name=region, config=config)
+        client = _session().client("s3", endpoint_url=endpoint_url, region_name=region, config=config)
         # botocore asks before it sends a body (Expect: 100-continue); a store that locks the object at that moment, as
         # SeaweedFS does, then keeps every other writer of it waiting for a second.
         client.meta.events.unregister("before-call.s3", add_expect_header)
+        store_clock.listen(client)
         return cls(client)
 
     def head(self, bucket: str, key: str) -> ObjectInfo:
@@ -170,3 +175,18 @@ class ObjectStore(Transfers, Listing):
         except NoSuchObject:
             with translated(bucket, ""):
                 self._client.create_bucket(Bucket=bucket)
+
+
+def _session() -> boto3.Session:
+    """A session whose clients read times fast: otherwise a listing takes four times the processor time."""
+    session = botocore.session.Session()
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_read_time)
+    return boto3.Session(botocore_session=session)
+
+
+def _read_time(told: str) -> datetime:
+    """A time as S3's XML tells it (RFC 3339 in UTC), and any other one as botocore reads it."""
+    # Some services of AWS tell times as numbers, which the types do not say.
+    if isinstance(told, str) and told[4:5] == "-" and told.endswith("Z"):
+        return datetime.fromisoformat(told)
+    return parse_timestamp(told)

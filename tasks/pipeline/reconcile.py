@@ -16,7 +16,7 @@ import structlog
 
 from config import queues
 from tasks.adapters.clock import utc_now
-from tasks.adapters.external_sort import in_order, missing
+from tasks.adapters.external_sort import in_order, missing, unmatched
 from tasks.adapters.object_store import ObjectInfo
 from tasks.pipeline import collect, feeds
 from tasks.pipeline.ingest import is_upload
@@ -26,6 +26,8 @@ from tasks.records import arrival, keys
 log: Final = structlog.get_logger()
 # A clip that comes rings its articles itself; this finds the ring that was lost.
 _WAITING_S: Final = 300.0
+# Longer than the desk's sessions last.
+SESSION_MARKS_KEPT: Final = timedelta(days=1)
 Tell = Callable[[str], None]
 
 
@@ -56,9 +58,18 @@ def reconcile(
             told(why)
             done += 1
 
-    for key in _unsettled(services):
-        # Work that goes on is unfinished too: asking once in a lease time is enough to miss its worker.
-        ring(queues.INGEST_TASK, key, f"ring for {key}, which is not finished", every_s=services.settings.lease_s)
+    is_collecting = collects if collects is not None else _is_collection_due(services, is_dry=is_dry)
+    forgotten = 0
+    for side, line in _unmatched(services):
+        if side == 0:
+            key = json.loads(_rest(line))
+            # Work that goes on is unfinished too: asking once in a lease time is enough to miss its worker.
+            ring(queues.INGEST_TASK, key, f"ring for {key}, which is not finished", every_s=services.settings.lease_s)
+        elif is_collecting:
+            forgotten += _forget_mark(services, line, is_dry=is_dry)
+    if forgotten:
+        told(f"forget {forgotten} uploads that are gone")
+        done += forgotten
     for waiting in services.store.list(services.settings.media_bucket, keys.WAITING):
         article_id = waiting.key.removeprefix(keys.WAITING)
         # An empty marker was set by a clip that changed, and no rebuild came since: its ring may have got lost.
@@ -69,10 +80,10 @@ def reconcile(
             queues.LINK_TASK, article_id, f"ring for the article {article_id}, whose upload is gone", every_s=_WAITING_S
         )
     done += collect.withdrawn(services, told, is_dry=is_dry)
-    if collects if collects is not None else _is_collection_due(services, is_dry=is_dry):
+    if is_collecting:
         done += collect.leftovers(services, told, is_dry=is_dry, is_thorough=is_thorough)
         done += collect.unfinished_uploads(services, told, is_dry=is_dry)
-        done += _forget_marks(services, told, is_dry=is_dry)
+        done += _forget_sessions(services, told, is_dry=is_dry)
     if not is_dry:
         feeds.check(services)
         swept = services.workspaces.sweep()
@@ -95,33 +106,34 @@ def marks(listed: Iterable[ObjectInfo]) -> Iterator[str]:
         yield f"{mark.key.removeprefix(keys.SETTLED)}\t{mark.modified_at.isoformat()}"
 
 
-def _unsettled(services: Services) -> Iterator[str]:
-    """The keys of the uploads that are not marked as done."""
+def _unmatched(services: Services) -> Iterator[tuple[int, str]]:
+    """The lines of uploads that are not marked as done (0), and of marks whose upload is gone (1), in one pass."""
     folder = services.workspaces.root
     with (
+        # The uploads first: what is finished between the two listings is then in the second.
         in_order(unfinished(_uploads(services)), folder=folder) as uploads,
         in_order(marks(_marks(services)), folder=folder) as settled,
     ):
-        for line in missing(uploads, settled):
-            yield json.loads(line.partition("\t")[2])
+        yield from unmatched(uploads, settled)
 
 
-def _forget_marks(services: Services, tell: Tell, *, is_dry: bool) -> int:
-    """Delete the marks of uploads that are gone or were replaced long ago: they would grow in number for ever."""
-    folder, count = services.workspaces.root, 0
+def _forget_mark(services: Services, line: str, *, is_dry: bool) -> bool:
+    """Delete the mark of an upload that is gone or was replaced long ago: they would grow in number for ever."""
     latest = utc_now() - timedelta(seconds=services.settings.version_grace_s)
-    with (
-        in_order(unfinished(_uploads(services)), folder=folder) as uploads,
-        in_order(marks(_marks(services)), folder=folder) as settled,
-    ):
-        for line in missing(settled, uploads):
-            mark, _, at = line.partition("\t")
-            if datetime.fromisoformat(at) < latest:
-                count += 1
-                if not is_dry:
-                    services.store.delete(services.settings.media_bucket, keys.SETTLED + mark)
+    if datetime.fromisoformat(_rest(line)) >= latest:
+        return False
+    if not is_dry:
+        services.store.delete(services.settings.media_bucket, keys.SETTLED + line.partition("\t")[0])
+    return True
+
+
+def _forget_sessions(services: Services, tell: Tell, *, is_dry: bool) -> int:
+    """Delete the marks of sessions that were ended, when their cookies have run out as well."""
+    bucket, latest = services.settings.media_bucket, utc_now() - SESSION_MARKS_KEPT
+    old = (each.key for each in services.store.list(bucket, keys.ENDED_SESSIONS) if each.modified_at < latest)
+    count = sum(1 for _ in old) if is_dry else services.store.delete_all(bucket, old)
     if count:
-        tell(f"forget {count} uploads that are gone")
+        tell(f"forget {count} sessions that ended")
     return count
 
 
@@ -139,6 +151,10 @@ def _bereft(services: Services) -> Iterator[str]:
     ):
         for line in missing(known, there, told):
             yield json.loads(line)
+
+
+def _rest(line: str) -> str:
+    return line.partition("\t")[2]
 
 
 def _uploads(services: Services) -> Iterator[ObjectInfo]:

@@ -12,6 +12,7 @@ Incoming bucket: ``clips/…/<name>.<ext>`` and ``articles/…/<id>.(txt|html|js
 - ``index/gone/<article id>``: the article's upload was deleted, and its record says so;
 - ``index/withdrawn/<clip name>``: the clip was taken from public view, its media are to be deleted;
 - ``index/leftovers/<clip name>``: the clip came to an end; what it no longer names is to be deleted after a while;
+- ``index/sessions/<mark>``: that session of the desk was ended by a click;
 - ``index/changed/<kind>/<name>/<former day>_<token>``: that record is being changed, and the feeds do not tell it yet;
 - ``index/webhooks/cursor`` and ``…/told/<shard>``: what outgoing webhooks have told so far (JSON);
 - ``index/webhooks/to/<endpoint>/state``, ``…/pending/<id>`` and ``…/done/<id>``: an endpoint and its deliveries (JSON).
@@ -36,6 +37,7 @@ GONE: Final = "index/gone/"
 WITHDRAWN: Final = "index/withdrawn/"
 LEFTOVERS: Final = "index/leftovers/"
 CHANGED: Final = "index/changed/"
+ENDED_SESSIONS: Final = "index/sessions/"
 WEBHOOK_CURSOR: Final = "index/webhooks/cursor"
 WEBHOOK_ENDPOINTS: Final = "index/webhooks/to/"
 DAYS: Final = "days/"
@@ -171,6 +173,11 @@ def withdrawn_marker(clip_name: str) -> str:
 def leftovers_marker(clip_name: str) -> str:
     """Marker: there may be media of the clip that its record does not name."""
     return LEFTOVERS + clip_name
+
+
+def ended_session_marker(mark: str) -> str:
+    """Marker: the desk's session of that mark was ended by who began it."""
+    return ENDED_SESSIONS + mark
 
 
 def settled_marker(incoming_key: str, upload_id: str) -> str:

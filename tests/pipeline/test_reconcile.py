@@ -13,9 +13,9 @@ import pytest
 
 from config import queues
 from tasks.adapters.clock import utc_now
-from tasks.adapters.external_sort import in_order, missing
+from tasks.adapters.external_sort import in_order, missing, unmatched
 from tasks.adapters.object_store import ObjectInfo
-from tasks.pipeline import collect
+from tasks.pipeline import collect, finish
 from tasks.pipeline.ingest import ingest
 from tasks.pipeline.link import link
 from tasks.pipeline.reconcile import marks, reconcile, unfinished
@@ -54,7 +54,7 @@ def test_of_many_uploads_those_without_a_mark_are_found_with_flat_memory(tmp_pat
         in_order(unfinished(shuffled(count, upload)), folder=tmp_path, run_lines=600) as uploads,
         in_order(marks(settled), folder=tmp_path, run_lines=600) as done,
     ):
-        found = {line.partition("\t")[2] for line in missing(uploads, done)}
+        found = {line.partition("\t")[2] for side, line in unmatched(uploads, done) if side == 0}
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert found == {f'"clips/120320_CLIP{number}.mp4"' for number in lost}
@@ -70,7 +70,36 @@ def test_keys_with_line_breaks_and_tabs_are_merged_as_any_other(tmp_path: Path) 
             in_order(unfinished(odd), folder=tmp_path, run_lines=1) as uploads,
             in_order(marks(map(mark, done)), folder=tmp_path, run_lines=1) as settled,
         ):
-            assert len(list(missing(uploads, settled))) == len(odd) - len(done)
+            assert [side for side, _ in unmatched(uploads, settled)] == [0] * (len(odd) - len(done))
+
+
+def test_both_sides_of_a_comparison_are_told_what_the_other_lacks() -> None:
+    left, right = ["a\t1", "b\t1", "d\t1"], ["b\t2", "c\t2", "c\t3"]
+    assert list(unmatched(left, right)) == [(0, "a\t1"), (1, "c\t2"), (1, "c\t3"), (0, "d\t1")]
+    assert list(missing(left, right)) == ["a\t1", "d\t1"]
+
+
+def test_marks_of_uploads_that_are_gone_are_forgotten_after_the_grace_and_others_kept(
+    services: Services, put: Put
+) -> None:
+    kept, gone = "clips/kept.mp4", "clips/gone.mp4"
+    for key in (kept, gone):
+        finish.mark_settled(services, key=key, etag=put(key, b"x"), size_bytes=1)
+    services.store.delete(services.settings.incoming_bucket, gone)
+
+    def marked(key: str) -> bool:
+        return bool(list(services.store.list(services.settings.media_bucket, keys.settled_prefix(key))))
+
+    reconcile(services, collects=True)
+    assert marked(gone), "younger than the grace"
+    told: list[str] = []
+    reconcile(with_grace(services, 0), tell=told.append, is_dry=True, collects=True)
+    assert any("uploads that are gone" in each for each in told)
+    reconcile(with_grace(services, 0), collects=False)
+    assert marked(gone), "not asked to collect, or a dry run"
+    reconcile(with_grace(services, 0), collects=True)
+    assert (marked(kept), marked(gone)) == (True, False)
+    services.store.delete(services.settings.incoming_bucket, kept)
 
 
 def test_an_article_whose_upload_is_deleted_unseen_is_withdrawn_and_then_left_alone(
