@@ -18,6 +18,9 @@ TASK_MODULES = (
 )
 # Retries of webhooks are this late at most; new events ring by themselves.
 _NOTIFY_S = 5.0
+# As far as S3 lets two clocks differ. A worker judges by its own clock whether a message has expired, and one that is a
+# little ahead of the scheduler must not pass over all of them.
+_CLOCKS_DIFFER_S = 15 * 60.0
 
 
 def celery_options(settings: Settings) -> dict[str, object]:
@@ -54,12 +57,12 @@ def celery_options(settings: Settings) -> dict[str, object]:
         "worker_proc_alive_timeout": 30,
         # A fresh process now and then keeps slow leaks of libraries from mattering.
         "worker_max_tasks_per_child": 200,
+        "beat_scheduler": "config.beat:SteadyScheduler",
         "beat_schedule": {
             "reconcile": {
                 "task": queues.RECONCILE_TASK,
                 "schedule": settings.reconcile_interval_s,
-                # One that could not start before the next is due is worth nothing.
-                "options": {"queue": queues.RECONCILE, "expires": settings.reconcile_interval_s},
+                "options": {"queue": queues.RECONCILE, "expires": _expires_s(settings.reconcile_interval_s)},
             },
             **({"notify": _notify_entry()} if settings.webhooks.get_secret_value().strip() else {}),
         },
@@ -73,5 +76,10 @@ def _notify_entry() -> dict[str, object]:
         "task": queues.NOTIFY_TASK,
         "schedule": _NOTIFY_S,
         "args": (queues.DUE,),
-        "options": {"queue": queues.NOTIFY, "expires": _NOTIFY_S},
+        "options": {"queue": queues.NOTIFY, "expires": _expires_s(_NOTIFY_S)},
     }
+
+
+def _expires_s(interval_s: float) -> float:
+    """After how long one that nobody took is dropped: what has piled up meanwhile would all do the same."""
+    return max(interval_s, _CLOCKS_DIFFER_S)

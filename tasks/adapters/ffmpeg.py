@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from tasks.adapters import process
+from tasks.adapters import memory_kills, process
 from tasks.adapters.cage import MAX_ALLOCATION_BYTES, Cage, Limits
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media.decoders import without_lists
@@ -19,6 +20,7 @@ _BACKGROUND: Final = Limits(niceness=10)
 _SILENCE_S: Final = 120.0
 _SPARE_BYTES: Final = 1024**2
 _NO_ROOM: Final = "The worker ran out of room while encoding."
+_NO_MEMORY: Final = "The worker ran out of memory while encoding."
 _GUARDS: Final = (
     *("-max_alloc", str(MAX_ALLOCATION_BYTES)),
     # A picture whose time lies ten minutes after the one before is moved up to it: filling the gap at a constant rate
@@ -51,10 +53,12 @@ class Ffmpeg:
 
         Raises:
             SourceRejected: ffmpeg can't make anything of the input (``undecodable``), or ever more (``too_long``).
-            TemporarilyUnavailable: it was killed, stalled, overran or ran out of disk.
+            TemporarilyUnavailable: it was killed (``out_of_memory`` if the kernel has killed for want of memory
+                meanwhile, else ``encoder_killed``), stalled, overran or ran out of disk.
             process.Stopped: ``stop`` was set.
         """
         reader = ProgressReader()
+        kills = memory_kills.count()
 
         def on_line(line: str) -> None:
             if on_progress is not None and (progress := reader.feed(line)) is not None:
@@ -88,17 +92,26 @@ class Ffmpeg:
         if (free := shutil.disk_usage(folder).free) < _SPARE_BYTES:
             raise TemporarilyUnavailable("disk_full", _NO_ROOM, f"{free} bytes are free\n{finished.stderr_tail}")
         if finished.exit_code != 0:
-            raise _failure(finished)
+            raise _failure(finished, kills_before=kills)
         return finished
 
 
-def _failure(finished: process.Finished) -> SourceRejected | TemporarilyUnavailable:
+def _failure(finished: process.Finished, *, kills_before: int | None) -> SourceRejected | TemporarilyUnavailable:
     detail = without_lists(finished.stderr_tail)[-_DETAIL_CHARACTERS:]
     if finished.exit_code < 0:
         told = f"signal {-finished.exit_code}" + (f"; {detail}" if detail else "")
+        kills = memory_kills.count()
+        if finished.exit_code == -signal.SIGKILL and kills_before is not None and kills is not None:
+            if kills > kills_before:
+                why = (
+                    f"the kernel ended {kills - kills_before} of this machine's processes for want of memory meanwhile"
+                )
+                return TemporarilyUnavailable("out_of_memory", _NO_MEMORY, f"{why}; {told}")
+            told = f"not for want of memory; {told}"
         return TemporarilyUnavailable("encoder_killed", "The encoder was ended from outside.", told)
     # ffmpeg has no exit code of its own for the machine's faults; these are the C library's fixed words.
-    for code, words in (("disk_full", "No space left on device"), ("out_of_memory", "Cannot allocate memory")):
-        if words in detail:
-            return TemporarilyUnavailable(code, _NO_ROOM, detail)
+    if "No space left on device" in detail:
+        return TemporarilyUnavailable("disk_full", _NO_ROOM, detail)
+    if "Cannot allocate memory" in detail:
+        return TemporarilyUnavailable("out_of_memory", _NO_MEMORY, detail)
     return SourceRejected("undecodable", "This video can't be decoded; it is damaged or of an unknown kind.", detail)

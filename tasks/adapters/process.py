@@ -18,6 +18,9 @@ from tasks.adapters.cage import Cage, Limits, before_exec
 from tasks.errors import NewsreelError
 
 _TICK_S = 0.2
+# Whoever keeps a dead program's pipes open for longer was left behind by it: the cage's inner process waits for ever if
+# the outer one is killed at its very beginning.
+_LEFT_BEHIND_S = 1.0
 _TAIL_BYTES = 8192
 _MAX_OUTPUT_BYTES = 32 * 1024**2
 
@@ -77,8 +80,13 @@ def run(
     try:
         reader = _Reader(process.stdout, process.stderr, on_line)
         started = time.monotonic()
+        died_at: float | None = None
         while reader.read(_TICK_S):
             now = time.monotonic()
+            if died_at is None and _is_dead(process):
+                died_at = now
+            if died_at is not None and now - died_at > _LEFT_BEHIND_S:
+                _kill_group(process)
             if stop is not None and stop.is_set():
                 raise Stopped(f"{program.name} was stopped")
             if now - started > timeout_s:
@@ -140,7 +148,17 @@ class _Reader:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+    if process.returncode is None:
+        _kill_group(process)
         process.wait()
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    """End all that is left of it; called before it is waited for, so that the group's number is still its own."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _is_dead(process: subprocess.Popen[bytes]) -> bool:
+    """It has ended; it is not waited for."""
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None

@@ -73,6 +73,14 @@ def test_a_stopped_run_leaves_nothing_that_it_started(tmp_path: Path) -> None:
     assert is_gone(int((tmp_path / "child").read_text()))
 
 
+def test_what_a_killed_program_left_behind_holds_up_nobody_and_is_gone(tmp_path: Path) -> None:
+    began = time.monotonic()
+    finished = run("sleep 60 & echo $! > child; kill -9 $$", tmp_path, timeout_s=50.0)
+    assert finished.exit_code == -signal.SIGKILL
+    assert time.monotonic() - began < 30
+    assert is_gone(int((tmp_path / "child").read_text()))
+
+
 def test_a_program_that_floods_its_messages_keeps_only_their_end(tmp_path: Path) -> None:
     finished = run("yes x | head -c 3000000 >&2; echo last >&2", tmp_path)
     assert finished.stderr_tail.endswith("last")

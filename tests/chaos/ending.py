@@ -10,11 +10,12 @@ from typing import Final
 from tasks.records import keys
 from tasks.records.clip_record import ClipRecord
 from tests.chaos.filer import Filer
-from tests.chaos.material import Uploaded, colour_of
+from tests.chaos.material import Uploaded, colours_of
 from tests.chaos.plan import Plan
 from tests.chaos.reader import Reader
 
 _AT_A_TIME: Final = 2
+_IN_ONE_RUN: Final = 12
 
 
 def unfinished_clips(plan: Plan, reader: Reader, last: Mapping[str, Uploaded]) -> list[str]:
@@ -94,8 +95,10 @@ def wrong_objects(
             path = folder / f"{len(jobs)}{Path(url).suffix}"
             path.write_bytes(seen.body)
             jobs.append((key, last[record.name].colour, path))
+    parts = [jobs[start : start + _IN_ONE_RUN] for start in range(0, len(jobs), _IN_ONE_RUN)]
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
-        for (key, colour, _), shown in zip(jobs, pool.map(lambda job: colour_of(job[2]), jobs), strict=True):
-            if shown != colour:
-                found.append(f"wrong: {key} shows colour {shown}, uploaded was {colour}")
+        for part, shown in zip(parts, pool.map(lambda part: colours_of([job[2] for job in part]), parts), strict=True):
+            for (key, colour, _), seen in zip(part, shown, strict=True):
+                if seen != colour:
+                    found.append(f"wrong: {key} shows colour {seen}, uploaded was {colour}")
     return found

@@ -16,6 +16,7 @@ import redis
 from tests.chaos import processes
 from tests.chaos.plan import Fault, FaultKind, Plan
 from tests.chaos.processes import Process
+from tests.chaos.small_disk import SmallDisk
 from tests.chaos.stack import LEASE_S, ChaosStack
 from workers.local_servers import REDIS, SEAWEEDFS
 from workers.processes import GATEWAY, SCHEDULER
@@ -25,6 +26,9 @@ _WAIT_S: Final = 8.0
 _AT_THE_STORE: Final = frozenset(
     {
         FaultKind.STORE_503,
+        FaultKind.STORE_409,
+        FaultKind.STORE_412,
+        FaultKind.LOST_412,
         FaultKind.STORE_STALL,
         FaultKind.STORE_LATENCY,
         FaultKind.CUT_REQUEST,
@@ -37,8 +41,9 @@ _AT_THE_STORE: Final = frozenset(
 class Injector:
     """Does what a plan says. ``done`` counts the faults that met somebody, ``missed`` those that found no victim."""
 
-    def __init__(self, stack: ChaosStack, plan: Plan) -> None:
+    def __init__(self, stack: ChaosStack, plan: Plan, disk: SmallDisk) -> None:
         self._stack = stack
+        self._disk = disk
         self._plan = plan
         self._lock = threading.Lock()
         self.done: Counter[FaultKind] = Counter()
@@ -99,6 +104,10 @@ class Injector:
             case FaultKind.REDIS_FREEZE:
                 pid = self._stack.pid(REDIS)
                 return pid is not None and self._freeze([pid], fault.lasts_s)
+            case FaultKind.REDIS_SLOW:
+                return self._slow_redis(fault.lasts_s)
+            case FaultKind.DISK_FULL:
+                return self._disk.fill(fault.lasts_s)
             case FaultKind.REDIS_FLUSHALL | FaultKind.REDIS_CLIENT_KILL:
                 return self._tell_redis(fault.kind)
             case FaultKind.STORE_RESTART:
@@ -138,6 +147,18 @@ class Injector:
         for pid in frozen:
             _send(pid, signal.SIGCONT)
         return bool(frozen)
+
+    def _slow_redis(self, seconds: float) -> bool:
+        """Most commands of everybody wait for up to 0.3 s (CLIENT PAUSE), for so long."""
+        until = time.monotonic() + seconds
+        try:
+            with self._stack.redis() as client:
+                while time.monotonic() < until:
+                    client.client_pause(300)
+                    time.sleep(0.35)
+        except (redis.RedisError, OSError):
+            return False
+        return True
 
     def _tell_redis(self, kind: FaultKind) -> bool:
         try:

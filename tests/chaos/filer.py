@@ -6,6 +6,7 @@ SeaweedFS's filer serves the objects of a bucket under ``/buckets/<bucket>/``; i
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from typing import Final
 from urllib.parse import quote
 
 _BATCH: Final = 100
+_WANTED: Final = re.compile(rb"(?i)\r\n(etag|content-length|cache-control):[ \t]*([^\r]*)")
 _TIMEOUT_S: Final = 10.0
 
 
@@ -87,10 +89,10 @@ class Filer:
 
     def _answer(self, *, has_body: bool) -> Seen | None:
         head, _, self._rest = self._until(b"\r\n\r\n").partition(b"\r\n\r\n")
-        lines = head.decode("latin-1").split("\r\n")
-        status = int(lines[0].split(" ")[1])
-        headers = {key.lower(): value.strip() for key, _, value in (line.partition(":") for line in lines[1:])}
-        length = int(headers.get("content-length", "0"))
+        status = int(head.split(b" ", 2)[1])
+        # Thousands of them come each second: only what is asked for is read.
+        headers = {key.lower(): value.decode("latin-1") for key, value in _WANTED.findall(head)}
+        length = int(headers.get(b"content-length", "0"))
         body = b""
         if has_body:
             while len(self._rest) < length:
@@ -101,8 +103,8 @@ class Filer:
         if status != 200:
             raise ValueError(f"the store answered {status}")
         return Seen(
-            etag=headers["etag"].strip('"'),
-            is_immutable="immutable" in headers.get("cache-control", ""),
+            etag=headers[b"etag"].strip('"'),
+            is_immutable="immutable" in headers.get(b"cache-control", ""),
             size_bytes=length,
             body=body,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -109,12 +109,21 @@ def article_text(upload: ArticleUpload) -> bytes:
     return "\n\n".join((title, "Thứ 5, 03.12.2020 | 18:00:30", *body, "")).encode()
 
 
-def colour_of(picture: Path) -> int:
-    """Which of `COLOURS` a poster or a clip shows, by its first picture."""
-    command = [str(clips.FFMPEG), "-nostdin", "-loglevel", "error", "-i", str(picture), "-frames:v", "1"]
-    command += ["-vf", "scale=1:1:flags=area", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
-    seen = subprocess.run(command, check=True, capture_output=True, timeout=60).stdout
-    return nearest(seen[:3])
+def colours_of(pictures: Sequence[Path]) -> list[int | None]:
+    """Which of `COLOURS` each poster or clip shows, by its first picture; None for one that can't be decoded."""
+    command = [str(clips.FFMPEG), "-nostdin", "-loglevel", "error", "-y"]
+    for picture in pictures:
+        command += ["-i", str(picture)]
+    outputs = [picture.with_name(f"{picture.name}.rgb") for picture in pictures]
+    for number, output in enumerate(outputs):
+        command += ["-map", f"{number}:v:0", "-frames:v", "1", "-vf", "scale=1:1:flags=area"]
+        command += ["-f", "rawvideo", "-pix_fmt", "rgb24", str(output)]
+    done = subprocess.run(command, check=False, capture_output=True, timeout=120)
+    if done.returncode != 0 and len(pictures) > 1:
+        # One that is damaged takes all others along: each by itself.
+        return [colour for picture in pictures for colour in colours_of([picture])]
+    seen = [output.read_bytes() if output.exists() else b"" for output in outputs]
+    return [nearest(each[:3]) if len(each) >= 3 else None for each in seen]
 
 
 def nearest(seen: Iterable[int]) -> int:

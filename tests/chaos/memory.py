@@ -11,7 +11,7 @@ from typing import Any, Final
 from tests.chaos import processes
 from tests.chaos.stack import ChaosStack
 
-_PERIOD_S: Final = 2.0
+_PERIOD_S: Final = 4.0
 _MIB: Final = 1024**2
 
 
@@ -39,14 +39,13 @@ class MemoryWatch(threading.Thread):
         time.sleep(0)
 
     def figures(self) -> dict[str, dict[str, Any]]:
-        """For each worker: the peak, and the median of each third of the run, in MiB."""
+        """For each worker: the peak, and the median of either half of the run, in MiB."""
         return {
-            name: {"peak_mib": round(max(samples) / _MIB), "thirds_mib": _thirds(samples)}
+            name: {"peak_mib": round(max(samples) / _MIB), "halves_mib": _halves(samples)}
             for name, samples in sorted(self._samples.items())
         }
 
 
-def _thirds(samples: Sequence[int]) -> list[int]:
-    size = max(1, len(samples) // 3)
-    parts = (samples[:size], samples[size : 2 * size] or samples, samples[2 * size :] or samples)
-    return [round(statistics.median(part) / _MIB) for part in parts]
+def _halves(samples: Sequence[int]) -> list[int]:
+    middle = (len(samples) + 1) // 2
+    return [round(statistics.median(part or samples) / _MIB) for part in (samples[:middle], samples[middle:])]

@@ -24,15 +24,20 @@ class FaultKind(StrEnum):
     FREEZE_WORKER = "freeze_worker"
     REDIS_RESTART = "redis_restart"
     REDIS_FREEZE = "redis_freeze"
+    REDIS_SLOW = "redis_slow"
     REDIS_FLUSHALL = "redis_flushall"
     REDIS_CLIENT_KILL = "redis_client_kill"
     STORE_RESTART = "store_restart"
     STORE_503 = "store_503"
+    STORE_409 = "store_409"
+    STORE_412 = "store_412"
+    LOST_412 = "lost_412"
     STORE_STALL = "store_stall"
     STORE_LATENCY = "store_latency"
     CUT_REQUEST = "cut_request"
     CUT_ANSWER = "cut_answer"
     LOST_ANSWER = "lost_answer"
+    DISK_FULL = "disk_full"
     EVENT_DROPPED = "event_dropped"
     EVENT_FIVEFOLD = "event_fivefold"
     EVENT_SHUFFLED = "event_shuffled"
@@ -49,32 +54,44 @@ _WEIGHTS: Final = {
     FaultKind.FREEZE_WORKER: 8,
     FaultKind.REDIS_RESTART: 5,
     FaultKind.REDIS_FREEZE: 7,
+    FaultKind.REDIS_SLOW: 6,
     FaultKind.REDIS_FLUSHALL: 12,
     FaultKind.REDIS_CLIENT_KILL: 14,
     FaultKind.STORE_RESTART: 4,
-    FaultKind.STORE_503: 55,
+    FaultKind.STORE_503: 50,
+    FaultKind.STORE_409: 20,
+    FaultKind.STORE_412: 20,
+    FaultKind.LOST_412: 25,
     FaultKind.STORE_STALL: 25,
     FaultKind.STORE_LATENCY: 9,
-    FaultKind.CUT_REQUEST: 35,
-    FaultKind.CUT_ANSWER: 35,
-    FaultKind.LOST_ANSWER: 50,
+    FaultKind.CUT_REQUEST: 30,
+    FaultKind.CUT_ANSWER: 30,
+    FaultKind.LOST_ANSWER: 40,
+    FaultKind.DISK_FULL: 5,
 }
 # How long one lasts at least and at most, in seconds; a freeze of a worker lasts that much longer than its lease.
 _LASTS_S: Final = {
     FaultKind.FREEZE_WORKER: (1.0, 15.0),
     FaultKind.REDIS_FREEZE: (1.0, 6.0),
+    FaultKind.REDIS_SLOW: (2.0, 6.0),
     FaultKind.STORE_STALL: (1.0, 9.0),
     FaultKind.STORE_LATENCY: (2.0, 6.0),
+    FaultKind.DISK_FULL: (1.0, 4.0),
 }
 # How many requests in a row it meets; the client of the store gives up after four tries of one.
 _REQUESTS: Final = {
     FaultKind.STORE_503: (1, 2, 4, 8, 24),
+    FaultKind.STORE_409: (1, 2, 4, 8),
+    FaultKind.STORE_412: (1, 1, 2, 4),
+    FaultKind.LOST_412: (1, 1, 2),
     FaultKind.STORE_STALL: (1, 1, 2),
     FaultKind.CUT_REQUEST: (1, 1, 2, 5),
     FaultKind.CUT_ANSWER: (1, 1, 2, 5),
     FaultKind.LOST_ANSWER: (1, 1, 2, 5),
 }
 _UPLOADS_UNTIL: Final = 0.7
+_DAY_S: Final = 30.0
+_BURST: Final = 20
 _EVENTS_DROPPED: Final = 0.2
 _EVENTS_FIVEFOLD: Final = 0.15
 _EVENTS_HELD: Final = 0.4
@@ -129,13 +146,14 @@ class EventFate:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A whole run; ``lasts_s`` is the time until its last planned fault begins."""
+    """A whole run; ``lasts_s`` is the time until its last planned fault begins. ``is_day``: `make_day` made it."""
 
     seed: int
     lasts_s: float
     faults: tuple[Fault, ...]
     clips: tuple[ClipUpload, ...]
     articles: tuple[ArticleUpload, ...]
+    is_day: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -144,6 +162,8 @@ class Plan:
 
     def fate(self, event: str, number: int) -> EventFate:
         """What becomes of the event with that mark when it comes for the ``number``-th time."""
+        if self.is_day:
+            return EventFate(held_s=(0.0,))
         chance = random.Random(f"{self.seed}:{event}:{number}")
         drawn = chance.random()
         if drawn < _EVENTS_DROPPED:
@@ -179,6 +199,39 @@ def make_plan(
         faults=tuple(sorted(_faults(chance, faults, lasts_s), key=lambda each: each.at_s)),
         clips=tuple(sorted(uploads, key=lambda each: each.at_s)),
         articles=tuple(sorted(_article_uploads(chance, names, articles, lasts_s), key=lambda each: each.at_s)),
+    )
+
+
+def make_day(seed: int, *, clips: int, articles: int, colours: int, lengths: int) -> Plan:
+    """A day's uploads within half a minute, in bursts, and no faults: far more than two workers can take.
+
+    The articles come when all clips wait, each with two clips that nobody had asked for before.
+    """
+    chance = random.Random(seed)
+    names = [f"{1 + number % 12:02d}{1 + number % 28:02d}20_CHAOS{number + 1}" for number in range(clips)]
+    bursts = [chance.uniform(0, _DAY_S) for _ in range(max(1, clips // _BURST))]
+    uploads = [
+        ClipUpload(
+            at_s=round(bursts[number % len(bursts)], 2),
+            name=name,
+            number=0,
+            colour=chance.randrange(colours),
+            length=chance.randrange(lengths),
+        )
+        for number, name in enumerate(names)
+    ]
+    shown = chance.sample(names, min(len(names), 2 * articles))
+    stories = [
+        ArticleUpload(at_s=_DAY_S + number / 10, article_id=f"chaos-{number + 1}", number=0, clips=(one, other))
+        for number, (one, other) in enumerate(zip(shown[::2], shown[1::2], strict=False))
+    ]
+    return Plan(
+        seed=seed,
+        lasts_s=_DAY_S,
+        faults=(),
+        clips=tuple(sorted(uploads, key=lambda each: each.at_s)),
+        articles=tuple(stories),
+        is_day=True,
     )
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _PR_SET_CHILD_SUBREAPER: Final = 36
 
 
@@ -24,7 +23,6 @@ class Process:
     name: str
     state: str
     started: int
-    memory_bytes: int
 
     @property
     def is_media_tool(self) -> bool:
@@ -54,17 +52,29 @@ def below(roots: Iterable[int]) -> list[Process]:
 
 
 def bury_adopted() -> None:
-    """Let go of the dead whom we were given as orphans; whoever leads a session was started by one who waits for it."""
+    """Let go of the dead whom we were given as orphans; whoever leads a session was started by one who waits for it.
+
+    Not so the cage's inner process, which leads one and dies a moment after the outer: thousands come in a run.
+    """
     for each in _all():
-        if each.parent == os.getpid() and each.state == "Z" and each.session != each.pid:
+        is_awaited = each.session == each.pid and not each.name.startswith("bwrap")
+        if each.parent == os.getpid() and each.state == "Z" and not is_awaited:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(each.pid, os.WNOHANG)
 
 
 def memory_bytes(pid: int) -> int:
-    """What that process and its pool hold in memory, without the media tools."""
-    mine = [each for each in _all() if each.pid == pid]
-    return sum(each.memory_bytes for each in [*mine, *below([pid])] if not each.is_media_tool)
+    """What that process and its pool hold in memory, without the media tools; what they share counts once (PSS)."""
+    pids = [pid, *(each.pid for each in below([pid]) if not each.is_media_tool)]
+    return sum(_proportional_bytes(each) for each in pids)
+
+
+def _proportional_bytes(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 
 
 def _all() -> Iterable[Process]:
@@ -84,5 +94,4 @@ def _all() -> Iterable[Process]:
                 name=name,
                 state=fields[0],
                 started=int(fields[19]),
-                memory_bytes=int(fields[21]) * _PAGE,
             )

@@ -17,9 +17,13 @@ from tests.chaos.http_wire import Message
 from tests.chaos.plan import FaultKind
 
 HOST: Final = "127.0.0.1"
-_SLOW_DOWN: Final = (
-    b"<?xml version='1.0' encoding='UTF-8'?><Error><Code>SlowDown</Code><Message>chaos</Message></Error>"
-)
+# What AWS answers while two conditional writes race, and after one of them has won.
+_REFUSALS: Final = {
+    FaultKind.STORE_503: (503, "SlowDown"),
+    FaultKind.STORE_409: (409, "ConditionalRequestConflict"),
+    FaultKind.STORE_412: (412, "PreconditionFailed"),
+    FaultKind.LOST_412: (412, "PreconditionFailed"),
+}
 _WRITES: Final = frozenset({"PUT", "POST", "DELETE"})
 
 
@@ -80,14 +84,14 @@ class StoreProxy:
     Requests go on byte for byte, so their signatures hold. ``hits`` counts the requests that each kind has met.
     """
 
-    def __init__(self, loop: ProxyLoop, upstream_port: int) -> None:
+    def __init__(self, loop: ProxyLoop, upstream_port: int, *, port: int = 0) -> None:
         self._upstream_port = upstream_port
         self._armed: list[_Armed] = []
         self._slow_until = 0.0
         self._lock = threading.Lock()
         self.hits: Counter[FaultKind] = Counter()
         self.requests = 0
-        self.port = loop.serve(0, self._handle)
+        self.port = loop.serve(port, self._handle)
 
     def arm(self, kind: FaultKind, *, requests: int, lasts_s: float) -> None:
         """Let the next ``requests`` that fit meet the fault; latency meets all of the next ``lasts_s``."""
@@ -105,11 +109,11 @@ class StoreProxy:
             self._slow_until = 0.0
             return dict(unmet)
 
-    def _pick(self, method: str, *, has_body: bool) -> _Armed | None:
+    def _pick(self, request: Message) -> _Armed | None:
         with self._lock:
             self.requests += 1
             for armed in self._armed:
-                if _fits(armed.kind, method, has_body=has_body):
+                if _fits(armed.kind, request):
                     armed.left -= 1
                     if armed.left <= 0:
                         self._armed.remove(armed)
@@ -140,13 +144,10 @@ class StoreProxy:
         if time.monotonic() < self._slow_until:
             self.hits[FaultKind.STORE_LATENCY] += 1
             await asyncio.sleep(random.uniform(0.05, 0.4))
-        armed = self._pick(request.method, has_body=bool(request.body))
+        armed = self._pick(request)
         kind = armed.kind if armed else None
-        if kind is FaultKind.STORE_503:
-            head = (
-                f"HTTP/1.1 503 Slow Down\r\nContent-Type: application/xml\r\nContent-Length: {len(_SLOW_DOWN)}\r\n\r\n"
-            )
-            writer.write(head.encode() + (b"" if request.method == "HEAD" else _SLOW_DOWN))
+        if kind in _REFUSALS and kind is not FaultKind.LOST_412:
+            writer.write(_refusal(kind, request.method))
             await writer.drain()
             return
         if kind is FaultKind.STORE_STALL and armed:
@@ -160,6 +161,11 @@ class StoreProxy:
         answer = await http_wire.read_answer(store, request.method)
         if kind is FaultKind.LOST_ANSWER:
             raise _Cut
+        if kind is FaultKind.LOST_412 and answer.status < 300:
+            # As a client sees it whose own first try had arrived: its second one is refused.
+            writer.write(_refusal(kind, request.method))
+            await writer.drain()
+            return
         if kind is FaultKind.CUT_ANSWER:
             writer.write(answer.head + answer.body[: len(answer.body) // 2])
             await writer.drain()
@@ -170,13 +176,23 @@ class StoreProxy:
             raise _Cut
 
 
-def _fits(kind: FaultKind, method: str, *, has_body: bool) -> bool:
+def _refusal(kind: FaultKind, method: str) -> bytes:
+    status, code = _REFUSALS[kind]
+    body = f"<?xml version='1.0' encoding='UTF-8'?><Error><Code>{code}</Code><Message>chaos</Message></Error>"
+    head = f"HTTP/1.1 {status} {code}\r\nContent-Type: application/xml\r\nContent-Length: {len(body)}\r\n\r\n"
+    return (head + ("" if method == "HEAD" else body)).encode()
+
+
+def _fits(kind: FaultKind, request: Message) -> bool:
     match kind:
         case FaultKind.CUT_REQUEST:
-            return has_body
+            return bool(request.body)
         case FaultKind.CUT_ANSWER:
-            return method == "GET"
+            return request.method == "GET"
         case FaultKind.LOST_ANSWER:
-            return method in _WRITES
+            return request.method in _WRITES
+        case FaultKind.STORE_409 | FaultKind.STORE_412 | FaultKind.LOST_412:
+            is_conditional = request.header("if-match") or request.header("if-none-match")
+            return request.method == "PUT" and bool(is_conditional)
         case _:
             return True

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from tests.chaos.judge import KINDS
 
+_GROWTH: Final = 1.15
 _WORDS: Final = {
     "wrong": "records or objects that were another's",
     "missing": "named objects that were missing",
@@ -30,6 +31,7 @@ class Figures:
         lost: uploads without their result in the end.
         fenced: how often a worker found, when it went on, that its clip was no longer its own.
         survivors: processes of the stack that outlived it.
+        wait_shown_s, wait_others_s: medians from upload to ready, of clips that articles show and of all others.
     """
 
     seed: int
@@ -58,11 +60,28 @@ class Figures:
     orphans: Sequence[str]
     memory: Mapping[str, Mapping[str, Any]]
     took_s: float
+    longest_queue: int
+    workspace_mib: float
+    wait_shown_s: float | None
+    wait_others_s: float | None
+    is_day: bool
 
     @property
     def is_good(self) -> bool:
         """All promises were kept."""
-        return not (self.violations or self.lost or self.survivors or self.orphans) and self.is_settled_in_time
+        is_clean = not (self.violations or self.lost or self.survivors or self.orphans) and self.is_settled_in_time
+        return is_clean and (not self.is_day or (self.is_flat and self.are_shown_first))
+
+    @property
+    def is_flat(self) -> bool:
+        """No worker that encodes held more in the second half of the run than in the first, but for a little."""
+        halves = [held["halves_mib"] for name, held in self.memory.items() if "transcode" in name]
+        return all(second <= first * _GROWTH for first, second in halves)
+
+    @property
+    def are_shown_first(self) -> bool:
+        """Clips that an article wants waited for less time than the others."""
+        return bool(self.wait_shown_s and self.wait_others_s and self.wait_shown_s < self.wait_others_s)
 
     @property
     def is_settled_in_time(self) -> bool:
@@ -75,7 +94,8 @@ class Figures:
 
     def lines(self) -> Iterator[str]:
         """All of it, for people."""
-        yield f"seed {self.seed}, {self.minutes:g} minutes of faults, {self.took_s:.0f} s in all"
+        what = "a day's uploads in" if self.is_day else "faults for"
+        yield f"seed {self.seed}, {what} {self.minutes:g} minutes, {self.took_s:.0f} s in all"
         yield f"{self.clips} clips, {self.articles} articles, {self.replaced} clips uploaded anew"
         yield f"{sum(self.faults.values())} faults of {len(self.faults)} kinds:"
         for kind, number in sorted(self.faults.items(), key=lambda item: -item[1]):
@@ -92,7 +112,13 @@ class Figures:
         tries = ", ".join(f"{number} clips {count}" for count, number in self.attempts.items())
         yield f"attempts: {tries}; {self.fenced} workers found that their clip was no longer theirs"
         for name, held in self.memory.items():
-            yield f"{name}: at most {held['peak_mib']} MiB; by thirds of the run {held['thirds_mib']}"
+            first, second = held["halves_mib"]
+            yield f"{name}: at most {held['peak_mib']} MiB; {first} in the run's first half, {second} in its second"
+        yield f"at most {self.longest_queue} clips were queued; workspaces held {self.workspace_mib:g} MiB at most"
+        if self.is_day:
+            yield f"clips in articles were ready after {self.wait_shown_s} s, others after {self.wait_others_s} s"
+            order = "first" if self.are_shown_first else "NOT FIRST"
+            yield f"memory {'flat' if self.is_flat else 'GROWS'}, what articles show {order}"
         for violation in [*self.violations[:20], *self.lost[:20], *self.survivors[:20], *self.orphans[:20]]:
             yield f"  ! {violation}"
         yield "all promises kept" if self.is_good else "PROMISES BROKEN"

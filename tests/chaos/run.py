@@ -19,16 +19,19 @@ from tests.chaos import ending, processes, stack
 from tests.chaos.faults import Injector
 from tests.chaos.filer import Filer, StoreAway
 from tests.chaos.judge import Uploads
+from tests.chaos.load import LoadWatch, waits_s
 from tests.chaos.material import LADDER, BaseClips
 from tests.chaos.memory import MemoryWatch
 from tests.chaos.plan import Plan
 from tests.chaos.reader import Reader
 from tests.chaos.report import Figures
+from tests.chaos.small_disk import SmallDisk
 from tests.chaos.stack import LEASE_S, ChaosStack
 from tests.chaos.uploader import Uploader
 
 _LEASES: Final = 3
 _PROGRESS_S: Final = 10.0
+_LOOK_S: Final = 0.5
 # When nothing has become final for this long there is nothing to hope for, and the figures say what is missing.
 _PATIENCE_S: Final = 90.0
 # A worker that is well renews its lease every fifth of it.
@@ -67,6 +70,7 @@ def run(plan: Plan, folder: Path, *, minutes: float, tell: Callable[[str], None]
     for upload in plan.clips:
         base.body(upload)
     deaths: list[str] = []
+    disk = SmallDisk(folder / "data" / stack.WORKSPACE)
     uploads = Uploads()
     with stack.running(folder / "data", plan, deaths.append) as chaos:
         tell(f"stack ready after {time.monotonic() - began:.0f} s; logs in {chaos.logs}")
@@ -78,18 +82,19 @@ def run(plan: Plan, folder: Path, *, minutes: float, tell: Callable[[str], None]
             recipe=recipe,
         )
         memory = MemoryWatch(chaos)
-        injector = Injector(chaos, plan)
+        load = LoadWatch(chaos, folder / "data" / stack.WORKSPACE)
+        injector = Injector(chaos, plan, disk)
         started = time.monotonic()
         over = threading.Event()
         uploader = Uploader(chaos.env, plan, base=base, uploads=uploads, started=started, should_end=over.is_set)
         faults = threading.Thread(target=injector.run, args=(started,), name="faults", daemon=True)
         watch = _Watch(known={}, found=[])
-        for thread in (reader, memory, uploader, faults):
+        for thread in (reader, memory, load, uploader, faults):
             thread.start()
         try:
             told_at = 0.0
             while faults.is_alive() or uploader.is_alive():
-                time.sleep(0.5)
+                time.sleep(_LOOK_S)
                 watch.look(chaos)
                 if time.monotonic() - told_at > _PROGRESS_S:
                     told_at = time.monotonic()
@@ -102,9 +107,12 @@ def run(plan: Plan, folder: Path, *, minutes: float, tell: Callable[[str], None]
             over.set()
             reader.stop()
             memory.stop()
+            load.stop()
         violations = [*reader.violations, *_final_look(reader, chaos, uploads, folder)]
         lost = list(ending.lost(plan, reader, uploads.last()))
+    waits = waits_s(reader.clips)
     survivors = _survivors()
+    disk.close()
     figures = Figures(
         seed=plan.seed,
         minutes=minutes,
@@ -115,7 +123,7 @@ def run(plan: Plan, folder: Path, *, minutes: float, tell: Callable[[str], None]
         faults={
             **{str(kind): number for kind, number in injector.done.items() if number},
             **{str(kind): number for kind, number in chaos.event_proxy.hits.items()},
-            "upload_replaced": uploader.replaced,
+            **({"upload_replaced": uploader.replaced} if uploader.replaced else {}),
         },
         missed={str(kind): number for kind, number in injector.missed.items() if number},
         events=chaos.event_proxy.events,
@@ -139,6 +147,11 @@ def run(plan: Plan, folder: Path, *, minutes: float, tell: Callable[[str], None]
         orphans=watch.found,
         memory=memory.figures(),
         took_s=time.monotonic() - began,
+        longest_queue=load.longest_queue,
+        workspace_mib=load.workspace_mib,
+        wait_shown_s=waits[0],
+        wait_others_s=waits[1],
+        is_day=plan.is_day,
     )
     (folder / "deaths.log").write_text("\n".join(deaths), encoding="utf-8")
     return figures
@@ -186,7 +199,7 @@ def _await_calm(
         if now - told_at > _PROGRESS_S:
             told_at = now
             tell(f"unfinished: {len(clips)} clips {clips[:4]}, {len(articles)} articles {articles[:4]}")
-        time.sleep(0.2)
+        time.sleep(_LOOK_S)
 
 
 def _final_look(reader: Reader, chaos: ChaosStack, uploads: Uploads, folder: Path) -> list[str]:

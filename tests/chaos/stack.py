@@ -24,6 +24,9 @@ from workers.supervisor import Child, Supervisor
 
 LEASE_S: Final = 6.0
 TRANSCODERS: Final = ("worker-transcode", "worker-transcode-2")
+WORKSPACE: Final = "workspace"
+"""The folder, below that of the stack, that workers work in."""
+
 _READY_S: Final = 180.0
 # A clip that is in the way of many kills is not to be parked for it here: each one must come to its end by itself.
 _SETTINGS: Final = {
@@ -70,7 +73,7 @@ def running(folder: Path, plan: Plan, on_event: Callable[[str], None]) -> Iterat
     with place.held():
         ports, secrets = place.ports(), place.secrets()
         environ = current_environ({**_SETTINGS, "NEWSREEL_LADDER": str(ladder)})
-        env = public_env(environ, ports, secrets, place.folder("workspace"))
+        env = public_env(environ, ports, secrets, place.folder(WORKSPACE))
         store_proxy = StoreProxy(loop, ports.s3)
         event_proxy = EventProxy(loop, plan, ports.gateway)
         behind_proxy = {**env, "NEWSREEL_S3_ENDPOINT_URL": f"http://{HOST}:{store_proxy.port}"}

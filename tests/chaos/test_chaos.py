@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
 def test_no_promise_is_broken_while_everything_breaks(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.chaos", "--seed", "1", "--minutes", "0.35", "--out", str(tmp_path / "run")]
-    command += ["--clips", "8", "--articles", "3", "--faults", "24", "--replaced", "2"]
+    command += ["--clips", "8", "--articles", "3", "--faults", "30", "--replaced", "2"]
     # A process of its own: it adopts orphans, and a run that hangs can be ended whole.
     done = subprocess.run(
         command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=500, check=False

@@ -18,7 +18,7 @@ def test_the_same_seed_gives_the_same_plan_and_another_one_another() -> None:
 
 def test_every_kind_of_planned_fault_comes_even_in_a_short_plan() -> None:
     at_events = {FaultKind.EVENT_DROPPED, FaultKind.EVENT_FIVEFOLD, FaultKind.EVENT_SHUFFLED}
-    kinds = {fault.kind for fault in plan(3, faults=17).faults}
+    kinds = {fault.kind for fault in plan(3, faults=22).faults}
     assert kinds == set(FaultKind) - at_events - {FaultKind.UPLOAD_REPLACED}
     assert len(plan(3).faults) == 330
 

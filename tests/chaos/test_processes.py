@@ -21,6 +21,16 @@ _SCRIPT = """
         time.sleep(0.01)
     processes.bury_adopted()
     assert not os.path.exists(f"/proc/{orphan.pid}")
+    # The cage's inner process, which leads a session of its own, is let go, too.
+    inner = "import os, sys, subprocess; subprocess.Popen([sys.argv[1], '0.5'], start_new_session=True)"
+    bwrap = os.path.join(sys.argv[1], "bwrap")
+    os.symlink("/bin/sleep", bwrap)
+    subprocess.run([sys.executable, "-c", inner, bwrap], check=True)
+    while processes.below([os.getpid()]):
+        time.sleep(0.01)
+    assert "bwrap" in [each.name for each in processes._all() if each.parent == os.getpid()]
+    processes.bury_adopted()
+    assert "bwrap" not in [each.name for each in processes._all() if each.parent == os.getpid()]
     # One that somebody here waits for is left to them.
     mine = subprocess.Popen(["false"], start_new_session=True)
     time.sleep(0.2)
@@ -29,9 +39,9 @@ _SCRIPT = """
 """
 
 
-def test_an_orphan_is_found_and_let_go_when_it_is_dead() -> None:
+def test_an_orphan_is_found_and_let_go_when_it_is_dead(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(_SCRIPT)],
+        [sys.executable, "-c", textwrap.dedent(_SCRIPT), str(tmp_path)],
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,

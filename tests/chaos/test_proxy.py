@@ -12,10 +12,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tasks.adapters.conditional_writes import verify_conditional_writes
 from tasks.adapters.object_store import ObjectStore
+from tasks.adapters.records import RecordStore
 from tasks.errors import TemporarilyUnavailable
+from tasks.records import keys
+from tasks.records.clip_record import ClipRecord
 from tests import servers
 from tests.chaos.plan import FaultKind
 from tests.chaos.proxy import HOST, ProxyLoop, StoreProxy
+from tests.chaos.test_reader import RECORD
 from tests.conftest import REGION, Buckets
 
 BODY = b"0123456789" * 1000
@@ -99,3 +103,34 @@ def test_a_fault_that_meets_nobody_is_counted_as_such(proxy: StoreProxy) -> None
     proxy.arm(FaultKind.CUT_ANSWER, requests=3, lasts_s=0)
     assert proxy.disarm() == {FaultKind.CUT_ANSWER: 1}
     assert proxy.disarm() == {}
+
+
+@pytest.mark.parametrize("kind", [FaultKind.STORE_409, FaultKind.STORE_412, FaultKind.LOST_412])
+def test_a_record_whose_write_is_refused_without_a_reason_changes_once_all_the_same(
+    proxy: StoreProxy, impatient: ObjectStore, buckets: Buckets, kind: FaultKind
+) -> None:
+    records = RecordStore(impatient, buckets.media, ClipRecord, keys.clip_record)
+    name = f"120320_REFUSED{list(FaultKind).index(kind)}"
+
+    def counted(record: ClipRecord | None) -> ClipRecord:
+        return RECORD.evolve(name=name) if record is None else record.evolve(attempts=record.attempts + 1)
+
+    for attempts in range(3):
+        before = proxy.hits[kind]
+        proxy.arm(kind, requests=1, lasts_s=0)
+        committed = records.update(name, counted)
+        assert proxy.hits[kind] == before + 1
+        assert committed.changed
+        found = records.get(name)
+        assert found is not None
+        assert found.attempts == attempts
+    impatient.delete(buckets.media, keys.clip_record(name))
+
+
+def test_only_conditional_writes_are_refused_as_such(
+    proxy: StoreProxy, impatient: ObjectStore, buckets: Buckets
+) -> None:
+    proxy.arm(FaultKind.STORE_412, requests=1, lasts_s=0)
+    impatient.put(buckets.media, "w/plain", BODY, content_type="video/mp4")
+    assert impatient.get(buckets.media, "w/plain").body == BODY
+    assert proxy.disarm() == {FaultKind.STORE_412: 1}

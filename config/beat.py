@@ -1,0 +1,40 @@
+"""The scheduler of what comes round, made to bear a clock that is set back: Celery's own waits for it to catch up."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final
+
+from celery.beat import PersistentScheduler
+
+_STEP_S: Final = 1.0
+
+
+class SteadyScheduler(PersistentScheduler):
+    """Celery's scheduler; when the wall clock is set back, every entry counts as just run and keeps its interval."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._offset_s = _offset_s()
+        super().__init__(*args, **kwargs)
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        """Send what is due; returns the seconds until the next look."""
+        offset_s = _offset_s()
+        if offset_s < self._offset_s - _STEP_S:
+            for entry in self.schedule.values():
+                entry.last_run_at = entry.default_now()
+            # It is built anew of the entries.
+            self._heap = None
+        self._offset_s = offset_s
+        return float(super().tick(*args, **kwargs))
+
+    def setup_schedule(self) -> None:
+        """Read the schedule's file; it may have been written before the clock was set back."""
+        super().setup_schedule()
+        for entry in self.schedule.values():
+            now = entry.default_now()
+            entry.last_run_at = min(entry.last_run_at or now, now)
+
+
+def _offset_s() -> float:
+    return time.time() - time.monotonic()

@@ -1,0 +1,29 @@
+"""Listening to what an S3 client is answered, to know the store's time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from tasks.adapters.clock import read_store_clock
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+
+def listen(client: S3Client) -> None:
+    """From now on each answer of the store tells `tasks.adapters.clock` the time; a cached one (``Age``) does not."""
+    sent = threading.local()  # a request is sent and answered in one thread
+
+    def note_sending(**_: Any) -> None:
+        sent.at_s = time.monotonic()
+
+    def read(response_dict: Mapping[str, Any], **_: Any) -> None:
+        headers = response_dict["headers"]
+        if "age" not in headers:
+            read_store_clock(headers.get("date"), took_s=time.monotonic() - sent.at_s)
+
+    client.meta.events.register("before-send.s3", note_sending)
+    client.meta.events.register("before-parse.s3", read)
