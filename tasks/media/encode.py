@@ -171,9 +171,7 @@ def _pictures(
         looks.append(look)
     gop = max(1, round(sizes[0].frame_rate * Fraction(ladder.gop_s)))
     if rungs:
-        options = encoder_options(
-            rungs, preset=ladder.preset, gop=gop, as_in_source=beside_copy, threads=threads.encoder
-        )
+        options = encoder_options(rungs, preset=ladder.preset, gop=gop, as_in_source=beside_copy, threads=threads)
         options |= hls_options([f"v:{number},name:{rung.name}" for number, rung in enumerate(rungs)], ladder)
         output = ffmpeg.output(*streams, PLAYLISTS, **options)
     else:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tasks.media.ladder import PlannedRung
+from tasks.media.threads import ALL_THREADS, Threads
 
 # SVT-AV1 counts its presets the other way round; 10 and above are not meant for watching.
 _SVT_PRESETS: Final = {
@@ -23,11 +24,11 @@ _MOST_GOPS: Final = 4
 
 
 def encoder_options(
-    rungs: Sequence[PlannedRung], *, preset: str, gop: int, as_in_source: bool = False, threads: int = 0
+    rungs: Sequence[PlannedRung], *, preset: str, gop: int, as_in_source: bool = False, threads: Threads = ALL_THREADS
 ) -> dict[str, object]:
     """ffmpeg's options for the pictures, in that order; ``gop`` is the distance of key frames, in frames.
 
-    ``threads`` of each H.264 encoder; 0 is its own choice. The others have pools of their own.
+    ``threads`` are told to H.264 encoders only; the others have pools of their own.
 
     GOPs are closed, equally long and at the same times in all rungs, whatever their codec: players may switch at any.
     Where they are to stand ``as_in_source``, beside a rung that is copied, ``gop`` is not kept to.
@@ -44,15 +45,17 @@ def encoder_options(
     alike = len({rung.codec for rung in rungs}) == 1
     for number, rung in enumerate(rungs):
         stream = "v" if alike else f"v:{number}"
-        options |= {f"{key}:{stream}": value for key, value in _of_codec(rung.codec, preset, threads).items()}
+        options |= {f"{key}:{stream}": value for key, value in _of_codec(rung.codec, preset).items()}
         # Capped constant quality: the bits follow the content, and the buffer holds two seconds of the cap.
         options[f"crf:v:{number}"] = f"{rung.crf:g}"
         options[f"maxrate:v:{number}"] = rung.max_bitrate_bps
         options[f"bufsize:v:{number}"] = rung.max_bitrate_bps * 2
+        if rung.codec == "h264" and threads.encoder:
+            options[f"threads:v:{number}"] = threads.encoder if number == 0 else threads.smaller_encoder
     return options
 
 
-def _of_codec(codec: str, preset: str, threads: int) -> dict[str, object]:
+def _of_codec(codec: str, preset: str) -> dict[str, object]:
     match codec:
         case "hevc":
             # hvc1 keeps the parameter sets in the initialization section, where Apple's players look for them.
@@ -62,5 +65,4 @@ def _of_codec(codec: str, preset: str, threads: int) -> dict[str, object]:
             return {"c": "libsvtav1", "preset": _SVT_PRESETS[preset], "svtav1-params": "scd=0"}
         case _:
             # Captions inside the picture are published as WebVTT; as both, viewers would have them twice.
-            options = {"c": "libx264", "preset": preset, "profile": "high", "sc_threshold": 0, "a53cc": 0}
-            return options | ({"threads": threads} if threads else {})
+            return {"c": "libx264", "preset": preset, "profile": "high", "sc_threshold": 0, "a53cc": 0}

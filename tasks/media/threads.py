@@ -2,7 +2,7 @@
 
 Left to itself ffmpeg starts one and a half threads a core for every encoder, and a thread a core for decoder and
 filters. With several rungs at once that keeps the cores no busier, and each thread holds frames: on two cores a ladder
-of four rungs took a tenth more memory.
+of four rungs took a quarter more memory.
 """
 
 from __future__ import annotations
@@ -18,11 +18,16 @@ _MOST_OF_AN_ENCODER: Final = 16
 
 
 class Threads(Value):
-    """Threads of the decoder, of the whole filter graph, and of each H.264 encoder; 0 is ffmpeg's own choice."""
+    """Threads of the decoder, the whole filter graph, and the tallest rung's encoder; 0 is ffmpeg's own choice."""
 
     decoder: int = 0
     filters: int = 0
     encoder: int = 0
+
+    @property
+    def smaller_encoder(self) -> int:
+        """Of each other encoder: it has half the pixels at most, and would wait for the tallest one's."""
+        return max(1, self.encoder // 2) if self.encoder else 0
 
     @property
     def of_decoder(self) -> dict[str, object]:
