@@ -11,5 +11,10 @@ from tasks.pipeline import reconcile as step
 
 @shared_task(name=queues.RECONCILE_TASK, base=PipelineTask, bind=True)
 def reconcile(self: PipelineTask) -> None:
-    """Ring again for what is unfinished."""
-    step.reconcile(self.services)
+    """Ring again for what is unfinished.
+
+    After a time without this worker several messages lie in its queue, which would all do the same: one is heard.
+    """
+    services = self.services
+    if services.doorbell.is_due("reconcile", every_s=services.settings.reconcile_interval_s / 2):
+        step.reconcile(services)

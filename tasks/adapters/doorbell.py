@@ -58,6 +58,13 @@ class Doorbell:
         except (redis.RedisError, OSError) as error:
             raise _silent(error) from error
 
+    def not_done(self, what: str) -> None:
+        """It did not come about: the next call of `is_due` for that is the first again."""
+        try:
+            self._client.delete(f"newsreel:done:{what}")
+        except (redis.RedisError, OSError) as error:
+            raise _silent(error) from error
+
     def take_back(self, task: str, name: str, *, queue: str) -> int:
         """Take the task out of a queue in which it still waits; returns how many times it did.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import time
 from pathlib import Path
 from typing import Final, Literal
 
@@ -12,6 +13,9 @@ from tasks.errors import ConfigurationError
 
 # Older releases have a hole that lets a media file run code (CVE-2026-8461).
 OLDEST_SAFE: Final = (8, 1, 2)
+# One that was killed, as a machine short of memory does, says nothing of the program.
+_TRIES: Final = 4
+_PAUSE_S: Final = 0.5
 
 
 def read_version(program: Path) -> tuple[int, ...]:
@@ -21,7 +25,7 @@ def read_version(program: Path) -> tuple[int, ...]:
         ConfigurationError: it can't be run, or states none (a build from its developers' tree).
     """
     try:
-        answer = subprocess.run([str(program), "-version"], capture_output=True, text=True, timeout=20, check=True)
+        answer = _ask(program)
     except (OSError, subprocess.SubprocessError) as error:
         raise ConfigurationError(f"{program} can't be run: {error}. Remedy: set NEWSREEL_FFMPEG=bundled") from error
     match = re.match(r"ff\w+ version n?(\d+(?:\.\d+)+)", answer.stdout)
@@ -30,6 +34,16 @@ def read_version(program: Path) -> tuple[int, ...]:
             f"{program} states no release number ({answer.stdout[:60]!r}). Remedy: use a release of 8.1.2 or newer"
         )
     return tuple(int(part) for part in match.group(1).split("."))
+
+
+def _ask(program: Path, *, tries: int = _TRIES) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run([str(program), "-version"], capture_output=True, text=True, timeout=20, check=True)
+    except subprocess.CalledProcessError as error:
+        if error.returncode >= 0 or tries <= 1:
+            raise
+    time.sleep(_PAUSE_S)
+    return _ask(program, tries=tries - 1)
 
 
 def verify_ffmpeg(choice: Literal["bundled", "path"]) -> None:

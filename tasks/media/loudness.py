@@ -81,7 +81,9 @@ def plan_measure(
     for number, programme in enumerate(programmes):
         stream = mixed(clip, programme, rung).filter(f"ebur128@{number}", peak="true", framelog="quiet")
         # The third channel is the sum of both sides, halved. 16 bits bring what lies above full scale back to it.
-        stream = stream.filter("pan", "3.0|c0<c0|c1<c1|c2<c0+c1").filter("aformat", sample_fmts="s16")
+        stream = stream.filter("pan", "3.0|c0<c0|c1<c1|c2<c0+c1").filter(
+            "aformat", sample_fmts="s16", sample_rates=rung.sample_rate
+        )
         measures = "Peak_level+RMS_level+Flat_factor+Peak_count"
         stream = stream.filter(f"astats@{number}", measure_perchannel=measures, measure_overall="Number_of_samples")
         outputs.append(stream)

@@ -58,6 +58,8 @@ def recall(
 ) -> Source:
     """The source with its scan as measured: by another task, where the version's record tells so already, else here.
 
+    A still needs no more; the frame rate may be what the file claims.
+
     Raises:
         process.Stopped: ``stop`` was set.
     """

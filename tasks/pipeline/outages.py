@@ -12,9 +12,9 @@ from typing import Final
 
 import structlog
 
-from tasks.adapters.object_store import NoSuchObject
 from tasks.errors import TemporarilyUnavailable
 from tasks.pipeline.services import Services
+from tasks.records import keys
 
 log: Final = structlog.get_logger()
 AWAY: Final = "store_unavailable"
@@ -23,15 +23,12 @@ AWAY: Final = "store_unavailable"
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 8.0
 _TICK_S: Final = 0.2
-_ASKED_FOR: Final = "index/is-anybody-there"
 
 
 def is_store_there(services: Services) -> bool:
-    """Whether the store answers a request at all; takes some seconds if it does not."""
+    """Whether the store takes a write, as all work needs it to; takes some seconds if it does not."""
     try:
-        services.store.head(services.settings.media_bucket, _ASKED_FOR)
-    except NoSuchObject:
-        return True
+        services.store.put(services.settings.media_bucket, keys.PROBE, b"", content_type="application/octet-stream")
     except TemporarilyUnavailable:
         return False
     return True

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -18,6 +19,7 @@ from config import queues
 from tasks.adapters.clock import utc_now
 from tasks.adapters.external_sort import in_order, missing, unmatched
 from tasks.adapters.object_store import ObjectInfo
+from tasks.errors import TemporarilyUnavailable
 from tasks.pipeline import collect, feeds
 from tasks.pipeline.ingest import is_upload
 from tasks.pipeline.services import Services
@@ -28,6 +30,7 @@ log: Final = structlog.get_logger()
 _WAITING_S: Final = 300.0
 # Longer than the desk's sessions last.
 SESSION_MARKS_KEPT: Final = timedelta(days=1)
+_COLLECT: Final = "collect"
 Tell = Callable[[str], None]
 
 
@@ -58,32 +61,37 @@ def reconcile(
             told(why)
             done += 1
 
-    is_collecting = collects if collects is not None else _is_collection_due(services, is_dry=is_dry)
-    forgotten = 0
-    for side, line in _unmatched(services):
-        if side == 0:
-            key = json.loads(_rest(line))
-            # Work that goes on is unfinished too: asking once in a lease time is enough to miss its worker.
-            ring(queues.INGEST_TASK, key, f"ring for {key}, which is not finished", every_s=services.settings.lease_s)
-        elif is_collecting:
-            forgotten += _forget_mark(services, line, is_dry=is_dry)
-    if forgotten:
-        told(f"forget {forgotten} uploads that are gone")
-        done += forgotten
-    for waiting in services.store.list(services.settings.media_bucket, keys.WAITING):
-        article_id = waiting.key.removeprefix(keys.WAITING)
-        # An empty marker was set by a clip that changed, and no rebuild came since: its ring may have got lost.
-        every_s = _WAITING_S if waiting.size_bytes else services.settings.lease_s
-        ring(queues.LINK_TASK, article_id, f"ring for the article {article_id}, which waits", every_s=every_s)
-    for article_id in _bereft(services):
-        ring(
-            queues.LINK_TASK, article_id, f"ring for the article {article_id}, whose upload is gone", every_s=_WAITING_S
-        )
-    done += collect.withdrawn(services, told, is_dry=is_dry)
-    if is_collecting:
-        done += collect.leftovers(services, told, is_dry=is_dry, is_thorough=is_thorough)
-        done += collect.unfinished_uploads(services, told, is_dry=is_dry)
-        done += _forget_sessions(services, told, is_dry=is_dry)
+    with _collecting(services, collects, is_dry=is_dry) as is_collecting:
+        forgotten = 0
+        for side, line in _unmatched(services):
+            if side == 0:
+                key = json.loads(_rest(line))
+                # Work that goes on is unfinished too: asking once in a lease time is enough to miss its worker.
+                ring(
+                    queues.INGEST_TASK, key, f"ring for {key}, which is not finished", every_s=services.settings.lease_s
+                )
+            elif is_collecting:
+                forgotten += _forget_mark(services, line, is_dry=is_dry)
+        if forgotten:
+            told(f"forget {forgotten} uploads that are gone")
+            done += forgotten
+        for waiting in services.store.list(services.settings.media_bucket, keys.WAITING):
+            article_id = waiting.key.removeprefix(keys.WAITING)
+            # An empty marker was set by a clip that changed, and no rebuild came since: its ring may have got lost.
+            every_s = _WAITING_S if waiting.size_bytes else services.settings.lease_s
+            ring(queues.LINK_TASK, article_id, f"ring for the article {article_id}, which waits", every_s=every_s)
+        for article_id in _bereft(services):
+            ring(
+                queues.LINK_TASK,
+                article_id,
+                f"ring for the article {article_id}, whose upload is gone",
+                every_s=_WAITING_S,
+            )
+        done += collect.withdrawn(services, told, is_dry=is_dry)
+        if is_collecting:
+            done += collect.leftovers(services, told, is_dry=is_dry, is_thorough=is_thorough)
+            done += collect.unfinished_uploads(services, told, is_dry=is_dry)
+            done += _forget_sessions(services, told, is_dry=is_dry)
     if not is_dry:
         feeds.check(services)
         swept = services.workspaces.sweep()
@@ -166,5 +174,17 @@ def _marks(services: Services) -> Iterator[ObjectInfo]:
     return services.store.list(services.settings.media_bucket, keys.SETTLED)
 
 
-def _is_collection_due(services: Services, *, is_dry: bool) -> bool:
-    return not is_dry and services.doorbell.is_due("collect", every_s=services.settings.collect_interval_s)
+@contextmanager
+def _collecting(services: Services, asked: bool | None, *, is_dry: bool) -> Iterator[bool]:
+    """Whether this is the time to collect; one that was due and failed is due again at once."""
+    if asked is not None or is_dry:
+        yield bool(asked)
+        return
+    is_due = services.doorbell.is_due(_COLLECT, every_s=services.settings.collect_interval_s)
+    try:
+        yield is_due
+    except TemporarilyUnavailable:
+        if is_due:
+            with suppress(TemporarilyUnavailable):
+                services.doorbell.not_done(_COLLECT)
+        raise

@@ -150,8 +150,9 @@ class Stream:
             if not self._is_shown and self._has_begun([each.track.name for each in self._heard]):
                 self._put_main(sound_only.growing_playlist(self._heard))
             return
-        if self._original is not None:
-            rungs, programmes = self._original.rungs, self._original.sound
+        # The task's own thread may forget it at any moment.
+        if (original := self._original) is not None:
+            rungs, programmes = original.rungs, original.sound
         elif self._sound is not None:
             begun = [run for run in self._pictures if self._has_begun(run.tracks)]
             rungs, programmes = tuple(rung for run in begun for rung in run.rungs), self._sound

@@ -76,11 +76,19 @@ def transcode(services: Services, name: str) -> None:
             _postpone(services, name, owner, trouble)
             raise trouble from error
         except (LeaseLost, process.Stopped) as error:
+            # Neither is a failure of the clip's.
             bound.info("stopped", reason=str(error))
             lease.end()
             if not lease.was_lost:
                 _release(services, name, owner)
             return
+        except Exception as error:
+            # A fault of ours. The record tells of it, and it is tried again as often as any other.
+            bound.exception("failed in a way that nobody foresaw")
+            lease.end()
+            words = "Something went wrong inside the worker; its log tells more."
+            _postpone(services, name, owner, TemporarilyUnavailable("internal_error", words, repr(error)))
+            raise
     _settle(services, record)
     if rejected is not None:
         raise rejected

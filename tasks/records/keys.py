@@ -13,6 +13,7 @@ Incoming bucket: ``clips/…/<name>.<ext>`` and ``articles/…/<id>.(txt|html|js
 - ``index/withdrawn/<clip name>``: the clip was taken from public view, its media are to be deleted;
 - ``index/leftovers/<clip name>``: the clip came to an end; what it no longer names is to be deleted after a while;
 - ``index/sessions/<mark>``: that session of the desk was ended by a click;
+- ``index/probe``: is written by who wants to know whether the store works again;
 - ``index/changed/<kind>/<name>/<former day>_<token>``: that record is being changed, and the feeds do not tell it yet;
 - ``index/webhooks/cursor`` and ``…/told/<shard>``: what outgoing webhooks have told so far (JSON);
 - ``index/webhooks/to/<endpoint>/state``, ``…/pending/<id>`` and ``…/done/<id>``: an endpoint and its deliveries (JSON).
@@ -37,6 +38,7 @@ GONE: Final = "index/gone/"
 WITHDRAWN: Final = "index/withdrawn/"
 LEFTOVERS: Final = "index/leftovers/"
 CHANGED: Final = "index/changed/"
+PROBE: Final = "index/probe"
 ENDED_SESSIONS: Final = "index/sessions/"
 WEBHOOK_CURSOR: Final = "index/webhooks/cursor"
 WEBHOOK_ENDPOINTS: Final = "index/webhooks/to/"

@@ -124,6 +124,24 @@ def test_many_readers_at_once_cost_as_much_as_one(
     assert len(made) - before <= 1 + took_s / GOOD_FOR_S
 
 
+def test_to_ask_for_another_card_makes_no_page_of_its_own(
+    gateway: str, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[None] = []
+    of = desk_stories.Stories.of
+
+    async def counted(*arguments: object) -> object:
+        made.append(None)
+        return await of(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(desk_stories.Stories, "of", counted)
+    time.sleep(GOOD_FOR_S)
+    started_s = time.monotonic()
+    for number in range(10):
+        assert httpx.get(f"{gateway}/desk?story=s-{number:010x}", timeout=60).status_code == 200
+    assert len(made) <= 1 + (time.monotonic() - started_s) / GOOD_FOR_S
+
+
 def test_the_kept_pages_differ_by_what_was_asked(http: httpx.Client) -> None:
     vietnamese = http.get("/desk", headers={"Accept-Language": "vi"})
     english = http.get("/desk", headers={"Accept-Language": "en"})

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +12,7 @@ from hypothesis import strategies as st
 from tasks.media.ladder import AudioRung
 from tasks.media.loudness import Measured, Side, gain_for, judge, plan_measure, read_measured
 from tasks.media.sound import Programme
+from tests import clips
 from tests.media.test_sound import track
 
 WEB = AudioRung(bitrate_bps=128_000, loudness_lufs=-16.0)
@@ -145,6 +149,17 @@ def test_a_downmix_that_passes_full_scale_is_no_fault_of_the_recording() -> None
     sides = (Side(rms_db=-12, cut_off=5), Side(rms_db=-12, cut_off=5), Side(rms_db=-12))
     assert [notice.code for notice in judge(measured(-14, 3, *sides), STEREO)] == ["clipped"]
     assert judge(measured(-14, 3, *sides), SURROUND) == ()
+
+
+@pytest.mark.parametrize("sample_rate", [44_100, 48_000])
+def test_what_is_heard_is_as_long_as_it_is_at_any_rate_of_the_ladder(tmp_path: Path, sample_rate: int) -> None:
+    clips.make(tmp_path / "source", "-f", "lavfi", "-i", "sine=sample_rate=48000:duration=2", "-ac", "2", "-f", "wav")
+    rung = WEB.model_copy(update={"sample_rate": sample_rate})
+    arguments = plan_measure((Programme(tracks=(track(0, 2),)),), rung, max_pixels=1)
+    ran = subprocess.run(
+        [clips.FFMPEG, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert read_measured(ran.stderr)[0].samples == pytest.approx(2 * sample_rate, abs=64)
 
 
 def test_only_the_programmes_tracks_are_decoded_and_each_is_measured() -> None:

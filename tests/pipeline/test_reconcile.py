@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from config import queues
+from tasks import reconcile as reconcile_task
 from tasks.adapters.clock import utc_now
 from tasks.adapters.external_sort import in_order, missing, unmatched
 from tasks.adapters.object_store import ObjectInfo
+from tasks.errors import TemporarilyUnavailable
 from tasks.pipeline import collect, finish
 from tasks.pipeline.ingest import ingest
 from tasks.pipeline.link import link
@@ -248,6 +251,32 @@ def test_media_are_sought_once_in_their_interval(services: Services) -> None:
     services.doorbell._client.flushdb()
     reconcile(at_once)
     assert files(services, "spaced") == ["clip.json"]
+
+
+def test_a_search_that_failed_is_due_again(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    services.doorbell._client.flushdb()
+    at_once = with_grace(services, 0)
+    publish(services, "owed")
+    have(services, "owed/v1/hls/1.m4s")
+
+    def away(*_: object, **__: object) -> int:
+        raise TemporarilyUnavailable("store_unavailable", "The object store did not answer.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(collect, "leftovers", away)
+        with pytest.raises(TemporarilyUnavailable):
+            reconcile(at_once)
+    reconcile(at_once)
+    assert files(services, "owed") == ["clip.json"]
+
+
+def test_messages_that_piled_up_are_one_round(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    services.doorbell._client.flushdb()
+    rounds: list[Services] = []
+    monkeypatch.setattr(reconcile_task.step, "reconcile", rounds.append)
+    for _ in range(3):
+        reconcile_task.reconcile.run.__func__(SimpleNamespace(services=services))
+    assert rounds == [services]
 
 
 def test_a_dry_run_rings_for_nothing(services: Services, put: Put) -> None:

@@ -18,6 +18,7 @@ from celery import Celery
 from config import queues
 from tasks.base import PipelineTask
 from tasks.errors import SourceRejected, TemporarilyUnavailable
+from tasks.pipeline.outages import is_store_there
 from tasks.pipeline.services import Services
 from tests import servers
 from tests.chaos.proxy import HOST, ProxyLoop, StoreProxy
@@ -143,6 +144,16 @@ def test_a_message_whose_own_object_can_not_be_had_comes_back_now_and_then_and_w
         task.on_failure(trouble, "id", ("clips/other.mp4",), {}, None)
         assert client.llen(queues.INGEST) == 2
     assert time.monotonic() - began < 30
+
+
+def test_a_store_that_only_reads_counts_as_away(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert is_store_there(services)
+
+    def full(*_: object, **__: object) -> str:
+        raise TemporarilyUnavailable("store_unavailable", "The object store takes no writes.")
+
+    monkeypatch.setattr(services.store, "put", full)
+    assert not is_store_there(services)
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,26 @@ def test_nobody_waits_for_the_pictures_of_a_clip_whose_sound_failed(
     assert _failure(services, put, "TOGETHER2", tmp_path) == "encoder_killed"
 
 
+def test_a_fault_that_nobody_foresaw_is_told_of_and_tried_again(
+    services: Services, put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put("clips/UNFORESEEN1.mp4", clips.progressive(tmp_path / "a.mp4", seconds=1, size="160x90"))
+    ingest(services, "clips/UNFORESEEN1.mp4")
+
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("half a frame")
+
+    monkeypatch.setattr(making, "_encode", broken)
+    with pytest.raises(ZeroDivisionError):
+        transcode(services, "UNFORESEEN1")
+    record = services.clips.get("UNFORESEEN1")
+    assert record is not None
+    assert record.work.failure is not None
+    assert (record.work.failure.code, record.work.failure.retryable) == ("internal_error", True)
+    assert "half a frame" in record.work.failure.detail
+    assert record.work.lease is None
+
+
 def _failure(services: Services, put: Put, name: str, folder: Path) -> str:
     """The code with which a clip's first try ends."""
     key = f"clips/{name}.ts"

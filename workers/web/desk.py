@@ -7,6 +7,7 @@ read may look; who fixes things is signed in (`workers.web.desk_fixes`).
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
@@ -72,14 +73,14 @@ def router(services: Services, catalogue: Catalogue) -> APIRouter:
         at = await here(request)
         done = request.query_params.get("done", "")
         said = done if done in _SAID else ""
-        answer = await board((at, said)) if at.is_signed_in else copy_of(await boards.get((at, said)))
+        answer = await board((at, said)) if at.is_signed_in else copy_of(await boards.get((_anywhere(at), said)))
         return remember_language(answer, request, at)
 
     @routes.get("/summary")
     async def show_summary(request: Request) -> Response:
         """The figures alone, to take the place of those on the page."""
         at = await here(request)
-        return await figures(at) if at.is_signed_in else copy_of(await summaries.get(at))
+        return await figures(at) if at.is_signed_in else copy_of(await summaries.get(_anywhere(at)))
 
     @routes.get("/stories/{article_id}")
     async def show_card(request: Request, article_id: str) -> Response:
@@ -131,6 +132,11 @@ def router(services: Services, catalogue: Catalogue) -> APIRouter:
 
     desk_fixes.add_routes(routes, services, sessions, stories)
     return routes
+
+
+def _anywhere(at: Visit) -> Visit:
+    """The same page, wherever in it somebody is going to look: to ask for another card makes no page of its own."""
+    return replace(at, anchor="")
 
 
 def _clip(services: Services, name: str) -> ClipRecord | None:

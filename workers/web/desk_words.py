@@ -178,6 +178,7 @@ _FAILURES_VI: Final[Mapping[str, str]] = {
     "store_unavailable": "Kho lưu trữ không trả lời.",
     "disk_full": "Máy xử lý hết dung lượng đĩa.",
     "out_of_memory": "Máy xử lý không đủ bộ nhớ cho clip này.",
+    "internal_error": "Có lỗi bên trong máy xử lý.",
     "encoder_killed": "Việc mã hóa bị ngắt.",
     "encoder_overran": "Việc mã hóa mất quá nhiều thời gian.",
     "encoder_output_damaged": "Việc mã hóa tạo ra tệp hỏng.",
