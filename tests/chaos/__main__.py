@@ -42,7 +42,11 @@ def main() -> int:
         if options.plan_only:
             print(json.dumps(plan.to_json(), indent=1))
             return 0
-        good.append(_run(plan, folder / f"seed-{seed}", minutes=plan.lasts_s / 60).is_good)
+        try:
+            good.append(_run(plan, folder / f"seed-{seed}", minutes=plan.lasts_s / 60).is_good)
+        except KeyboardInterrupt:
+            print(f"Interrupted in seed {seed}; what there is lies in {folder}", file=sys.stderr)
+            return 130
     if options.runs > 1:
         print(f"{sum(good)} of {len(good)} runs kept all promises.")
     if all(good) and options.out is None:
