@@ -27,7 +27,7 @@ demo: $(STAMP) ## Run the main job on real local servers (ARGS=--once ends after
 	@$(BIN)/newsreel demo $(ARGS)
 
 test: $(STAMP) ## Run all tests against real servers and a real ffmpeg
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
 check: $(STAMP) ## Lint, types and the import contract
 	$(BIN)/ruff check .

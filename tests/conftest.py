@@ -8,8 +8,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
 
 import hypothesis
 import pytest
@@ -29,22 +27,6 @@ _BROWSER_ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
-
-
-# Where whole stacks, browsers and encodes are run. These files come first, so that small ones fill the processes up in
-# the end and none of them works on alone for minutes.
-_LONGEST_FIRST: Final = ("acceptance", "chaos", "pipeline", "gateway", "hostile", "workers", "adapters", "bench")
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put long files first; within a folder they stay in the order that pytest-randomly gave them."""
-
-    def place(item: pytest.Item) -> int:
-        folder = item.path.relative_to(Path(__file__).parent).parts[0]
-        return _LONGEST_FIRST.index(folder) if folder in _LONGEST_FIRST else len(_LONGEST_FIRST)
-
-    items.sort(key=place)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,6 +42,12 @@ def clip(name: str, state: ClipState, **changes: object) -> ClipRecord:
 
 
 @pytest.fixture(scope="module")
+def redis_url(redis_url: str) -> str:
+    """A database of its own: other tests leave messages in the first one's queues."""
+    return redis_url.rpartition("/")[0] + "/9"
+
+
+@pytest.fixture(scope="module")
 def env(s3_server: S3Server, buckets: Buckets, redis_url: str) -> dict[str, str]:
     return {
         "NEWSREEL_BROKER_URL": redis_url,
