@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import boto3
 from botocore.config import Config
@@ -17,14 +17,15 @@ from tasks.records import keys
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_s3.type_defs import CORSConfigurationTypeDef, CORSRuleTypeDef
 
 _DAY_S: Final = 86_400
 _EXPOSED: Final = ("Accept-Ranges", "Content-Length", "Content-Range", "ETag", "Last-Modified")
 
 
-def cors_rules(settings: Settings) -> dict[str, Any]:
+def cors_rules(settings: Settings) -> CORSConfigurationTypeDef:
     """What ``PutBucketCors`` is told: scripts of the settings' sites may read, with ranges and conditions."""
-    rule = {
+    rule: CORSRuleTypeDef = {
         "AllowedOrigins": list(settings.cors_origins),
         "AllowedMethods": ["GET", "HEAD"],
         "AllowedHeaders": ["*"],
@@ -53,7 +54,7 @@ def let_portals_read(settings: Settings, client: S3Client) -> None:
         botocore.exceptions.ClientError: the store refuses, or does not know of such rules.
     """
     bucket = settings.media_bucket
-    client.put_bucket_cors(Bucket=bucket, CORSConfiguration=cors_rules(settings))  # type: ignore[arg-type]
+    client.put_bucket_cors(Bucket=bucket, CORSConfiguration=cors_rules(settings))
     if settings.read_token.get_secret_value():
         client.delete_bucket_policy(Bucket=bucket)
     else:

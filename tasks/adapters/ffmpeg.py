@@ -17,6 +17,8 @@ from tasks.media.progress import Progress, ProgressReader
 
 # A long run leaves the processor to short ones, so a poster does not wait for the encode beside it.
 _BACKGROUND: Final = Limits(niceness=10)
+# What nobody waits for leaves it even to those: the first seconds that can be played come from the encode.
+_UNHURRIED: Final = Limits(niceness=15)
 _SILENCE_S: Final = 120.0
 _SPARE_BYTES: Final = 1024**2
 _NO_ROOM: Final = "The worker ran out of room while encoding."
@@ -45,11 +47,13 @@ class Ffmpeg:
         timeout_s: float,
         on_progress: Callable[[Progress], None] | None = None,
         longest_s: float | None = None,
+        is_unhurried: bool = False,
         stop: threading.Event | None = None,
     ) -> process.Finished:
         """Run to the end. With ``on_progress`` the arguments must hold ``-progress pipe:1``; silence then ends the run.
 
-        So does, then, an output of more than ``longest_s`` seconds of media.
+        So does, then, an output of more than ``longest_s`` seconds of media. A run that ``is_unhurried`` leaves the
+        processor to all others.
 
         Raises:
             SourceRejected: ffmpeg can't make anything of the input (``undecodable``), or ever more (``too_long``).
@@ -57,6 +61,7 @@ class Ffmpeg:
                 meanwhile, else ``encoder_killed``), stalled, overran or ran out of disk.
             process.Stopped: ``stop`` was set.
         """
+        limits = _UNHURRIED if is_unhurried else _BACKGROUND if on_progress else Limits()
         reader = ProgressReader()
         kills = memory_kills.count()
 
@@ -76,7 +81,7 @@ class Ffmpeg:
                 [*_GUARDS, *arguments],
                 folder=folder,
                 cage=self._cage,
-                limits=_BACKGROUND if on_progress else Limits(),
+                limits=limits,
                 timeout_s=timeout_s,
                 silence_s=_SILENCE_S if on_progress else None,
                 on_line=on_line if on_progress else None,

@@ -72,7 +72,7 @@ def run(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        process_group=0,
+        start_new_session=True,
         preexec_fn=before_exec(limits),  # only system calls, see there
     )
     assert process.stdout is not None  # noqa: S101 # for the type checker

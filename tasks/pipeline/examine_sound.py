@@ -61,11 +61,13 @@ def listen(
     *,
     stop: threading.Event | None = None,
     first_s: float | None = None,
+    is_unhurried: bool = False,
 ) -> Heard:
     """Decode the sound of the downloaded source once, and decide; a source without sound takes no run.
 
-    With ``first_s`` only so many seconds of it are heard, and the decision may not be the last. Tracks that can't be
-    decoded are passed over with a notice, and so are silent ones where others sound.
+    With ``first_s`` only so many seconds of it are heard, and the decision may not be the last. ``is_unhurried`` leaves
+    the processor to all other runs. Tracks that can't be decoded are passed over with a notice, and so are silent ones
+    where others sound.
 
     Raises:
         TemporarilyUnavailable: ffmpeg was killed, stalled or overran.
@@ -78,7 +80,12 @@ def listen(
         timeout_s = 600 + source.duration_s
         try:
             finished = services.ffmpeg.run(
-                folder, arguments, timeout_s=timeout_s, on_progress=lambda _: None, stop=stop
+                folder,
+                arguments,
+                timeout_s=timeout_s,
+                on_progress=lambda _: None,
+                is_unhurried=is_unhurried,
+                stop=stop,
             )
         except SourceRejected:
             # One track that ffmpeg can't decode ends the whole run: without it the others may do.

@@ -134,7 +134,7 @@ def _storyboard(
     plan = storyboard.plan_storyboard(
         source, services.ladder_of(work), key_frame_gap_s=gap_s, max_pixels=services.settings.max_pixels
     )
-    services.ffmpeg.run(folder, plan.arguments, timeout_s=600 + source.duration_s, stop=stop)
+    services.ffmpeg.run(folder, plan.arguments, timeout_s=600 + source.duration_s, is_unhurried=True, stop=stop)
     root = folder / encode.OUTPUT
     sheets = sorted((root / storyboard.FOLDER).glob("sheet-*.jpg"))
     if not sheets:

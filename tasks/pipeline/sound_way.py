@@ -48,7 +48,8 @@ def make(
     if not is_long:
         _verify(folder, source, heard)
         return heard
-    whole = listen(services, folder, source, ladder.audio, stop=stop)
+    # It plays already.
+    whole = listen(services, folder, source, ladder.audio, stop=stop, is_unhurried=True)
     if is_as_decided(heard.programmes, whole.programmes):
         whole = whole.with_gains_of(heard)
         _verify(folder, source, whole)
@@ -93,5 +94,7 @@ def _encode(
         timeout_s=timeout_s,
         on_progress=lambda _: None,
         longest_s=source.longest_s(services.settings.max_duration_s),
+        # Its first segments take a tenth of what the picture's do, and are there in time all the same.
+        is_unhurried=True,
         stop=stop,
     )

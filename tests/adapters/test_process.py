@@ -133,6 +133,16 @@ def descendants(root: int) -> dict[int, str]:
     return found
 
 
+@pytest.mark.parametrize("mode", ["off", "auto"])
+def test_a_run_steps_back_for_others_also_where_sessions_share_the_processor(tmp_path: Path, mode: str) -> None:
+    told = 'read told < /proc/self/autogroup && echo "$told"; read stat < /proc/$$/stat; echo "$stat"'
+    finished = run(told, tmp_path, cage=Cage(mode), limits=Limits(niceness=15))
+    *group, stat = finished.stdout.decode().splitlines()
+    assert stat.rpartition(")")[2].split()[16] == str(min(19, os.nice(0) + 15))
+    if Path("/proc/self/autogroup").exists():
+        assert [each.rpartition(" ")[2] for each in group] == ["15"]
+
+
 @pytest.mark.skipif(not Cage("auto").works, reason="bubblewrap can make no user namespace on this machine")
 def test_in_the_cage_a_program_sees_no_file_of_ours_and_no_network(tmp_path: Path) -> None:
     (tmp_path / "secret").mkdir()

@@ -104,7 +104,7 @@ def test_many_readers_at_once_cost_as_much_as_one(
 
     async def counted_of(*arguments: object) -> object:
         made.append(None)
-        return await of(*arguments)  # type: ignore[arg-type]
+        return await of(*arguments)
 
     if path == "/":
         monkeypatch.setattr(services.store, "list", counted_list)
@@ -132,7 +132,7 @@ def test_to_ask_for_another_card_makes_no_page_of_its_own(
 
     async def counted(*arguments: object) -> object:
         made.append(None)
-        return await of(*arguments)  # type: ignore[arg-type]
+        return await of(*arguments)
 
     monkeypatch.setattr(desk_stories.Stories, "of", counted)
     time.sleep(GOOD_FOR_S)

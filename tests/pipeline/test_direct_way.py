@@ -132,7 +132,7 @@ def test_the_smallest_rung_is_played_before_the_others_are_made(
                 time.sleep(2)
                 break
             time.sleep(0.05)
-        return run(services, folder, which, **kept)  # type: ignore[arg-type]
+        return run(services, folder, which, **kept)
 
     monkeypatch.setattr(making, "_run", once_it_plays)
     record, seen = published(ladder(services, copy_max_bitrate_bps=0, smallest_first=True), put, "120320_LANE1", clip)

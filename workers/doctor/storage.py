@@ -21,6 +21,7 @@ from workers.doctor.finding import Finding, fail, of_error, ok
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_s3.type_defs import CompletedMultipartUploadTypeDef
 
 _BODY: Final = b"newsreel doctor"
 # Enough to catch a store that looks and writes in two steps; some make each loser wait for a second.
@@ -106,8 +107,8 @@ def _put_in_parts(client: S3Client, bucket: str, key: str) -> None:
     upload = client.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]
     try:
         part = client.upload_part(Bucket=bucket, Key=key, UploadId=upload, PartNumber=1, Body=_BODY)
-        parts = {"Parts": [{"ETag": part["ETag"], "PartNumber": 1}]}
-        client.complete_multipart_upload(Bucket=bucket, Key=key, UploadId=upload, MultipartUpload=parts)  # type: ignore[arg-type]
+        parts: CompletedMultipartUploadTypeDef = {"Parts": [{"ETag": part["ETag"], "PartNumber": 1}]}
+        client.complete_multipart_upload(Bucket=bucket, Key=key, UploadId=upload, MultipartUpload=parts)
     except ClientError:
         client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload)
         raise

@@ -50,7 +50,7 @@ class Visit:
         return bool(self.form_token)
 
     def is_form_of(self, token: str) -> bool:
-        """Whether a form was made for this session; compared in constant time."""
+        """Whether a form was made for whoever is signed in here; compared in constant time."""
         return self.is_signed_in and hmac.compare_digest(self.form_token.encode(), token.encode())
 
     def query(self, **other: str) -> str:
