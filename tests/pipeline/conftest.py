@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from config.settings import Settings
 from tasks.pipeline.services import Services
 from tests import servers
 from tests.conftest import Buckets
+from tests.pipeline.published import Published, Put
 from workers.services import build_services
 
 
@@ -51,3 +52,8 @@ def put(services: Services, tmp_path: Path):
         return services.store.put(services.settings.incoming_bucket, key, body, content_type="application/octet-stream")
 
     return upload
+
+
+@pytest.fixture
+def publish(services: Services, put: Put, tmp_path: Path) -> Callable[[Path], Published]:
+    return lambda source: Published(services, put, source, tmp_path)

@@ -9,7 +9,7 @@ import pytest
 
 from tasks.pipeline.services import Services
 from tests import clips
-from tests.pipeline.test_sound_way import Published, Put, levels, loudness, messages
+from tests.pipeline.published import Published, Put, levels, loudness, messages
 
 CHANGE_S = 3.0
 NEWS = "sine=frequency=440:sample_rate=48000:duration=3,volume=0.8"

@@ -14,8 +14,8 @@ import pytest
 from tasks.pipeline.services import Services
 from tasks.records.clip_record import ClipRecord
 from tests import clips
+from tests.pipeline.published import Put
 from tests.pipeline.test_odd_sources import published
-from tests.pipeline.test_sound_way import Put
 
 SIZE = (320, 180)
 MARK = "drawbox=w=iw/2:h=ih/2:color=white:t=fill"

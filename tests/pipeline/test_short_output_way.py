@@ -21,7 +21,7 @@ from tasks.pipeline.thumbnails import thumbnails
 from tasks.pipeline.transcode import transcode
 from tasks.records.clip_record import ClipState
 from tests import clips
-from tests.pipeline.test_sound_way import Put
+from tests.pipeline.published import Put
 
 PROGRAM: Final = """#!{python}
 import pathlib, re, subprocess, sys

@@ -1,11 +1,7 @@
-"""The way of the sound: levels, tracks, languages and sync, as published by a real ffmpeg from generated sources."""
+"""The way of the sound: levels, tracks and languages, as published by a real ffmpeg from generated sources."""
 
 from __future__ import annotations
 
-import math
-import re
-import struct
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,17 +10,10 @@ import pytest
 from tasks.media import encode
 from tasks.pipeline.examine import probe
 from tasks.pipeline.examine_sound import Heard, listen
-from tasks.pipeline.ingest import ingest
 from tasks.pipeline.services import Services
-from tasks.pipeline.thumbnails import thumbnails
-from tasks.pipeline.transcode import transcode
-from tasks.records.clip_record import ClipRecord, ClipState
 from tests import clips
+from tests.pipeline.published import H264, PICTURE, Published, levels, loudness
 
-Put = Callable[[str, Path | bytes], str]
-
-PICTURE = ("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25:duration=4")
-H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-bf", "2")
 SILENCE = "anullsrc=channel_layout=mono:sample_rate=48000:duration=4"
 
 
@@ -49,79 +38,6 @@ def heard(services: Services, source: Path) -> Heard:
 
 def codes(found: Heard) -> set[str]:
     return {notice.code for notice in found.notices}
-
-
-class Published:
-    """A clip that went the whole way, its files fetched into a folder."""
-
-    def __init__(self, services: Services, put: Put, source: Path, folder: Path) -> None:
-        name = f"s{abs(hash(str(source)))}"
-        key = f"clips/{name}{source.suffix}"
-        put(key, source)
-        ingest(services, key)
-        thumbnails(services, name)
-        transcode(services, name)
-        record = services.clips.get(name)
-        assert record is not None
-        assert record.state is ClipState.READY, record.failure
-        self.record: ClipRecord = record
-        self._services, self._name, self._folder = services, name, folder
-        self.main = self._fetch(record.hls or "").read_text()
-        self.mp4 = self._fetch(record.mp4[0].url)
-
-    def track(self, name: str) -> Path:
-        """A rendition's media playlist, its segments beside it."""
-        base = (self.record.hls or "").rpartition("/")[0]
-        playlist = self._fetch(f"{base}/{name}/{encode.MEDIA_PLAYLIST}")
-        text = playlist.read_text()
-        for file in re.findall(r'URI="([^"]+)"', text) + [line for line in text.splitlines() if line[:1] not in "#"]:
-            self._fetch(f"{base}/{name}/{file}")
-        return playlist
-
-    def codes(self) -> set[str]:
-        return {notice.code for notice in self.record.warnings}
-
-    def _fetch(self, url: str) -> Path:
-        path = self._folder / "published" / url
-        path.parent.mkdir(parents=True, exist_ok=True)
-        bucket = self._services.settings.media_bucket
-        path.write_bytes(self._services.store.get(bucket, f"clips/{self._name}/{url}").body)
-        return path
-
-
-@pytest.fixture
-def publish(services: Services, put: Put, tmp_path: Path) -> Callable[[Path], Published]:
-    return lambda source: Published(services, put, source, tmp_path)
-
-
-def messages(path: Path, *arguments: str) -> str:
-    """What ffmpeg says of our own file."""
-    command = [str(clips.FFMPEG), "-nostdin", "-hide_banner", "-nostats", "-copyts", "-i", str(path), *arguments]
-    done = subprocess.run([*command, "-f", "null", "-"], capture_output=True, text=True, check=True, timeout=60)
-    return done.stderr
-
-
-def loudness(path: Path) -> tuple[float, float]:
-    """Integrated LUFS and true peak in dBTP."""
-    told = messages(path, "-map", "0:a:0", "-af", "ebur128=peak=true:framelog=quiet")
-    figures = [re.findall(pattern, told)[-1] for pattern in (r"I:\s+(\S+) LUFS", r"Peak:\s+(\S+) dBFS")]
-    return float(figures[0]), float(figures[1])
-
-
-def levels(path: Path, *hertz: int) -> list[tuple[float, float]]:
-    """The amplitude of each frequency, left and right, over the third second (Goertzel)."""
-    command = [str(clips.FFMPEG), "-nostdin", "-v", "error", "-ss", "2", "-t", "1", "-i", str(path), "-map", "0:a:0"]
-    raw = subprocess.run([*command, "-f", "f32le", "-"], capture_output=True, check=True, timeout=60).stdout
-    samples = struct.unpack(f"<{len(raw) // 4}f", raw)
-    return [(_amplitude(samples[::2], each), _amplitude(samples[1::2], each)) for each in hertz]
-
-
-def _amplitude(samples: tuple[float, ...], hertz: int) -> float:
-    turn = 2 * math.cos(2 * math.pi * hertz / 48000)
-    one = two = 0.0
-    for sample in samples:
-        one, two = sample + turn * one - two, one
-    return 2 * math.sqrt(max(0.0, one * one + two * two - turn * one * two)) / len(samples)
 
 
 def test_sound_is_published_at_the_ladders_loudness_with_its_peaks_kept(
@@ -311,72 +227,3 @@ def test_sound_of_a_tenth_of_a_second_is_no_silence(services: Services, tmp_path
 
 def test_a_source_without_sound_takes_no_run(services: Services, tmp_path: Path) -> None:
     assert heard(services, clips.make(tmp_path / "a.mov", *PICTURE, *H264)) == Heard()
-
-
-FLASH = (
-    "color=black:size=160x90:rate=25:duration=4,drawbox=color=white:t=fill:enable='between(n,50,59)',format=yuv420p,"
-    "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709"
-)
-BEEP = "aevalsrc='0.3*sin(2*PI*1000*t)*between(t,2,2.4)':sample_rate=48000:duration=4"
-
-
-@pytest.mark.parametrize(
-    ("file", "codec", "picture_s", "sound_s", "start_s"),
-    [
-        ("a.mp4", "aac", 0, 0, 0),
-        ("a.mp4", "aac", 0, 0.6, 0),
-        ("a.mp4", "aac", 0.6, 0, 0),
-        ("a.mkv", "pcm_s16le", 0, 0.6, 0),
-        ("a.mkv", "pcm_s16le", 0.6, 0, 0),
-        ("a.flv", "aac", 0, 0.6, 0),
-        ("a.ts", "mp2", 0, 0.6, 95_000),
-        ("a.ts", "aac", 0.6, 0, 3600),
-    ],
-)
-def test_sound_and_picture_stay_in_step(
-    publish: Callable[[Path], Published],
-    tmp_path: Path,
-    file: str,
-    codec: str,
-    picture_s: float,
-    sound_s: float,
-    start_s: int,
-) -> None:
-    source = clips.make(
-        tmp_path / file,
-        *("-itsoffset", str(picture_s), "-f", "lavfi", "-i", FLASH, "-itsoffset", str(sound_s)),
-        *("-f", "lavfi", "-i", BEEP, *H264, "-c:a", codec),
-        *(("-output_ts_offset", str(start_s)) if start_s else ()),
-    )
-    wanted_s = _beep_s(source) - _flash_s(source)
-    clip = publish(source)
-    rung = clip.record.renditions[0].name
-    assert _beep_s(clip.mp4) - _flash_s(clip.mp4) == pytest.approx(wanted_s, abs=0.02)
-    assert _beep_s(clip.track("audio")) - _flash_s(clip.track(rung)) == pytest.approx(wanted_s, abs=0.02)
-    assert not clip.codes() & {"truncated"}
-
-
-@pytest.mark.parametrize("flags", [("-movflags", "frag_keyframe+empty_moov"), ("-use_editlist", "0")])
-def test_sound_stays_in_step_over_a_gap_that_is_hardly_heard(
-    publish: Callable[[Path], Published], tmp_path: Path, flags: tuple[str, str]
-) -> None:
-    # Without an edit list the pictures begin two frames late, and so does the sound, behind its first block.
-    inputs = ("-f", "lavfi", "-i", FLASH, "-f", "lavfi", "-i", BEEP)
-    source = clips.make(tmp_path / "a.mp4", *inputs, *H264, "-c:a", "aac", *flags)
-    wanted_s = _beep_s(source) - _flash_s(source)
-    clip = publish(source)
-    assert _beep_s(clip.mp4) - _flash_s(clip.mp4) == pytest.approx(wanted_s, abs=0.02)
-
-
-def _flash_s(path: Path) -> float:
-    return _first(r"black_end:([\d.]+)", messages(path, "-map", "0:v:0", "-vf", "blackdetect=d=0.3:pix_th=0.2"))
-
-
-def _beep_s(path: Path) -> float:
-    return _first(r"silence_end: ([\d.]+)", messages(path, "-map", "0:a:0", "-af", "silencedetect=n=-30dB:d=0.3"))
-
-
-def _first(pattern: str, text: str) -> float:
-    found = re.search(pattern, text)
-    assert found, text
-    return float(found.group(1))
