@@ -1,8 +1,12 @@
-"""The scheduler of what comes round, made to bear a clock that is set back: Celery's own waits for it to catch up."""
+"""The scheduler of what comes round, made to bear a clock that is set back: Celery's own waits for it to catch up.
+
+Its file's time shows when it began: whoever starts a stack waits for that.
+"""
 
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any, Final
 
 from celery.beat import PersistentScheduler
@@ -12,6 +16,8 @@ _STEP_S: Final = 1.0
 
 class SteadyScheduler(PersistentScheduler):
     """Celery's scheduler; when the wall clock is set back, every entry counts as just run and keeps its interval."""
+
+    schedule_filename: str
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._offset_s = _offset_s()
@@ -34,6 +40,10 @@ class SteadyScheduler(PersistentScheduler):
         for entry in self.schedule.values():
             now = entry.default_now()
             entry.last_run_at = min(entry.last_run_at or now, now)
+        # Some of Python's databases write nothing before they are closed. Their endings differ, too.
+        file = Path(self.schedule_filename)
+        for path in file.parent.glob(f"{file.name}*"):
+            path.touch()
 
 
 def _offset_s() -> float:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -146,6 +148,26 @@ def test_the_scheduler_goes_on_when_its_clock_is_set_back(tmp_path: Path, monkey
         assert scheduler.sent >= before + 4, "both come round every 0.2 s"
     finally:
         scheduler.close()
+
+
+def test_a_scheduler_that_begins_with_an_old_schedule_shows_by_its_files_time_that_it_has_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = Celery("again", broker="memory://", set_as_current=False)
+    file = tmp_path / "schedule"
+    SteadyScheduler(app=app, schedule_filename=str(file), lazy=False).close()
+    for path in tmp_path.iterdir():
+        os.utime(path, (0, 0))
+
+    class Kept(dict[str, Any]):
+        """A database that writes nothing before it is closed."""
+
+        sync = close = staticmethod(lambda: None)
+
+    kept = Kept()
+    monkeypatch.setattr(SteadyScheduler, "persistence", SimpleNamespace(open=lambda *_, **__: kept))
+    SteadyScheduler(app=app, schedule_filename=str(file), lazy=False)
+    assert all(path.stat().st_mtime > 0 for path in tmp_path.iterdir())
 
 
 def run_for(scheduler: SteadyScheduler, seconds: float) -> None:
