@@ -95,7 +95,7 @@ def measure(job: Job, commands: Sequence[tuple[str, ...]], folder: Path) -> Cost
     for command in commands:
         started_s = time.monotonic()
         process = subprocess.Popen([str(FFMPEG), *command], cwd=folder, stdin=subprocess.DEVNULL)
-        meter = Meter({_ITSELF: process.pid})
+        meter = Meter({_ITSELF: process.pid}, memory_of=_ITSELF)
         with meter.running():
             # The kernel's own count: nothing of it is missed.
             _, status, used = os.wait4(process.pid, 0)
@@ -104,7 +104,7 @@ def measure(job: Job, commands: Sequence[tuple[str, ...]], folder: Path) -> Cost
         if process.returncode:
             raise RuntimeError(f"ffmpeg failed: {' '.join(command)[-300:]}")
         cpu_s += used.ru_utime + used.ru_stime
-        memory_bytes = max(memory_bytes, meter.cost(frozenset(), memory_of=_ITSELF).memory_bytes)
+        memory_bytes = max(memory_bytes, meter.cost(frozenset()).memory_bytes)
     return Cost(wall_s=wall_s, cpu_s=cpu_s, memory_bytes=memory_bytes)
 
 

@@ -65,12 +65,12 @@ class Newsroom:
         (parcel,) = pack([path], f"{name}{path.suffix}")
         send_one(self._client, parcel)
         started_at, started_s = datetime.now(UTC), time.monotonic()
-        meter = Meter(self._stack.pids())
+        meter = Meter(self._stack.pids(), memory_of=_TRANSCODE)
         seen: dict[str, float] = {}
         with meter.running():
             record = self._wait(name, until, started_s, seen, look_closely=look_closely)
         ended_at = record.timings.ready_at or datetime.now(UTC)
-        cost = meter.cost(_OURS, memory_of=_TRANSCODE)
+        cost = meter.cost(_OURS)
 
         def told(step: str, at: datetime | None) -> float:
             return seen.get(step, (at - started_at).total_seconds() if at else float("nan"))

@@ -31,10 +31,12 @@ def test_sound_that_comes_late_is_seen_to_be_late(tmp_path: Path, late_s: float,
 
 def test_what_a_program_starts_is_counted_with_it() -> None:
     program = subprocess.Popen([sys.executable, "-c", BUSY])
-    meter = Meter({"busy": program.pid})
+    meter = Meter({"busy": program.pid}, memory_of="busy")
     with meter.running():
         program.wait()
-    cost = meter.cost(frozenset({"busy"}), memory_of="busy")
+    cost = meter.cost(frozenset({"busy"}))
     assert cost.cpu_s > 0.2
     assert cost.memory_bytes > 50_000_000
-    assert meter.cost(frozenset({"another"}), memory_of="another").cpu_s == 0
+    assert meter.cost(frozenset({"another"})).cpu_s == 0
+    assert {process.service for process in meter.processes()} == {"busy"}
+    assert len(meter.processes()) == 2
