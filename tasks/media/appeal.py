@@ -5,10 +5,12 @@ Kept away are colour bars, slates and countdowns, black, flashes, fades, blur, a
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tasks.records.base import Value
 
@@ -38,25 +40,18 @@ def best(bursts: Sequence[Sequence[Look]]) -> Look | None:
 
 def appeal(look: Look) -> float:
     """How much a still has to show, from 0 (nothing, or a test picture) to about 1."""
-    light = _light(look)
-    if not light or look.width < 8 or look.height < 8:
+    if not look.rgb or look.width < 8 or look.height < 8:
         return 0.0
-    rows = [light[start : start + look.width] for start in range(0, len(light), look.width)]
-    mean = sum(light) / len(light)
-    contrast = math.sqrt(sum((value - mean) ** 2 for value in light) / len(light))
-    across = [abs(right - left) for row in rows for left, right in itertools.pairwise(row)]
-    down = [
-        abs(below - above)
-        for upper, lower in itertools.pairwise(rows)
-        for above, below in zip(upper, lower, strict=True)
-    ]
-    detail = sum(across) / len(across) + sum(down) / len(down)
-    if _is_bars(rows):
+    light = _light(look)
+    mean, contrast = float(light.mean()), float(light.std())
+    across, down = np.abs(np.diff(light, axis=1)), np.abs(np.diff(light, axis=0))
+    detail = float(across.mean() + down.mean())
+    if _is_bars(light):
         return _EMPTY * min(1.0, contrast / 50)
-    exposure: float = max(0.0, 1 - (abs(mean - 115) / 115) ** 2)
+    exposure = max(0.0, 1 - (abs(mean - 115) / 115) ** 2)
     # Clipped to black or white over much of the picture: a fade, a flash, a night without light.
-    lost = sum(value < 16 or value > 244 for value in light) / len(light)
-    flat = (sum(step < 3 for step in across) + sum(step < 3 for step in down)) / (len(across) + len(down))
+    lost = float(np.mean((light < 16) | (light > 244)))
+    flat = float(np.mean(np.concatenate((across, down), axis=None) < 3))
     return (
         exposure
         * math.sqrt(1 - lost)
@@ -72,16 +67,14 @@ def _drawn(flat: float, area: float) -> float:
     return 1.0 if area < 0.5 or flat < 0.6 else max(_EMPTY, 1 - 2 * (area - 0.5) - 2 * (flat - 0.6))
 
 
-def _is_bars(rows: Sequence[Sequence[int]]) -> bool:
+def _is_bars(light: NDArray[np.int32]) -> bool:
     """SMPTE and EBU bars: in the upper half each line is like the next, and made of a few plateaus with sharp edges."""
-    upper = rows[len(rows) // 8 : len(rows) // 2]
-    pairs = [pair for one, other in itertools.pairwise(upper) for pair in zip(one, other, strict=True)]
-    between = sum(abs(above - below) for above, below in pairs) / max(1, len(pairs))
-    line = upper[len(upper) // 2]
-    steps = [abs(right - left) for left, right in itertools.pairwise(line)]
-    plateaus = sum(step < 6 for step in steps) / len(steps)
+    upper = light[len(light) // 8 : len(light) // 2]
+    between = float(np.abs(np.diff(upper, axis=0)).mean()) if len(upper) > 1 else 0.0
+    steps = np.abs(np.diff(upper[len(upper) // 2]))
+    plateaus = float(np.mean(steps < 6))
     # An edge may fall on two samples.
-    edges = sum(later >= _BAR_EDGE or earlier + later >= _BAR_EDGE for earlier, later in itertools.pairwise(steps))
+    edges = int(np.sum((steps[1:] >= _BAR_EDGE) | (steps[:-1] + steps[1:] >= _BAR_EDGE)))
     return between < 2 and plateaus > 0.75 and edges >= 3
 
 
@@ -91,35 +84,32 @@ def _steadiness(burst: Sequence[Look], number: int) -> float:
     if not beside:
         return 1.0
     here = _light(burst[number])
-    apart = min(
-        sum(abs(one - other) for one, other in zip(here, _light(look), strict=True)) / len(here) for look in beside
-    )
+    apart = min(float(np.abs(here - _light(look)).mean()) for look in beside)
     return 1 / (1 + (apart / _STEADY) ** 2)
 
 
-def _light(look: Look) -> list[int]:
-    """Luma after BT.709, 0 to 255."""
-    red, green, blue = look.rgb[::3], look.rgb[1::3], look.rgb[2::3]
-    return [(54 * r + 183 * g + 19 * b) >> 8 for r, g, b in zip(red, green, blue, strict=True)]
+def _pixels(look: Look) -> NDArray[np.int32]:
+    """Height × width × 3."""
+    return np.frombuffer(look.rgb, np.uint8).reshape(look.height, look.width, 3).astype(np.int32)
+
+
+def _light(look: Look) -> NDArray[np.int32]:
+    """Luma after BT.709, 0 to 255, height × width."""
+    red, green, blue = np.moveaxis(_pixels(look), 2, 0)
+    light: NDArray[np.int32] = (54 * red + 183 * green + 19 * blue) >> 8
+    return light
 
 
 def _largest_area(look: Look) -> float:
     """The share of the picture that has its commonest colour, out of 512."""
-    counts: dict[tuple[int, int, int], int] = {}
-    red, green, blue = look.rgb[::3], look.rgb[1::3], look.rgb[2::3]
-    for colour in zip((v >> 5 for v in red), (v >> 5 for v in green), (v >> 5 for v in blue), strict=True):
-        counts[colour] = counts.get(colour, 0) + 1
-    return max(counts.values()) / (look.width * look.height)
+    red, green, blue = np.moveaxis(_pixels(look) >> 5, 2, 0)
+    return int(np.bincount((red << 6 | green << 3 | blue).ravel()).max()) / (look.width * look.height)
 
 
 def _colourfulness(look: Look) -> float:
     """Hasler and Süsstrunk's measure: 0 for grey, 45 for quite colourful, beyond 80 for garish."""
-    red, green, blue = look.rgb[::3], look.rgb[1::3], look.rgb[2::3]
-    first = [r - g for r, g in zip(red, green, strict=True)]
-    second = [(r + g) / 2 - b for r, g, b in zip(red, green, blue, strict=True)]
-    spread, offset = 0.0, 0.0
-    for values in (first, second):
-        mean = sum(values) / len(values)
-        spread += sum((value - mean) ** 2 for value in values) / len(values)
-        offset += mean**2
+    red, green, blue = np.moveaxis(_pixels(look), 2, 0)
+    opponents = (red - green, (red + green) / 2 - blue)
+    spread = sum(float(values.var()) for values in opponents)
+    offset = sum(float(values.mean()) ** 2 for values in opponents)
     return math.sqrt(spread) + 0.3 * math.sqrt(offset)
