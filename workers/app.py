@@ -21,6 +21,7 @@ from tasks.adapters.conditional_writes import verify_conditional_writes
 from tasks.adapters.versions import verify_ffmpeg
 from tasks.errors import NewsreelError
 from tasks.pipeline.services import Services
+from workers.orphans import Orphans
 from workers.services import build_services
 
 log: Final = structlog.get_logger()
@@ -81,6 +82,8 @@ def _check_before_start(**_: Any) -> None:
     except NewsreelError as error:
         log.critical("refusing to start", reason=str(error))
         sys.exit(1)
+    # Of a pool's process that is killed, its cage may be left; in a container nobody else would end it.
+    Orphans().settle_in_background()
 
 
 @signals.worker_ready.connect

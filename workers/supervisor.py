@@ -1,7 +1,8 @@
 """Keeps child processes running: starts them in order, names and restarts the dead, leaves none behind.
 
 Knows nothing of newsreel. One thread does all of it, since the kernel ties a child's life to the thread that started it
-(see `workers.guard`): whatever ends this process, SIGKILL too, ends its children.
+(see `workers.guard`): whatever ends this process, SIGKILL too, ends its children. What a child that was killed leaves
+behind comes to this process (see `workers.orphans`).
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from pathlib import Path
 from typing import Final
 
 from workers.child_log import ChildLog
+from workers.orphans import Orphans
 
 _GUARD: Final = Path(__file__).with_name("guard.py")
 _LOOK_S: Final = 0.05
 _TRIM_LOGS_S: Final = 5.0
+_ORPHANS_S: Final = 0.5
 _FIRST_DELAY_S: Final = 0.5
 _LONGEST_DELAY_S: Final = 15.0
 _STEADY_S: Final = 30.0
@@ -148,7 +151,8 @@ class Supervisor:
         self._stopping = True
 
     def _supervise(self) -> None:
-        trim_at = time.monotonic() + _TRIM_LOGS_S
+        trim_at = orphans_at = time.monotonic()
+        orphans = Orphans()
         try:
             while not self._stopping:
                 now = time.monotonic()
@@ -160,6 +164,9 @@ class Supervisor:
                         self._bury(run, run.process)
                 if all(run.was_ready for run in self._runs.values()):
                     self._settled.set()
+                if now >= orphans_at:
+                    orphans_at = now + _ORPHANS_S
+                    orphans.settle()
                 if now >= trim_at:
                     trim_at = now + _TRIM_LOGS_S
                     for run in self._runs.values():
@@ -168,6 +175,7 @@ class Supervisor:
         finally:
             self._stopping = True
             self._stop_all()
+            orphans.settle()
             self._settled.set()
 
     def _start(self, run: _Run) -> None:

@@ -89,7 +89,7 @@ _REQUESTS: Final = {
     FaultKind.CUT_ANSWER: (1, 1, 2, 5),
     FaultKind.LOST_ANSWER: (1, 1, 2, 5),
 }
-_UPLOADS_UNTIL: Final = 0.7
+_UPLOADS_UNTIL: Final = 0.6
 _DAY_S: Final = 30.0
 _BURST: Final = 20
 _EVENTS_DROPPED: Final = 0.2
