@@ -1,7 +1,7 @@
 """Orphans: processes below this one whose parents were killed come to this one, which ends and buries them.
 
-The kernel ends a cage with its worker (`tasks.adapters.cage`), but for one moment: at its very beginning the cage's inner
-process waits for a word of the outer one, and for ever if that is killed just then. Nobody else would end it.
+The kernel ends a cage with its worker (`tasks.adapters.cage`), but for one moment: at its very beginning its inner
+process waits for the outer one, and for ever if that is killed just then. Nobody else would end it.
 """
 
 from __future__ import annotations

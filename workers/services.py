@@ -20,6 +20,7 @@ from tasks.adapters.ffprobe import Ffprobe
 from tasks.adapters.object_store import ObjectStore
 from tasks.adapters.outbox import Outbox
 from tasks.adapters.records import RecordStore
+from tasks.adapters.sources import Sources
 from tasks.adapters.workspace import Workspaces
 from tasks.errors import ConfigurationError
 from tasks.media.ladder import Ladder, read_ladder
@@ -59,6 +60,7 @@ def build_services(
         ffmpeg=Ffmpeg(found.ffmpeg, cage),
         ffprobe=Ffprobe(found.ffprobe, cage),
         workspaces=Workspaces(settings.workspace_dir),
+        sources=Sources(store, settings.workspace_dir),
         ladder=load_ladder(settings.ladder),
         find_ladder=load_ladder,
         is_caged=cage.works,

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from tasks.adapters import sources
 from tasks.errors import TemporarilyUnavailable
 
 _LOCK: Final = ".lock"
@@ -65,6 +66,7 @@ class Workspaces:
                 yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+            sources.forget_unused(self._root)
 
     def sweep(self) -> int:
         """Remove the folders whose process is gone; returns how many there were."""
@@ -79,4 +81,5 @@ class Workspaces:
                 removed += _remove_if_old(folder)  # just being made or removed, or its maker died at that moment
             except OSError:
                 continue  # in use
+        sources.forget_unused(self._root)
         return removed

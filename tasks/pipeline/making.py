@@ -109,11 +109,12 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
 
 def _download(services: Services, folder: Path, name: str, work: Work, lease: Lease) -> str:
     try:
-        sha256 = services.store.download(
+        sha256 = services.sources.fetch(
             services.settings.incoming_bucket,
             work.source.key,
             folder / encode.SOURCE_FILE,
             etag=work.source.etag,
+            size_bytes=work.source.size_bytes,
             should_stop=lease.stop.is_set,
         )
     except NoSuchObject as error:

@@ -13,6 +13,7 @@ from tasks.adapters.ffprobe import Ffprobe
 from tasks.adapters.object_store import ObjectStore
 from tasks.adapters.outbox import Outbox
 from tasks.adapters.records import RecordStore
+from tasks.adapters.sources import Sources
 from tasks.adapters.workspace import Workspaces
 from tasks.media.ladder import Ladder
 from tasks.records.article_record import ArticleRecord
@@ -36,6 +37,7 @@ class Services:
     ffmpeg: Ffmpeg
     ffprobe: Ffprobe
     workspaces: Workspaces
+    sources: Sources
     ladder: Ladder
     find_ladder: Callable[[str], Ladder]
     is_caged: bool

@@ -38,11 +38,12 @@ def thumbnails(services: Services, name: str) -> None:
                 services.workspaces.open(source_bytes=work.source.size_bytes) as folder,
                 watch.until_unwanted(services, name, work.version) as stop,
             ):
-                services.store.download(
+                services.sources.fetch(
                     services.settings.incoming_bucket,
                     work.source.key,
                     folder / encode.SOURCE_FILE,
                     etag=work.source.etag,
+                    size_bytes=work.source.size_bytes,
                     should_stop=stop.is_set,
                 )
                 source = probe(services, folder, stop=stop)
