@@ -16,6 +16,7 @@ from tasks.media.encode import OUTPUT, SOURCE_FILE, input_options
 from tasks.media.ladder import Ladder
 from tasks.media.picture import shown
 from tasks.media.source import Source
+from tasks.media.threads import ALL_THREADS, Threads, threads_to_look
 from tasks.media.thumbhash import MAX_SIDE
 from tasks.records.base import Value
 
@@ -121,10 +122,13 @@ def plan_poster(source: Source, ladder: Ladder, time_s: float, *, max_pixels: in
     if soon_s and not _can_seek(source):
         picture = picture.filter("trim", start=f"{soon_s:.3f}")
     picture = shown(picture, video)
-    return still_run(as_jpeg(scaled(picture, video.colour, width, height)), width, height)
+    picture = as_jpeg(scaled(picture, video.colour, width, height))
+    return still_run(picture, width, height, threads=_threads(source))
 
 
-def still_run(picture: ffmpeg.nodes.FilterableStream, width: int, height: int) -> Still:
+def still_run(
+    picture: ffmpeg.nodes.FilterableStream, width: int, height: int, *, threads: Threads = ALL_THREADS
+) -> Still:
     """The run that writes one frame of that size, in JPEG's colours, as `POSTER`, `STILL` and `THUMB`."""
     thumb_width, thumb_height = _fitted(width, height, min(_THUMB_SIDE, MAX_SIDE))
     picture = picture.split()
@@ -138,7 +142,7 @@ def still_run(picture: ffmpeg.nodes.FilterableStream, width: int, height: int) -
         thumb.output(THUMB, **{"frames:v": 1, "c:v": "rawvideo", "f": "rawvideo"}),
     ]
     return Still(
-        arguments=(*_QUIET, *ffmpeg.merge_outputs(*outputs).get_args()),
+        arguments=(*_QUIET, *threads.of_filters, *ffmpeg.merge_outputs(*outputs).get_args()),
         width=width,
         height=height,
         thumb_width=thumb_width,
@@ -172,7 +176,8 @@ def plan_variants(ladder: Ladder, still: Still) -> tuple[tuple[str, ...], tuple[
             outputs.append(sized[2].output(f"{OUTPUT}/poster-{width}.jpg", **{"frames:v": 1}, **jpeg))
             variants.append(Variant(path=f"poster-{width}.jpg", type="image/jpeg", width=width, height=height))
     variants.sort(key=lambda each: (("image/avif", "image/webp", "image/jpeg").index(each.type), -each.width))
-    return (*_QUIET, *ffmpeg.merge_outputs(*outputs).get_args()), tuple(variants)
+    filters = threads_to_look(still.width * still.height).of_filters
+    return (*_QUIET, *filters, *ffmpeg.merge_outputs(*outputs).get_args()), tuple(variants)
 
 
 def _looks(
@@ -197,7 +202,7 @@ def _looks(
         picture = picture.filter("metadata", "print", file=f"{LOOKS}/{number}.txt")
         options = {"frames:v": most, "c:v": "rawvideo", "f": "rawvideo"}
         outputs.append(picture.output(f"{LOOKS}/{number}.rgb", **options))
-    arguments = (*_QUIET, *ffmpeg.merge_outputs(*outputs).get_args())
+    arguments = (*_QUIET, *_threads(source).of_filters, *ffmpeg.merge_outputs(*outputs).get_args())
     return LookPlan(arguments=arguments, starts=starts, width=width, height=height, enough=enough)
 
 
@@ -210,6 +215,7 @@ def _from(
     span_s: float | None = None,
 ) -> ffmpeg.nodes.FilterableStream:
     options = input_options(max_pixels=max_pixels, video=source.video, key_frames_only=key_frames_only)
+    options |= _threads(source).of_decoder
     if span_s is not None:
         options["t"] = f"{span_s:g}"
         # Frames predicted from both sides are passed over, a fifth of the work, and so is what softens block edges:
@@ -218,6 +224,10 @@ def _from(
     if start_s > 0:
         options["ss"] = f"{start_s:.3f}"
     return ffmpeg.input(SOURCE_FILE, **options)[str(source.video.index)]
+
+
+def _threads(source: Source) -> Threads:
+    return threads_to_look(source.video.pixels)
 
 
 def _can_seek(source: Source) -> bool:

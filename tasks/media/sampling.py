@@ -8,6 +8,7 @@ import ffmpeg
 
 from tasks.media.encode import SOURCE_FILE, input_options
 from tasks.media.source import Source, VideoStream
+from tasks.media.threads import threads_to_look
 
 _WHOLE_S: Final = 3.0
 # Fields are told from film and mixtures by a closer look than it takes to believe a file that it is progressive.
@@ -33,7 +34,9 @@ def may_be_interlaced(video: VideoStream) -> bool:
 def plan_fields(source: Source, *, max_pixels: int) -> tuple[str, ...]:
     """Arguments of a run that prints idet's finding for each frame: of a short clip whole, of others 4 s at most."""
     # Without the filter that smooths block edges, which costs a fifth of decoding and hides nothing of the fields.
+    threads = threads_to_look(source.video.pixels)
     options = {"skip_loop_filter": "all", **input_options(max_pixels=max_pixels, video=source.video)}
+    options |= threads.of_decoder
     length_s, places = (_STRETCH_S, _PLACES) if source.video.is_interlaced else (_GLANCE_S, _GLANCES)
     index = str(source.video.index)
     if source.duration_s <= _WHOLE_S:
@@ -56,4 +59,4 @@ def plan_fields(source: Source, *, max_pixels: int) -> tuple[str, ...]:
     if source.video.rotation % 180:
         picture = picture.filter("transpose", "clock")
     output = picture.filter("idet").filter("metadata", "print", file="-").output("-", f="null")
-    return ("-nostdin", "-hide_banner", "-loglevel", "error", *output.get_args())
+    return ("-nostdin", "-hide_banner", "-loglevel", "error", *threads.of_filters, *output.get_args())

@@ -16,6 +16,7 @@ from tasks.media.encode import OUTPUT, SOURCE_FILE, input_options
 from tasks.media.ladder import Ladder, StoryboardShape
 from tasks.media.picture import shown
 from tasks.media.source import Source
+from tasks.media.threads import threads_to_look
 from tasks.records.base import Value
 
 FOLDER: Final = "storyboard"
@@ -49,7 +50,8 @@ def plan_storyboard(
     dense = key_frame_gap_s is not None and key_frame_gap_s <= interval_s
     key_frames_only = dense or duration_s > _DECODED_WHOLE_S
     options = input_options(max_pixels=max_pixels, video=source.video, key_frames_only=key_frames_only)
-    picture = ffmpeg.input(SOURCE_FILE, **options)
+    threads = threads_to_look(source.video.pixels)
+    picture = ffmpeg.input(SOURCE_FILE, **options | threads.of_decoder)
     # Fields need no separating here: a picture this small is made of both.
     picture = picture[str(source.video.index)]
     if source.video.blanking_lines:
@@ -64,7 +66,7 @@ def plan_storyboard(
         **{"c:v": "mjpeg", "q:v": 4, "pix_fmt": "yuvj420p", "f": "image2", "an": None},
     )
     return StoryboardPlan(
-        arguments=("-nostdin", "-hide_banner", "-loglevel", "warning", *output.get_args()),
+        arguments=("-nostdin", "-hide_banner", "-loglevel", "warning", *threads.of_filters, *output.get_args()),
         interval_s=interval_s,
         tiles=max(1, math.ceil(duration_s / interval_s)),
         tile_width=shape.tile_width,

@@ -1,4 +1,4 @@
-"""Threads: how many of them each part of an encode gets, by the cores that it may use.
+"""Threads: how many of them each part of an encode gets, by the cores that it may use, and a look beside it.
 
 Left to itself ffmpeg starts one and a half threads a core for every encoder, and a thread a core for decoder and
 filters. With several rungs at once that keeps the cores no busier, and each thread holds frames: on two cores a ladder
@@ -15,6 +15,8 @@ from tasks.records.base import Value
 _MOST_OF_A_DECODER: Final = 8
 # x264 loses quality to more, its own limit for 1080 lines.
 _MOST_OF_AN_ENCODER: Final = 16
+# Up to here a look is over in half a second on one thread.
+_SMALL_PIXELS: Final = 1920 * 1088
 
 
 class Threads(Value):
@@ -41,6 +43,11 @@ class Threads(Value):
 
 
 ALL_THREADS: Final = Threads()
+
+
+def threads_to_look(pixels: int) -> Threads:
+    """What a run that decodes some frames of that size gets: more threads than one would only cost more, up to HD."""
+    return Threads(decoder=1, filters=1) if pixels <= _SMALL_PIXELS else ALL_THREADS
 
 
 def threads_for(cores: int) -> Threads:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import threading
 from collections.abc import Iterable, Mapping
@@ -62,6 +63,12 @@ def _median(records: Iterable[ClipRecord]) -> float | None:
 
 
 def _sizes(folder: Path) -> Iterable[int]:
-    for path in folder.glob("job-*/**/*"):
-        with suppress(OSError):
-            yield path.stat().st_size
+    # A walk, unlike a glob, passes over folders that are removed meanwhile. A file with two names lies there once.
+    seen = set()
+    for parent, _, names in os.walk(folder):
+        for name in names if parent != str(folder) else ():
+            with suppress(OSError):
+                found = Path(parent, name).stat()
+                if found.st_ino not in seen:
+                    seen.add(found.st_ino)
+                    yield found.st_size
