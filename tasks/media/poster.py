@@ -193,7 +193,7 @@ def _looks(
     width, height = _fitted(source.video.width, source.video.height, _LOOK_SIDE)
     outputs = []
     for number, start_s in enumerate(starts):
-        picture = _from(source, start_s, max_pixels, key_frames_only=rate is None, span_s=span_s)
+        picture = _from(source, start_s, max_pixels, key_frames_only=rate is None, span_s=span_s, is_small=True)
         if rate is not None:
             picture = picture.filter("fps", f"{rate:g}", start_time=0)
         picture = picture.filter("scale", width, height, flags="area").filter("format", "rgb24")
@@ -213,14 +213,17 @@ def _from(
     *,
     key_frames_only: bool = False,
     span_s: float | None = None,
+    is_small: bool = False,
 ) -> ffmpeg.nodes.FilterableStream:
     options = input_options(max_pixels=max_pixels, video=source.video, key_frames_only=key_frames_only)
     options |= _threads(source).of_decoder
     if span_s is not None:
         options["t"] = f"{span_s:g}"
-        # Frames predicted from both sides are passed over, a fifth of the work, and so is what softens block edges:
-        # so small a look hides both.
-        options |= {"skip_frame": "bidir", "skip_loop_filter": "all"}
+        # Frames predicted from both sides are passed over, a fifth of the work.
+        options["skip_frame"] = "bidir"
+    if is_small:
+        # What softens block edges is another fifth, and so small a look hides it.
+        options["skip_loop_filter"] = "all"
     if start_s > 0:
         options["ss"] = f"{start_s:.3f}"
     return ffmpeg.input(SOURCE_FILE, **options)[str(source.video.index)]
