@@ -17,7 +17,8 @@ from tasks.adapters.ffprobe import Ffprobe
 from tasks.media import encode, loudness
 from tasks.media.ladder import Ladder, PlannedRung, climb, read_ladder
 from tasks.media.sound import Programme, candidates, published
-from tasks.media.source import Source, SourceLimits, read_source
+from tasks.media.source import Source
+from tasks.media.source_reading import SourceLimits, read_source
 
 SETTINGS: Final = Settings()
 

@@ -6,7 +6,8 @@ import threading
 from pathlib import Path
 
 from tasks.media import encode
-from tasks.media.source import Recording, SoundSource, Source, SourceLimits, VideoStream, read_recording
+from tasks.media.source import Recording, SoundSource, Source, VideoStream
+from tasks.media.source_reading import SourceLimits, read_recording
 from tasks.pipeline.services import Services
 from tasks.records.clip_record import AudioFacts, SourceFacts, VideoFacts
 

@@ -20,7 +20,7 @@ from tasks.adapters.ffmpeg import Ffmpeg
 from tasks.adapters.ffprobe import Ffprobe
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media.encode import SOURCE_FILE, input_options
-from tasks.media.source import SourceLimits, read_source
+from tasks.media.source_reading import SourceLimits, read_source
 from tests import clips
 
 PIXELS = 8192 * 4320

@@ -17,7 +17,7 @@ from tasks.adapters.ffmpeg import Ffmpeg
 from tasks.adapters.ffprobe import Ffprobe
 from tasks.errors import SourceRejected
 from tasks.media.encode import SOURCE_FILE, input_options
-from tasks.media.source import SourceLimits, read_source
+from tasks.media.source_reading import SourceLimits, read_source
 from tests import clips
 from tests.hostile import containers
 from tests.hostile.canary import Listener, OpenedFiles, listener, opened_files

@@ -15,7 +15,8 @@ import pytest
 from tasks.media.colour import scaled
 from tasks.media.ladder import climb, read_ladder
 from tasks.media.picture import field_rate, shown
-from tasks.media.source import Source, SourceLimits, VideoStream, read_source
+from tasks.media.source import Source, VideoStream
+from tasks.media.source_reading import SourceLimits, read_source
 from tests import clips
 from tests.media.test_ladder import TEXT, VIDEO
 

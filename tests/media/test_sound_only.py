@@ -10,7 +10,8 @@ from tasks.media import sound_only
 from tasks.media.ladder import read_ladder
 from tasks.media.package import Track
 from tasks.media.sound import candidates, published
-from tasks.media.source import SoundSource, SourceLimits, read_recording, read_source
+from tasks.media.source import SoundSource
+from tasks.media.source_reading import SourceLimits, read_recording, read_source
 
 TEXT = config.ladders.find("news").read_text(encoding="utf-8")
 NEWS = read_ladder(TEXT, "news.toml")

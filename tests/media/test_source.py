@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.errors import SourceRejected
-from tasks.media.source import Source, SourceLimits, read_source
+from tasks.media.source import Source
+from tasks.media.source_reading import SourceLimits, read_source
 
 LIMITS = SourceLimits(duration_s=3600, pixels=1920 * 1088, streams=8)
 

@@ -6,7 +6,7 @@ import ffmpeg
 import pytest
 
 from tasks.media.sound import Programme, mixed
-from tasks.media.source import SourceLimits, read_recording
+from tasks.media.source_reading import SourceLimits, read_recording
 from tasks.media.steady import steady
 from tests.media.test_sound import RUNG, track
 
