@@ -14,7 +14,7 @@ import structlog
 
 from tasks.adapters.object_store import ObjectInfo
 from tasks.errors import NewsreelError
-from tasks.pipeline.orders import Outcome
+from tasks.pipeline.order_steps import Outcome
 from tasks.pipeline.services import Services
 from tasks.records.clip_record import ClipRecord
 from workers.client import Client, connect, environment

@@ -17,7 +17,7 @@ import structlog
 from config import queues
 from tasks.adapters.object_store import NoSuchObject, PreconditionFailed
 from tasks.errors import TemporarilyUnavailable
-from tasks.pipeline.orders import OrderRefused
+from tasks.pipeline.order_steps import OrderRefused
 from tasks.pipeline.services import Services
 from tasks.records import keys
 from tasks.records.clip_record import ClipState

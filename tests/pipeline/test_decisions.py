@@ -6,7 +6,7 @@ import pytest
 
 from tasks.pipeline import decisions
 from tasks.pipeline.link import link
-from tasks.pipeline.orders import OrderRefused
+from tasks.pipeline.order_steps import OrderRefused
 from tasks.pipeline.services import Services
 from tasks.records import keys
 from tasks.records.article_record import ArticleRecord, ArticleState, ReferenceState

@@ -17,7 +17,7 @@ from tasks.errors import NewsreelError
 from tasks.pipeline import orders
 from tasks.pipeline.ingest import ingest
 from tasks.pipeline.link import link
-from tasks.pipeline.orders import OrderRefused
+from tasks.pipeline.order_steps import OrderRefused
 from tasks.pipeline.reconcile import reconcile
 from tasks.pipeline.services import Services
 from tasks.pipeline.transcode import transcode

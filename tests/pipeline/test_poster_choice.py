@@ -11,7 +11,7 @@ import pytest
 
 from tasks.pipeline import orders, poster_way
 from tasks.pipeline.ingest import ingest
-from tasks.pipeline.orders import OrderRefused
+from tasks.pipeline.order_steps import OrderRefused
 from tasks.pipeline.services import Services
 from tasks.pipeline.thumbnails import thumbnails
 from tasks.records import keys

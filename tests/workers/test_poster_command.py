@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from tasks.adapters.clock import utc_now
 from tasks.adapters.object_store import ObjectStore
-from tasks.pipeline.orders import OrderRefused
+from tasks.pipeline.order_steps import OrderRefused
 from tasks.records import keys
 from tasks.records.clip_record import ClipRecord, ClipState, Poster, SourceFacts
 from tests.conftest import Buckets

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from tasks.pipeline import decisions, orders
-from tasks.pipeline.orders import OrderRefused
+from tasks.pipeline.order_steps import OrderRefused
 from tasks.pipeline.services import Services
 from workers.web.desk_sessions import DeskSessions
 from workers.web.desk_stories import Stories

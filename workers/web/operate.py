@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from tasks.pipeline import orders
-from tasks.pipeline.orders import OrderRefused, Outcome
+from tasks.pipeline.order_steps import OrderRefused, Outcome
 from tasks.pipeline.services import Services
 from tasks.records.clip_record import ClipState
 from workers.web import access, problems
