@@ -10,7 +10,8 @@ from config.settings import Settings
 from tasks.adapters.object_store import ObjectInfo
 from tasks.records.article_record import ArticleRecord
 from tasks.records.base import Failure
-from tasks.records.clip_record import ClipRecord, ClipState, SourceFacts, Work
+from tasks.records.clip_facts import SourceFacts
+from tasks.records.clip_record import ClipRecord, ClipState, Work
 from workers.overview import Queues
 from workers.terminal import between, size, span
 

@@ -31,7 +31,7 @@ from tasks.media.source import Source
 from tasks.media.webvtt import Cue
 from tasks.pipeline.services import Services
 from tasks.records.base import Notice, Value
-from tasks.records.clip_record import CaptionFacts
+from tasks.records.clip_facts import CaptionFacts
 
 log: Final = structlog.get_logger()
 _Found = tuple[CaptionTrack | None, tuple[Cue, ...]]

@@ -9,7 +9,7 @@ from tasks.media import encode
 from tasks.media.source import Recording, SoundSource, Source, VideoStream
 from tasks.media.source_reading import SourceLimits, read_recording
 from tasks.pipeline.services import Services
-from tasks.records.clip_record import AudioFacts, SourceFacts, VideoFacts
+from tasks.records.clip_facts import AudioFacts, SourceFacts, VideoFacts
 
 
 def probe(services: Services, folder: Path, *, stop: threading.Event | None = None) -> Source | SoundSource:

@@ -16,7 +16,7 @@ from tasks.media.sound import Programme, candidates, published
 from tasks.media.source import Recording
 from tasks.pipeline.services import Services
 from tasks.records.base import Notice, Value
-from tasks.records.clip_record import Loudness, Sound
+from tasks.records.clip_facts import Loudness, Sound
 
 # The figures are ffmpeg's last messages, of which 8 KiB are kept; those of one programme take little more than 1 KiB.
 _AT_A_TIME: Final = 6

@@ -18,7 +18,8 @@ from tasks.pipeline import finish
 from tasks.pipeline.services import Services
 from tasks.records import arrival, keys
 from tasks.records.base import Failure, Notice
-from tasks.records.clip_record import ClipRecord, ClipState, SourceFacts
+from tasks.records.clip_facts import SourceFacts
+from tasks.records.clip_record import ClipRecord, ClipState
 
 log: Final = structlog.get_logger()
 _BULK_AFTER: Final = timedelta(hours=24)

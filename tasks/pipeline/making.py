@@ -30,7 +30,8 @@ from tasks.pipeline.services import Services
 from tasks.pipeline.streaming import ENCODE_SHARE, Stream, beside_the_encode
 from tasks.pipeline.together import together
 from tasks.records import arrival, keys, lifecycle
-from tasks.records.clip_record import Mp4, Rendition, Work
+from tasks.records.clip_facts import Mp4, Rendition
+from tasks.records.clip_record import Work
 
 log: Final = structlog.get_logger()
 

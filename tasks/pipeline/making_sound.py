@@ -21,7 +21,8 @@ from tasks.pipeline.services import Services
 from tasks.pipeline.streaming import ENCODE_SHARE, Stream, beside_the_encode
 from tasks.records import keys, lifecycle
 from tasks.records.base import Notice
-from tasks.records.clip_record import AudioFile, Work
+from tasks.records.clip_facts import AudioFile
+from tasks.records.clip_record import Work
 
 # Streams without an index: ffprobe takes their length from their size and first bit rate.
 _ESTIMATED: Final = ("aac", "ac3", "amr", "eac3", "mp3")

@@ -19,7 +19,8 @@ from tasks.pipeline.poster_way import Taken
 from tasks.pipeline.services import Services
 from tasks.records import lifecycle
 from tasks.records.base import Notice
-from tasks.records.clip_record import NO_POSTER, Poster, Storyboard, Work
+from tasks.records.clip_facts import Poster, Storyboard
+from tasks.records.clip_record import NO_POSTER, Work
 
 log: Final = structlog.get_logger()
 _PATIENCE_S: Final = 10.0

@@ -23,7 +23,8 @@ from tasks.media.thumbhash import thumbhash
 from tasks.pipeline import examine_picture
 from tasks.pipeline.services import Services
 from tasks.records import keys
-from tasks.records.clip_record import Poster, PosterSource, Work
+from tasks.records.clip_facts import Poster, PosterSource
+from tasks.records.clip_record import Work
 
 log: Final = structlog.get_logger()
 _TIMEOUT_S: Final = 60.0

@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Final
 
 from tasks.records.base import Notice
-from tasks.records.clip_record import Arrived, ClipRecord, ClipState, SourceFacts, Timings, Work
+from tasks.records.clip_facts import SourceFacts, Timings
+from tasks.records.clip_record import Arrived, ClipRecord, ClipState, Work
 
 UPLOAD_REMOVED: Final = "upload_removed"
 

@@ -19,16 +19,8 @@ from typing import Final
 
 from tasks.errors import LeaseLost
 from tasks.records.base import Failure, Notice
-from tasks.records.clip_record import (
-    ArticleLink,
-    ClipRecord,
-    ClipState,
-    Lease,
-    Poster,
-    SourceFacts,
-    Storyboard,
-    Work,
-)
+from tasks.records.clip_facts import ArticleLink, Lease, Poster, SourceFacts, Storyboard
+from tasks.records.clip_record import ClipRecord, ClipState, Work
 
 _LONGEST_DELAY: Final = timedelta(minutes=15)
 # With the delays growing from 15 s to 15 min, about five hours.

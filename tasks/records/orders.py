@@ -19,7 +19,8 @@ from typing import Final
 
 from tasks.records import arrival
 from tasks.records.base import Failure
-from tasks.records.clip_record import ClipRecord, ClipState, SourceFacts, Timings, Withdrawal, Work
+from tasks.records.clip_facts import SourceFacts, Timings
+from tasks.records.clip_record import ClipRecord, ClipState, Withdrawal, Work
 
 CANCELLED: Final = "cancelled"
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tasks.records import arrival
-from tasks.records.clip_record import ClipRecord, ClipState, Poster, SourceFacts, Timings
+from tasks.records.clip_facts import Poster, SourceFacts, Timings
+from tasks.records.clip_record import ClipRecord, ClipState
 from tests.chaos.judge import ClipJudge, Uploads, judge_article
 from tests.chaos.material import Uploaded
 

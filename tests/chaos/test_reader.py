@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 import pytest
 
 from tasks.records import arrival
-from tasks.records.clip_record import ClipRecord, ClipState, Poster, SourceFacts, Timings
+from tasks.records.clip_facts import Poster, SourceFacts, Timings
+from tasks.records.clip_record import ClipRecord, ClipState
 from tests.chaos.filer import Filer, Seen
 from tests.chaos.judge import Uploads
 from tests.chaos.material import Uploaded

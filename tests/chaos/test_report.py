@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tasks.records.clip_record import ArticleLink, ClipRecord, Timings
+from tasks.records.clip_facts import ArticleLink, Timings
+from tasks.records.clip_record import ClipRecord
 from tests.chaos.load import waits_s
 from tests.chaos.plan import make_day
 from tests.chaos.report import Figures

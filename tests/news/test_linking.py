@@ -17,7 +17,8 @@ from tasks.news.linking import build_record, failed_record, links_of
 from tasks.records import keys
 from tasks.records.article_record import ArticleRecord, ArticleSource, ArticleState, ReferenceState
 from tasks.records.base import Failure
-from tasks.records.clip_record import ClipRecord, ClipState, SourceFacts, Work
+from tasks.records.clip_facts import SourceFacts
+from tasks.records.clip_record import ClipRecord, ClipState, Work
 
 NOW = datetime(2020, 12, 3, 11, 0, 30, tzinfo=UTC)
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")

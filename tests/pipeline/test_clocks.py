@@ -22,7 +22,8 @@ from tasks.pipeline.lease import held
 from tasks.pipeline.services import Services
 from tasks.pipeline.transcode import transcode
 from tasks.records import lifecycle
-from tasks.records.clip_record import ClipRecord, Lease
+from tasks.records.clip_facts import Lease
+from tasks.records.clip_record import ClipRecord
 
 Put = Callable[[str, Path | bytes], str]
 Step = Callable[[float], None]

@@ -15,7 +15,8 @@ from tasks.pipeline.link import link
 from tasks.pipeline.services import Services
 from tasks.records import keys
 from tasks.records.article_record import ArticleRecord, ArticleState, ReferenceState
-from tasks.records.clip_record import ClipRecord, ClipState, SourceFacts
+from tasks.records.clip_facts import SourceFacts
+from tasks.records.clip_record import ClipRecord, ClipState
 
 Put = Callable[[str, Path | bytes], str]
 HEAD = "Đắp đê\nThứ 5, 03.12.2020 | 18:00:30\n\n"

@@ -24,7 +24,8 @@ from tasks.pipeline.transcode import transcode
 from tasks.records import keys, lifecycle
 from tasks.records.article_record import ReferenceState
 from tasks.records.base import Failure
-from tasks.records.clip_record import ArticleLink, ClipRecord, ClipState, Poster
+from tasks.records.clip_facts import ArticleLink, Poster
+from tasks.records.clip_record import ClipRecord, ClipState
 from tests import clips
 
 Put = Callable[[str, Path | bytes], str]

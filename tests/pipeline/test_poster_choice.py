@@ -15,7 +15,8 @@ from tasks.pipeline.order_steps import OrderRefused
 from tasks.pipeline.services import Services
 from tasks.pipeline.thumbnails import thumbnails
 from tasks.records import keys
-from tasks.records.clip_record import ClipRecord, Poster
+from tasks.records.clip_facts import Poster
+from tasks.records.clip_record import ClipRecord
 from tests import clips
 from tests.pipeline.test_clip_way import Put
 

@@ -11,7 +11,7 @@ import pytest
 from tasks.pipeline.ingest import ingest
 from tasks.pipeline.services import Services
 from tasks.pipeline.thumbnails import thumbnails
-from tasks.records.clip_record import Poster
+from tasks.records.clip_facts import Poster
 from tests import clips
 from tests.pipeline.test_clip_way import Put
 

@@ -25,7 +25,8 @@ from tasks.pipeline.reconcile import marks, reconcile, unfinished
 from tasks.pipeline.services import Services
 from tasks.records import arrival, keys
 from tasks.records.article_record import ArticleState
-from tasks.records.clip_record import ClipRecord, ClipState, Mp4, Poster, Rendition, SourceFacts, Storyboard
+from tasks.records.clip_facts import Mp4, Poster, Rendition, SourceFacts, Storyboard
+from tasks.records.clip_record import ClipRecord, ClipState
 
 Put = Callable[[str, Path | bytes], str]
 NOON = datetime(2020, 12, 3, 12, tzinfo=UTC)

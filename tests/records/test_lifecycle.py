@@ -12,7 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from tasks.errors import LeaseLost
 from tasks.records import arrival, lifecycle, orders
 from tasks.records.base import Failure
-from tasks.records.clip_record import ClipRecord, ClipState, Poster, SourceFacts
+from tasks.records.clip_facts import Poster, SourceFacts
+from tasks.records.clip_record import ClipRecord, ClipState
 
 NOON = datetime(2020, 12, 3, 12, tzinfo=UTC)
 LEASE_S = 60.0

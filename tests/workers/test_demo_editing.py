@@ -21,7 +21,8 @@ from tasks.records.article_record import (
     ReferenceState,
 )
 from tasks.records.base import Failure
-from tasks.records.clip_record import ClipRecord, ClipState, SourceFacts
+from tasks.records.clip_facts import SourceFacts
+from tasks.records.clip_record import ClipRecord, ClipState
 from tests.conftest import Buckets
 from tests.servers import S3Server
 from workers.client import Client, connect

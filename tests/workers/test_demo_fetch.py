@@ -11,7 +11,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from tasks.records.clip_record import ClipRecord, ClipState, Mp4, Poster, SourceFacts, Storyboard
+from tasks.records.clip_facts import Mp4, Poster, SourceFacts, Storyboard
+from tasks.records.clip_record import ClipRecord, ClipState
 from workers.demo.fetch import fetch_everything, references
 
 NAME = "120320_OHAI1 Đê"

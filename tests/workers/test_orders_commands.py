@@ -14,7 +14,8 @@ from tasks.adapters.clock import utc_now
 from tasks.adapters.object_store import ObjectStore
 from tasks.errors import NewsreelError
 from tasks.records import keys
-from tasks.records.clip_record import ClipRecord, ClipState, SourceFacts
+from tasks.records.clip_facts import SourceFacts
+from tasks.records.clip_record import ClipRecord, ClipState
 from tests.conftest import Buckets
 from tests.servers import S3Server
 

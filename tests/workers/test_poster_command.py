@@ -11,7 +11,8 @@ from tasks.adapters.clock import utc_now
 from tasks.adapters.object_store import ObjectStore
 from tasks.pipeline.order_steps import OrderRefused
 from tasks.records import keys
-from tasks.records.clip_record import ClipRecord, ClipState, Poster, SourceFacts
+from tasks.records.clip_facts import Poster, SourceFacts
+from tasks.records.clip_record import ClipRecord, ClipState
 from tests.conftest import Buckets
 from tests.servers import S3Server
 from workers.commands.poster import command

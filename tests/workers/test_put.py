@@ -16,7 +16,8 @@ from tasks.adapters.records import RecordStore
 from tasks.records import arrival, keys
 from tasks.records.article_record import ArticleRecord, ArticleSource, ArticleState, Reference, ReferenceState
 from tasks.records.base import Failure
-from tasks.records.clip_record import ClipRecord, ClipState, SourceFacts
+from tasks.records.clip_facts import SourceFacts
+from tasks.records.clip_record import ClipRecord, ClipState
 from tests.conftest import Buckets
 from tests.servers import S3Server
 from workers.client import Client, NotRunning, connect

@@ -17,7 +17,8 @@ from tasks.adapters.object_store import ObjectStore
 from tasks.records import keys
 from tasks.records.article_record import ArticleRecord, ArticleSource, ArticleState, Reference, ReferenceState
 from tasks.records.base import Failure, Notice
-from tasks.records.clip_record import ArticleLink, ClipRecord, ClipState, Lease, SourceFacts, Timings
+from tasks.records.clip_facts import ArticleLink, Lease, SourceFacts, Timings
+from tasks.records.clip_record import ClipRecord, ClipState
 from tests.conftest import Buckets
 from tests.servers import S3Server
 from workers.client import Client, connect

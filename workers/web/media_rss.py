@@ -8,7 +8,7 @@ from typing import Final
 from lxml import etree  # type: ignore[import-untyped] # it has no types
 from lxml.builder import ElementMaker  # type: ignore[import-untyped]
 
-from tasks.records.clip_record import Mp4
+from tasks.records.clip_facts import Mp4
 from workers.web.conditional import http_date
 from workers.web.sharing import SharedClip
 from workers.web.video_sitemap import document, writable

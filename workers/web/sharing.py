@@ -13,7 +13,8 @@ from urllib.parse import quote, urljoin
 
 from tasks.records import keys
 from tasks.records.article_record import ArticleRecord, ArticleState, Paragraph
-from tasks.records.clip_record import ClipRecord, ClipState, Mp4
+from tasks.records.clip_facts import Mp4
+from tasks.records.clip_record import ClipRecord, ClipState
 from workers.web.records import media_url
 
 WATCHABLE: Final = (ClipState.PLAYABLE, ClipState.READY)
