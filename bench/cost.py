@@ -22,6 +22,8 @@ _INTERVAL_S: Final = 0.02
 # Adding up the pages of a gigabyte takes the kernel some milliseconds, and what runs for long is not missed.
 _SELDOM: Final = 10
 _STAT_BYTES: Final = 1024
+_STAT_BYTES: Final = 1024
+_STAT_BYTES: Final = 1024
 _CLOCK_TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -108,11 +110,9 @@ class Meter:
             self._peak_bytes = max(self._peak_bytes, sum(map(_memory_bytes, ours)))
 
     def _find(self) -> None:
-        there = {int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()}
+        there = {int(name) for name in os.listdir("/proc") if name.isdigit()}
         self._foreign &= there
-        fresh = {
-            pid: parent for pid in there - self._foreign - self._open.keys() if (parent := _parent(pid)) is not None
-        }
+        fresh = {pid: parent for pid in there - self._foreign - self._open.keys() if (parent := _parent(pid)) is not None}
         # A child may be new together with its parent, and have the lower number.
         while ours := [pid for pid, parent in fresh.items() if pid in self._roots or parent in self._open]:
             for pid in ours:

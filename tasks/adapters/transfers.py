@@ -117,7 +117,12 @@ class Transfers:
         if cache_control:
             extra["CacheControl"] = cache_control
         with translated(bucket, key):
-            self._client.upload_file(str(path), bucket, key, ExtraArgs=extra, Callback=on_bytes, Config=_TRANSFER)
+            if on_bytes is None and path.stat().st_size < _TRANSFER.multipart_threshold:
+                # The same request at two thirds of the cost: the transfer manager starts threads for each file.
+                with path.open("rb") as body:
+                    self._client.put_object(Bucket=bucket, Key=key, Body=body, **extra)  # type: ignore[arg-type] # as put
+            else:
+                self._client.upload_file(str(path), bucket, key, ExtraArgs=extra, Callback=on_bytes, Config=_TRANSFER)
 
 
 def _chunks(body: StreamingBody, bucket: str, key: str) -> Iterator[bytes]:

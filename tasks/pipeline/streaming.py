@@ -98,8 +98,15 @@ class Stream:
         files = sorted(path for path in self._root.rglob("*") if path.is_file() and path.suffix != _UNFINISHED)
         playlists = [path for path in files if path.suffix in _NAMES_OTHERS]
         self._send([path for path in files if path.suffix not in _NAMES_OTHERS], report=True)
-        for path in sorted(playlists, key=lambda path: path.stem == Path(package.MULTIVARIANT).stem):
+        last = [path for path in playlists if path.stem == Path(package.MULTIVARIANT).stem]
+
+        def put(path: Path) -> None:
             self._put_playlist(path, path.read_text(encoding="utf-8"), is_final=True)
+
+        with ThreadPoolExecutor(_UPLOADS_AT_A_TIME) as pool:
+            list(pool.map(put, [path for path in playlists if path not in last]))
+        for path in last:
+            put(path)
 
     def _playlist(self, track: str) -> Path:
         return self._root / encode.HLS / track / encode.MEDIA_PLAYLIST
