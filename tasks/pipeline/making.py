@@ -52,22 +52,23 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
         if isinstance(probed, SoundSource):
             making_sound.make(services, folder, probed, name, work, lease, sha256=sha256)
             return
-        source, seen = examine_picture.examine(services, folder, probed, stop=lease.stop)
-        facts = describe_source(work.source, source, sha256)
-        lease.through_outages(
-            lambda: services.clips.update(
-                name,
-                lambda record: lifecycle.describe(
-                    record, owner=lease.owner, now=utc_now(), source=facts, warnings=seen
-                ),
-            )
-        )
         edition = keys.edition(work.version, work.attempts)
         stream = Stream(services, folder, name, edition, lease)
         # A second try leaves alone what the first had put up, until all is there: a playlist never gets shorter.
         with nullcontext() if work.hls else beside_the_encode(stream, lease), together(lease.stop) as beside:
+            # Nothing that is measured of the picture matters to the sound, and a copy of the picture waits for it.
+            sounding = beside.submit(lambda stop: sound_way.make(services, folder, probed, ladder, stream, stop))
+            source, seen = examine_picture.examine(services, folder, probed, stop=beside.stop)
+            facts = describe_source(work.source, source, sha256)
+            lease.through_outages(
+                lambda: services.clips.update(
+                    name,
+                    lambda record: lifecycle.describe(
+                        record, owner=lease.owner, now=utc_now(), source=facts, warnings=seen
+                    ),
+                )
+            )
             copied = _copy(services, folder, source, ladder, work, stream, lease) if work.attempts == 1 else None
-            sounding = beside.submit(lambda stop: sound_way.make(services, folder, source, ladder, stream, stop))
             captioning = beside.submit(lambda stop: captions.extract(services, folder, source, stop=stop))
             plan = encode.plan_encode(
                 source,
