@@ -14,7 +14,7 @@ from botocore.exceptions import IncompleteReadError, ResponseStreamingError
 from botocore.handlers import add_expect_header
 from botocore.utils import parse_timestamp
 
-from tasks.adapters import store_clock
+from tasks.adapters import s3_answers, store_clock
 from tasks.adapters.listing import Listing, ObjectInfo, UnfinishedUpload
 from tasks.adapters.s3_errors import NoSuchObject, PreconditionFailed, RangeNotSatisfiable, translated
 from tasks.adapters.transfers import ObjectStream, Transfers
@@ -74,6 +74,7 @@ class ObjectStore(Transfers, Listing):
         # botocore asks before it sends a body (Expect: 100-continue); a store that locks the object at that moment, as
         # SeaweedFS does, then keeps every other writer of it waiting for a second.
         client.meta.events.unregister("before-call.s3", add_expect_header)
+        s3_answers.check(client)
         store_clock.listen(client)
         return cls(client)
 

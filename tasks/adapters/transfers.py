@@ -80,12 +80,20 @@ class Transfers:
             process.Stopped: ``should_stop`` said so; the file holds what had come.
             NoSuchObject: it isn't there.
             PreconditionFailed: it is not the one of ``etag`` any more.
-            TemporarilyUnavailable: it came shorter than promised, or the disk is full (``disk_full``).
+            TemporarilyUnavailable: another object came, or less than promised, or the disk is full (``disk_full``).
         """
         digest = hashlib.sha256()
         written = 0
         with translated(bucket, key):
             answer = self._client.get_object(Bucket=bucket, Key=key, IfMatch=f'"{etag}"')
+            # Not every server knows the condition, and a page that stands in for a store may have an ETag, too.
+            if _bare(answer["ETag"]) != _bare(etag):
+                answer["Body"].close()
+                raise TemporarilyUnavailable(
+                    "store_unavailable",
+                    "The object store did not answer as it should.",
+                    f"{key}: it answered with {answer['ETag']}, asked for {etag}",
+                )
             with path.open("xb") as file:
                 while chunk := answer["Body"].read(_READ_BYTES):
                     if should_stop():
@@ -123,6 +131,11 @@ class Transfers:
                     self._client.put_object(Bucket=bucket, Key=key, Body=body, **extra)  # type: ignore[arg-type] # as put
             else:
                 self._client.upload_file(str(path), bucket, key, ExtraArgs=extra, Callback=on_bytes, Config=_TRANSFER)
+
+
+def _bare(etag: str) -> str:
+    """Without quotes, and without the mark that a proxy puts there which packs answers (RFC 9110, 8.8.3)."""
+    return etag.removeprefix("W/").strip('"')
 
 
 def _chunks(body: StreamingBody, bucket: str, key: str) -> Iterator[bytes]:
