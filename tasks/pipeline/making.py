@@ -56,7 +56,7 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
         stream = Stream(services, folder, name, edition, lease)
         # A second try leaves alone what the first had put up, until all is there: a playlist never gets shorter.
         with nullcontext() if work.hls else beside_the_encode(stream, lease), together(lease.stop) as beside:
-            # Nothing that is measured of the picture matters to the sound; a smallest rung that comes first waits for it.
+            # Nothing that is measured of the picture matters to the sound; a smallest rung made first waits for it.
             sounding = beside.submit(lambda stop: sound_way.make(services, folder, probed, ladder, stream, stop))
             source, seen = examine_picture.examine(services, folder, probed, stop=beside.stop)
             facts = describe_source(work.source, source, sha256)
