@@ -110,9 +110,12 @@ class Meter:
             self._peak_bytes = max(self._peak_bytes, sum(map(_memory_bytes, ours)))
 
     def _find(self) -> None:
-        there = {int(name) for name in os.listdir("/proc") if name.isdigit()}
+        # Fifty times a second: a path object for each entry would cost more than all the rest.
+        there = {int(name) for name in os.listdir("/proc") if name.isdigit()}  # noqa: PTH208
         self._foreign &= there
-        fresh = {pid: parent for pid in there - self._foreign - self._open.keys() if (parent := _parent(pid)) is not None}
+        fresh = {
+            pid: parent for pid in there - self._foreign - self._open.keys() if (parent := _parent(pid)) is not None
+        }
         # A child may be new together with its parent, and have the lower number.
         while ours := [pid for pid, parent in fresh.items() if pid in self._roots or parent in self._open]:
             for pid in ours:

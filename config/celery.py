@@ -48,6 +48,9 @@ def celery_options(settings: Settings) -> dict[str, object]:
         },
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
+        # A Redis that refuses to write (it can't save, it is a replica, it has too few) ends no worker either: it is
+        # connected to anew until it does.
+        "broker_channel_error_retry": True,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         # Flower shows what these events tell.
         "worker_send_task_events": True,

@@ -3,6 +3,7 @@
 NewsreelError
 ├── SourceRejected            never retried: the upload itself is at fault, the record says why
 ├── TemporarilyUnavailable    retried with backoff, then parked where an operator sees it
+├── RecordUnreadable          a record is damaged, or of another release: the others go on, an operator is told
 ├── LeaseLost                 this worker no longer owns the clip: it stops and leaves no trace
 └── ConfigurationError        newsreel was set up wrongly: a person must act before work goes on
 """
@@ -43,6 +44,27 @@ class TemporarilyUnavailable(_Recorded):
 
     Parameters: as those of `SourceRejected`.
     """
+
+
+class RecordUnreadable(NewsreelError):  # noqa: N818
+    """What lies under a record's key is no record that this release can read; its message names key and remedy.
+
+    Parameters:
+        key: in the media bucket.
+        remedy: what an operator can do, one sentence.
+        detail: what is wrong with it, for an operator.
+    """
+
+    code = "record_unreadable"
+
+    def __init__(self, key: str, remedy: str, detail: str = "") -> None:
+        super().__init__(f"{key} can't be read as a record. Remedy: {remedy}")
+        self.key = key
+        self.remedy = remedy
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[type[RecordUnreadable], tuple[str, str, str]]:
+        return type(self), (self.key, self.remedy, self.detail)
 
 
 class LeaseLost(NewsreelError):  # noqa: N818

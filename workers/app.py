@@ -17,6 +17,7 @@ from config import queues
 from config.celery import celery_options
 from config.logs import configure_logs
 from config.settings import load_settings
+from tasks.adapters.cage import Cage
 from tasks.adapters.conditional_writes import verify_conditional_writes
 from tasks.adapters.versions import verify_ffmpeg
 from tasks.errors import NewsreelError
@@ -38,14 +39,25 @@ class NewsreelApp(Celery):
         # Shared with the pool, which forks later: the parent tells its children to give their work back. A bare value,
         # since a lock would stay locked for all if a child were killed while it holds it.
         self._stopping = multiprocessing.RawValue("b", 0)
+        # Tried before the pool is forked: a child that can't make a namespace any more must not do without.
+        self._cage: Cage | None = None
         self._services: Services | None = None
 
     @property
     def services(self) -> Services:
         """The adapters of this process, built when they are first asked for."""
         if self._services is None:
-            self._services = build_services(self.settings, app=self, is_stopping=self.is_stopping)
+            self._services = build_services(self.settings, app=self, cage=self._cage, is_stopping=self.is_stopping)
         return self._services
+
+    def decide_on_cage(self) -> Cage:
+        """Try the cage, for this process and all that it forks later.
+
+        Raises:
+            ConfigurationError: it is required and does not work here.
+        """
+        self._cage = Cage(self.settings.cage)
+        return self._cage
 
     def is_stopping(self) -> bool:
         """The worker is to end."""
@@ -68,7 +80,7 @@ def _configure_logs(**_: Any) -> None:
 def _check_before_start(**_: Any) -> None:
     """Refuse to start where the work could not be trusted."""
     try:
-        services = build_services(app.settings, app=app)
+        services = build_services(app.settings, app=app, cage=app.decide_on_cage())
         verify_ffmpeg(app.settings.ffmpeg)
         # A short race: some stores make losers wait a second each. `newsreel doctor` runs the long one.
         # A store that is just being restarted is waited for, which is over sooner than another start of this process.
@@ -81,6 +93,10 @@ def _check_before_start(**_: Any) -> None:
             log.warning("ffmpeg runs without the cage", remedy="allow user namespaces; newsreel doctor tells more")
     except NewsreelError as error:
         log.critical("refusing to start", reason=str(error))
+        sys.exit(1)
+    except Exception as error:
+        # Celery would log it and go on, with nothing proved.
+        log.critical("refusing to start", reason=f"the check before the start failed: {error!r}", exc_info=True)
         sys.exit(1)
     # Of a pool's process that is killed, its cage may be left; in a container nobody else would end it.
     Orphans().settle_in_background()

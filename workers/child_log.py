@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import BinaryIO, Final
 _LIMIT_BYTES: Final = 20 * 1024**2
 _TAIL_LINES: Final = 15
 _TAIL_BYTES: Final = 16 * 1024
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
@@ -20,25 +23,41 @@ class ChildLog:
 
     def open(self) -> BinaryIO:
         """The file to give to a child, opened for appending."""
-        self.trim()
+        # A child is worth more than the bounds of its log, which are looked after again later.
+        with contextlib.suppress(OSError):
+            self.trim()
         return self.path.open("ab")
 
     def trim(self) -> None:
         """Move output past 20 MB to ``path.1``; the child goes on writing to the same, emptied file.
 
         Lines written in the instant between the copy and the cut are lost.
+
+        Raises:
+            OSError: it can't be done; where the disk has no room for a copy, the output is gone, and the file emptied.
         """
         try:
             if self.path.stat().st_size <= _LIMIT_BYTES:
                 return
         except FileNotFoundError:
             return
-        self.path.with_name(f"{self.path.name}.1").write_bytes(self._end(_LIMIT_BYTES))
+        before = self.path.with_name(f"{self.path.name}.1")
+        try:
+            before.write_bytes(self._end(_LIMIT_BYTES))
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                # Kept, it would go on to fill the disk that everybody needs.
+                os.truncate(self.path, 0)
+                before.unlink(missing_ok=True)
+            raise
         os.truncate(self.path, 0)
 
     def ending(self) -> str:
         """The last 15 lines, headed by where the whole stands; for people."""
-        lines = self._end(_TAIL_BYTES).decode("utf-8", "replace").splitlines()[-_TAIL_LINES:]
+        try:
+            lines = self._end(_TAIL_BYTES).decode("utf-8", "replace").splitlines()[-_TAIL_LINES:]
+        except OSError as error:
+            return f"Its log can't be read: {error}."
         if not lines:
             return f"Its log, {self.path}, is empty."
         return "\n  | ".join((f"The end of its log, {self.path}:", *lines))

@@ -136,11 +136,15 @@ def newsreel_children(
 
 def _has_schedule(file: Path, since: float) -> bool:
     """The scheduler has written its schedule; the file's ending depends on the database that Python has."""
-    return any(path.stat().st_mtime >= since for path in file.parent.glob(f"{file.name}*"))
+    return any(_was_touched(path, since) for path in file.parent.glob(f"{file.name}*"))
 
 
 def _was_touched(file: Path, since: float) -> bool:
-    return file.exists() and file.stat().st_mtime >= since
+    try:
+        return file.stat().st_mtime >= since
+    except FileNotFoundError:
+        # Some databases replace their files by renaming, so one that was just listed may be gone.
+        return False
 
 
 def _consumes(pinging: Celery, queue_class: QueueClass) -> bool:

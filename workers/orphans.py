@@ -17,6 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import structlog
+
+log: Final = structlog.get_logger()
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _CAGE: Final = b"bwrap"
 _LOOK_S: Final = 0.5
@@ -51,7 +54,11 @@ class Orphans:
         self._dead_since_s: dict[int, float] = {}
 
     def settle(self) -> int:
-        """End the cages that were stranded, bury the dead for whom nobody waits; returns how many were ended."""
+        """End the cages that were stranded, bury the dead for whom nobody waits; returns how many were ended.
+
+        Raises:
+            OSError: this process may open no more files, so it can't look.
+        """
         now_s = time.monotonic()
         children = list(_children())
         dead = {child.pid for child in children if child.is_dead}
@@ -64,7 +71,8 @@ class Orphans:
                     with contextlib.suppress(ChildProcessError):
                         os.waitpid(child.pid, os.WNOHANG)
             elif child.name == _CAGE and _is_inner(child.pid):
-                with contextlib.suppress(ProcessLookupError):
+                # One that has got other rights meanwhile can't be ended, and is no reason to leave the next.
+                with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(child.pid, signal.SIGKILL)
                     ended += 1
         return ended
@@ -74,9 +82,18 @@ class Orphans:
         threading.Thread(target=self._run, name="orphans", daemon=True).start()
 
     def _run(self) -> None:
+        told = ""
         while True:
             time.sleep(_LOOK_S)
-            self.settle()
+            try:
+                self.settle()
+            except OSError as error:
+                # It passes, and then orphans are to be ended again; told once, not twice a second.
+                if told != str(error):
+                    log.warning("orphans not looked for", error=str(error))
+                told = str(error)
+            else:
+                told = ""
 
 
 def _children() -> Iterator[_Child]:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import difflib
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import redis
 
 from config.queues import ALL_QUEUES
 from tasks.adapters.object_store import ObjectInfo
-from tasks.errors import NewsreelError
+from tasks.errors import NewsreelError, RecordUnreadable
 from tasks.records import keys
 from tasks.records.article_record import ArticleRecord
 from tasks.records.clip_record import ClipRecord
 from workers.client import Client
 
+R = TypeVar("R")
 _READERS: Final = 8
 _BROKER_PATIENCE_S: Final = 3.0
 
@@ -33,12 +34,18 @@ class Queues:
 
 @dataclass(frozen=True, kw_only=True)
 class Overview:
-    """Everything; ``unseen`` are the uploads of clips that no record speaks of yet."""
+    """Everything; ``unseen`` are the uploads of clips that no record speaks of yet, or no more.
+
+    ``recordless`` are the names of the clips among them that were taken note of: their record is about to come, or it
+    was removed. ``unreadable`` tells of each record that can't be read.
+    """
 
     clips: tuple[ClipRecord, ...]
     articles: tuple[ArticleRecord, ...]
     unseen: tuple[ObjectInfo, ...]
     queues: Queues
+    recordless: frozenset[str] = frozenset()
+    unreadable: tuple[RecordUnreadable, ...] = ()
 
 
 class NoSuchClip(NewsreelError):  # noqa: N818
@@ -56,15 +63,20 @@ def gather(client: Client) -> Overview:
     sources = keys.article_source("")
     ids = [marker.key.removeprefix(sources) for marker in store.list(settings.media_bucket, sources)]
     with ThreadPoolExecutor(max_workers=_READERS) as pool:
-        clips = [record for record in pool.map(client.clips.get, names) if record is not None]
-        articles = [record for record in pool.map(client.articles.get, ids) if record is not None]
-    known = {record.name for record in clips}
+        found_clips = list(pool.map(_or_told(client.clips.get_strictly), names))
+        found_articles = list(pool.map(_or_told(client.articles.get_strictly), ids))
+    clips = [record for record in found_clips if isinstance(record, ClipRecord)]
+    articles = [record for record in found_articles if isinstance(record, ArticleRecord)]
+    # What lies under an unreadable record's key is known, too, if not what it says.
+    known = {name for name, found in zip(names, found_clips, strict=True) if found is not None}
     unseen = [each for each in _uploads(client) if keys.stem(each.key) not in known]
     return Overview(
         clips=tuple(sorted(clips, key=lambda record: record.name)),
         articles=tuple(sorted(articles, key=lambda record: record.id)),
         unseen=tuple(unseen),
         queues=queue_depths(client),
+        recordless=frozenset(names) - known,
+        unreadable=tuple(each for each in (*found_clips, *found_articles) if isinstance(each, RecordUnreadable)),
     )
 
 
@@ -73,6 +85,7 @@ def find(client: Client, asked: str) -> ClipRecord | ObjectInfo | ArticleRecord:
 
     Raises:
         NoSuchClip: there is neither.
+        RecordUnreadable: there is a record, which can't be read.
         TemporarilyUnavailable: the store does not answer.
     """
     # As a name, then as a file's name; a shell may complete names in decomposed letters.
@@ -84,7 +97,7 @@ def find(client: Client, asked: str) -> ClipRecord | ObjectInfo | ArticleRecord:
         if keys.stem(upload.key) in candidates:
             return upload
     for candidate in candidates:
-        if (article := client.articles.get(candidate)) is not None:
+        if (article := client.articles.get_strictly(candidate)) is not None:
             return article
     raise NoSuchClip(f"There is no clip or article {asked}.{_did_you_mean(keys.stem(asked), _clip_names(client))}")
 
@@ -114,6 +127,18 @@ def _record(client: Client, name: str) -> ClipRecord | None:
     if name in found or len(found) == 1:
         return client.clips.get(name if name in found else found[0])
     return None
+
+
+def _or_told(get: Callable[[str], R | None]) -> Callable[[str], R | RecordUnreadable | None]:
+    """One bad record must not hide all others."""
+
+    def read(name: str) -> R | RecordUnreadable | None:
+        try:
+            return get(name)
+        except RecordUnreadable as error:
+            return error
+
+    return read
 
 
 def _clip_names(client: Client) -> list[str]:

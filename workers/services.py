@@ -31,12 +31,17 @@ from tasks.records.clip_record import ClipRecord
 
 
 def build_services(
-    settings: Settings, *, app: Celery | None = None, is_stopping: Callable[[], bool] = lambda: False
+    settings: Settings,
+    *,
+    app: Celery | None = None,
+    cage: Cage | None = None,
+    is_stopping: Callable[[], bool] = lambda: False,
 ) -> Services:
     """Adapters for one process. Nothing is sent anywhere yet, but the cage is tried.
 
     Parameters:
         app: the Celery app that sends messages; by default a new one for these settings, which serves no tasks.
+        cage: one that was tried already, so that it is not tried again.
         is_stopping: tells the work that the process is to end.
 
     Raises:
@@ -45,7 +50,7 @@ def build_services(
     sender = app or celery_app(settings)
     store = ObjectStore.connect(endpoint_url=settings.s3_endpoint_url, region=settings.s3_region)
     found = binaries.locate(settings.ffmpeg)
-    cage = Cage(settings.cage)
+    cage = cage or Cage(settings.cage)
     client = redis_client(settings)
     doorbell = Doorbell(sender, client)
     changes = ChangeNotes(store, settings.media_bucket, settings.zone, doorbell=doorbell, client=client)

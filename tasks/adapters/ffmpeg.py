@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from tasks.adapters import memory_kills, process
+from tasks.adapters import machine_faults, memory_kills, process
 from tasks.adapters.cage import MAX_ALLOCATION_BYTES, Cage, Limits
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media.decoders import without_lists
+from tasks.media.encode import SOURCE_FILE
 from tasks.media.progress import Progress, ProgressReader
 
 # A long run leaves the processor to short ones, so a poster does not wait for the encode beside it.
@@ -21,7 +22,6 @@ _BACKGROUND: Final = Limits(niceness=10)
 _UNHURRIED: Final = Limits(niceness=15)
 _SILENCE_S: Final = 120.0
 _SPARE_BYTES: Final = 1024**2
-_NO_ROOM: Final = "The worker ran out of room while encoding."
 _NO_MEMORY: Final = "The worker ran out of memory while encoding."
 _GUARDS: Final = (
     *("-max_alloc", str(MAX_ALLOCATION_BYTES)),
@@ -30,6 +30,7 @@ _GUARDS: Final = (
     *("-dts_error_threshold", "600"),
 )
 _DETAIL_CHARACTERS: Final = 2000
+_NOT_STARTED: Final = "encoder_not_started"
 
 
 class Ffmpeg:
@@ -58,7 +59,8 @@ class Ffmpeg:
         Raises:
             SourceRejected: ffmpeg can't make anything of the input (``undecodable``), or ever more (``too_long``).
             TemporarilyUnavailable: it was killed (``out_of_memory`` if the kernel has killed for want of memory
-                meanwhile, else ``encoder_killed``), stalled, overran or ran out of disk.
+                meanwhile, else ``encoder_killed``), stalled, overran, or could not be started
+                (``encoder_not_started``); the disk failed or is full (`machine_faults`).
             process.Stopped: ``stop`` was set.
         """
         limits = _UNHURRIED if is_unhurried else _BACKGROUND if on_progress else Limits()
@@ -89,20 +91,29 @@ class Ffmpeg:
             )
         except process.Overran as error:
             raise TemporarilyUnavailable("encoder_overran", "Encoding this clip took too long.", str(error)) from error
-        except OSError as error:
-            raise TemporarilyUnavailable(
-                "encoder_not_started", "The encoder could not be started.", str(error)
-            ) from error
+        except (process.NotStarted, OSError) as error:
+            raise TemporarilyUnavailable(_NOT_STARTED, "The encoder could not be started.", str(error)) from error
         # On a full disk its muxers may leave empty files, say nothing and exit 0.
         if (free := shutil.disk_usage(folder).free) < _SPARE_BYTES:
-            raise TemporarilyUnavailable("disk_full", _NO_ROOM, f"{free} bytes are free\n{finished.stderr_tail}")
+            detail = f"{free} bytes are free\n{finished.stderr_tail}"
+            raise TemporarilyUnavailable("disk_full", machine_faults.NO_ROOM, detail)
+        detail = without_lists(finished.stderr_tail)[-_DETAIL_CHARACTERS:]
+        reads_upload = SOURCE_FILE in arguments
         if finished.exit_code != 0:
-            raise _failure(finished, kills_before=kills)
+            # By its words first: some of its exit codes are those of a program that died in the cage by a signal.
+            fault = machine_faults.of_program(
+                detail, folder, reads_upload=reads_upload, not_started=_NOT_STARTED, stop=stop
+            )
+            raise fault or _failure(finished, detail, kills_before=kills)
+        # Where reading breaks off it makes what it can of the rest, and exits 0.
+        if reads_upload and (fault := machine_faults.of_early_end(detail, folder, not_started=_NOT_STARTED, stop=stop)):
+            raise fault
         return finished
 
 
-def _failure(finished: process.Finished, *, kills_before: int | None) -> SourceRejected | TemporarilyUnavailable:
-    detail = without_lists(finished.stderr_tail)[-_DETAIL_CHARACTERS:]
+def _failure(
+    finished: process.Finished, detail: str, *, kills_before: int | None
+) -> SourceRejected | TemporarilyUnavailable:
     if finished.exit_code < 0:
         told = f"signal {-finished.exit_code}" + (f"; {detail}" if detail else "")
         kills = memory_kills.count()
@@ -114,9 +125,7 @@ def _failure(finished: process.Finished, *, kills_before: int | None) -> SourceR
                 return TemporarilyUnavailable("out_of_memory", _NO_MEMORY, f"{why}; {told}")
             told = f"not for want of memory; {told}"
         return TemporarilyUnavailable("encoder_killed", "The encoder was ended from outside.", told)
-    # ffmpeg has no exit code of its own for the machine's faults; these are the C library's fixed words.
-    if "No space left on device" in detail:
-        return TemporarilyUnavailable("disk_full", _NO_ROOM, detail)
+    # The C library's words; a bound of ours (`_GUARDS`) is told by the same.
     if "Cannot allocate memory" in detail:
         return TemporarilyUnavailable("out_of_memory", _NO_MEMORY, detail)
     return SourceRejected("undecodable", "This video can't be decoded; it is damaged or of an unknown kind.", detail)

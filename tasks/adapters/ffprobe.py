@@ -8,11 +8,11 @@ import threading
 from pathlib import Path
 from typing import Final, NoReturn
 
-from tasks.adapters import process
+from tasks.adapters import machine_faults, process
 from tasks.adapters.cage import MAX_ALLOCATION_BYTES, Cage, Limits
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media.decoders import DECODERS_WITH_CAPTIONS, without_lists
-from tasks.media.encode import DEMUXERS
+from tasks.media.encode import DEMUXERS, SOURCE_FILE
 
 _LIMITS: Final = Limits(memory_bytes=2 * 1024**3, output_bytes=1024**2, cpu_s=60)
 # One spelling of what an upload may open, so that no call forgets it.
@@ -21,6 +21,7 @@ _UNTRUSTED: Final = (
     *("-format_whitelist", DEMUXERS, "-codec_whitelist", DECODERS_WITH_CAPTIONS, "-protocol_whitelist", "file"),
 )
 _TIMEOUT_S: Final = 30.0
+_NOT_STARTED: Final = "probe_not_started"
 
 
 class Ffprobe:
@@ -39,7 +40,8 @@ class Ffprobe:
 
         Raises:
             SourceRejected: it can't be read (``unreadable``, ``probe_overran``).
-            TemporarilyUnavailable: ffprobe could not run, or was killed.
+            TemporarilyUnavailable: ffprobe could not run (``probe_not_started``), was killed (``probe_killed``), or the
+                machine failed under it (`machine_faults`); so with the calls below.
             process.Stopped: ``stop`` was set; so with the calls below.
         """
         arguments = [*_UNTRUSTED, "-max_pixels", str(max_pixels), "-show_format", "-show_programs", "-show_streams"]
@@ -50,10 +52,6 @@ class Ffprobe:
             raise SourceRejected(
                 "probe_overran", "This file can't be read: it keeps the reader busy without end.", str(error)
             ) from error
-        if finished.exit_code < 0:
-            raise TemporarilyUnavailable(
-                "probe_killed", "Reading the file was interrupted.", f"signal {-finished.exit_code}"
-            )
         try:
             answer = json.loads(finished.stdout or b"{}")
         except ValueError:
@@ -87,7 +85,7 @@ class Ffprobe:
         """The longest time, in seconds, between two key frames within the first half minute; None if there are not two.
 
         Raises:
-            TemporarilyUnavailable: ffprobe could not run.
+            TemporarilyUnavailable: ffprobe could not run to its end.
         """
         fields = self._packet_fields(folder, name, stream, first_s=30, stop=stop)
         times = [_seconds(field[0]) for field in fields if len(field) > 1 and field[1].startswith("K")]
@@ -102,7 +100,7 @@ class Ffprobe:
         Packets that the file says are not to be shown (before an edit list's start) are left out.
 
         Raises:
-            TemporarilyUnavailable: ffprobe could not run.
+            TemporarilyUnavailable: ffprobe could not run to its end.
         """
         fields = self._packet_fields(folder, name, stream, first_s=20, stop=stop)
         times = [_seconds(field[0]) for field in fields if len(field) > 1 and "D" not in field[1]]
@@ -147,7 +145,7 @@ class Ffprobe:
 
     def _run(self, folder: Path, arguments: list[str], stop: threading.Event | None = None) -> process.Finished:
         try:
-            return process.run(
+            finished = process.run(
                 self._program,
                 arguments,
                 folder=folder,
@@ -156,8 +154,23 @@ class Ffprobe:
                 timeout_s=_TIMEOUT_S,
                 stop=stop,
             )
-        except OSError as error:
-            raise TemporarilyUnavailable("probe_not_started", "The file could not be examined.", str(error)) from error
+        except (process.NotStarted, OSError) as error:
+            raise TemporarilyUnavailable(_NOT_STARTED, "The file could not be examined.", str(error)) from error
+        if finished.exit_code < 0:
+            raise TemporarilyUnavailable(
+                "probe_killed", "Reading the file was interrupted.", f"signal {-finished.exit_code}"
+            )
+        if finished.exit_code != 0:
+            fault = machine_faults.of_program(
+                finished.stderr_tail,
+                folder,
+                reads_upload=SOURCE_FILE in arguments,
+                not_started=_NOT_STARTED,
+                stop=stop,
+            )
+            if fault is not None:
+                raise fault
+        return finished
 
 
 def _seconds(text: str) -> float | None:

@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
 
+import structlog
+
 from tasks.adapters.clock import utc_now
 from tasks.adapters.endpoints import Endpoint
 from tasks.adapters.object_store import NoSuchObject, ObjectStore, PreconditionFailed
@@ -20,6 +22,7 @@ from tasks.records import deliveries, keys
 from tasks.records.base import Record
 from tasks.records.deliveries import Delivery, EndpointState
 
+log: Final = structlog.get_logger()
 KEPT: Final = 1000
 """How many deliveries that are done with stay listed for each endpoint,"""
 KEPT_FOR: Final = timedelta(hours=72)
@@ -37,6 +40,7 @@ class Kept:
 class Outbox:
     """The endpoints that are configured, and everybody's deliveries; one for each process.
 
+    A delivery that can't be read is logged and passed over, and deleted when others of its age would be.
     Raises `TemporarilyUnavailable` when the store fails.
     """
 
@@ -46,6 +50,7 @@ class Outbox:
         self._bucket = bucket
         # A listing names each object's ETag: what was read under it need not be read again.
         self._known: dict[str, dict[str, Kept]] = {}
+        self._unreadable: set[tuple[str, str]] = set()
 
     def add(self, delivery: Delivery) -> bool:
         """Note that it is to be made; False if that is noted already."""
@@ -60,10 +65,11 @@ class Outbox:
         known, found = self._known.get(endpoint, {}), {}
         for info in self._store.list(self._bucket, keys.webhook_pending(endpoint)):
             kept = known.get(info.key)
+            if (info.key, info.etag) in self._unreadable:
+                continue
             if kept is None or kept.etag != info.etag:
                 with suppress(NoSuchObject):
-                    stored = self._store.get(self._bucket, info.key)
-                    kept = Kept(delivery=Delivery.model_validate_json(stored.body), etag=stored.etag)
+                    kept = self._read(info.key)
             if kept is not None:
                 found[info.key] = kept
         self._known[endpoint] = found
@@ -84,13 +90,15 @@ class Outbox:
         listed = [info.key for info in self._store.list(self._bucket, keys.webhook_done(endpoint))]
         for key in islice(sorted(listed, reverse=True), most):
             with suppress(NoSuchObject):
-                yield Delivery.model_validate_json(self._store.get(self._bucket, key).body)
+                if kept := self._read(key):
+                    yield kept.delivery
 
     def find(self, endpoint: str, webhook_id: str) -> Delivery | None:
         """The delivery of that id to the endpoint."""
         for key in (keys.webhook_pending(endpoint, webhook_id), keys.webhook_done(endpoint, webhook_id)):
             with suppress(NoSuchObject):
-                return Delivery.model_validate_json(self._store.get(self._bucket, key).body)
+                if kept := self._read(key):
+                    return kept.delivery
         return None
 
     def replay(self, endpoint: str, webhook_id: str) -> Delivery | None:
@@ -134,11 +142,22 @@ class Outbox:
             done.sort(key=lambda info: info.key)
             doomed += [info.key for info in done[:-KEPT]]
             doomed += [info.key for info in done[-KEPT:] if info.modified_at < before]
-            if name not in configured:
-                left = list(self._store.list(self._bucket, keys.webhook_pending(name)))
+            left = list(self._store.list(self._bucket, keys.webhook_pending(name)))
+            if name in configured:
+                left = [info for info in left if (info.key, info.etag) in self._unreadable]
+            else:
                 left += self._store.list(self._bucket, keys.webhook_state(name))
-                doomed += [info.key for info in left if info.modified_at < before]
+            doomed += [info.key for info in left if info.modified_at < before]
         return self._store.delete_all(self._bucket, doomed)
+
+    def _read(self, key: str) -> Kept | None:
+        stored = self._store.get(self._bucket, key)
+        try:
+            return Kept(delivery=Delivery.model_validate_json(stored.body), etag=stored.etag)
+        except ValueError:
+            self._unreadable.add((key, stored.etag))
+        log.error("object unreadable", key=key, remedy="none: this event is lost, all others are told")
+        return None
 
     def _put(self, key: str, record: Record, *, if_match: str | None = None, if_absent: bool = False) -> None:
         self._store.put(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import selectors
 import signal
 import subprocess
@@ -23,6 +24,17 @@ _TICK_S = 0.2
 _LEFT_BEHIND_S = 1.0
 _TAIL_BYTES = 8192
 _MAX_OUTPUT_BYTES = 32 * 1024**2
+
+
+# bubblewrap's own exit code, and how it begins what it says; the loader's, for whom its library can't be had.
+_CAGE_FAILED = 1
+_CAGE_SAYS = "bwrap: "
+_LOADER_FAILED = 127
+_LOADER_SAYS = re.compile(r"\A\S+: error while loading shared libraries: |\AError (?:loading|relocating) ")
+
+
+class NotStarted(NewsreelError):  # noqa: N818
+    """The program, or the cage around it, could not be started; it has seen nothing of the file."""
 
 
 class Stopped(NewsreelError):  # noqa: N818
@@ -62,19 +74,23 @@ def run(
     Raises:
         Overran: it ran for more than ``timeout_s``, printed nothing for ``silence_s``, or more than 32 MiB.
         Stopped: ``stop`` was set.
-        OSError: it can't be started.
+        NotStarted: it, or the cage, can't be started.
     """
-    process = subprocess.Popen(
-        cage.wrap(program, arguments, folder),
-        cwd=folder,
-        # What decodes other people's files needs none of our variables, and some of them are secrets.
-        env={},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        preexec_fn=before_exec(limits),  # only system calls, see there
-    )
+    try:
+        process = subprocess.Popen(
+            cage.wrap(program, arguments, folder),
+            cwd=folder,
+            # What decodes other people's files needs none of our variables, and some of them are secrets.
+            env={},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            preexec_fn=before_exec(limits),  # only system calls, see there
+        )
+    # The second: a limit that the child can't set, which leaves it before the program begins.
+    except (OSError, subprocess.SubprocessError) as error:
+        raise NotStarted(str(error)) from error
     assert process.stdout is not None  # noqa: S101 # for the type checker
     assert process.stderr is not None  # noqa: S101
     try:
@@ -94,8 +110,10 @@ def run(
             if silence_s is not None and now - reader.heard_at > silence_s:
                 raise Overran(f"{program.name} made no progress for {silence_s:.0f} s")
         exit_code = process.wait(timeout=max(1.0, started + timeout_s - time.monotonic()))
-        # bubblewrap reports its program's death by a signal the shell's way; ffmpeg's own codes begin above those.
+        # bubblewrap reports its program's death by a signal the shell's way; few of ffmpeg's own are among those.
         exit_code = 128 - exit_code if cage.works and 128 < exit_code < 128 + 32 else exit_code
+        if _was_not_started(exit_code, reader.tail(), is_caged=cage.works):
+            raise NotStarted(reader.tail())
         return Finished(exit_code=exit_code, stdout=bytes(reader.kept), stderr_tail=reader.tail())
     except subprocess.TimeoutExpired as error:
         raise Overran(f"{program.name} ran for more than {timeout_s:.0f} s") from error
@@ -145,6 +163,13 @@ class _Reader:
 
     def tail(self) -> str:
         return self._messages.decode("utf-8", "replace").strip()
+
+
+def _was_not_started(exit_code: int, messages: str, *, is_caged: bool) -> bool:
+    """It is the cage or the loader that ended. A program in the cage begins its lines otherwise, whatever it reads."""
+    if is_caged and exit_code == _CAGE_FAILED and messages.startswith(_CAGE_SAYS):
+        return True
+    return exit_code == _LOADER_FAILED and _LOADER_SAYS.match(messages) is not None
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

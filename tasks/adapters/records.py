@@ -7,16 +7,25 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
+
+import structlog
 
 from tasks.adapters.changes import Noting
 from tasks.adapters.object_store import NoSuchObject, ObjectStore, PreconditionFailed
-from tasks.errors import TemporarilyUnavailable
+from tasks.errors import RecordUnreadable, TemporarilyUnavailable
 from tasks.records import keys
 from tasks.records.base import Record
 
+log: Final = structlog.get_logger()
 R = TypeVar("R", bound=Record)
 _TRIES = 24
+# What a clip's record alone knows, above all that it was withdrawn, nobody can make again.
+_REMEDY: Final = (
+    "put its last good version back (it may be a withdrawn clip, or one of a newer newsreel); else delete it, and "
+    "newsreel reconcile --thorough has the clip made again."
+)
+_REMEDY_DERIVED: Final = "newsreel reconcile --thorough has it made again."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,10 +36,29 @@ class Committed(Generic[R]):
     changed: bool
 
 
+def read_record(kind: type[R], key: str, body: bytes) -> R:
+    """The record of that kind that lies, as these bytes, under the key.
+
+    Raises:
+        RecordUnreadable: it is none.
+    """
+    try:
+        return kind.model_validate_json(body)
+    except ValueError as error:
+        remedy = _REMEDY_DERIVED if kind.is_derived else _REMEDY
+        raise RecordUnreadable(key, remedy, " ".join(str(error).split())[:300]) from None
+
+
+def report(error: RecordUnreadable) -> None:
+    """Have the log tell an operator; for who goes on without that record."""
+    log.error("record unreadable", key=error.key, remedy=error.remedy, detail=error.detail)
+
+
 class RecordStore(Generic[R]):
     """The records of one kind, each under a key of the media bucket; ``noting`` begins the note of a record's change.
 
-    Without it the feeds do not come to know of what is written.
+    Without it the feeds do not come to know of what is written. A record that can't be read raises `RecordUnreadable`
+    and stays as it is; one that is derived counts as absent instead, and the next `update` overwrites it.
     """
 
     def __init__(
@@ -51,8 +79,16 @@ class RecordStore(Generic[R]):
         """The record as it stands, or None."""
         return self._read(name)[0]
 
+    def get_strictly(self, name: str) -> R | None:
+        """The record as it stands, or None; raises `RecordUnreadable` for a derived one, too."""
+        key = self._key_of(name)
+        try:
+            return read_record(self._kind, key, self._store.get(self._bucket, key).body)
+        except NoSuchObject:
+            return None
+
     def get_with_etag(self, name: str) -> tuple[R | None, str | None]:
-        """The record as it stands and its object's ETag, or None twice."""
+        """The record as it stands and its object's ETag, or None twice; of a derived one only the ETag may be told."""
         record, etag, _ = self._read(name)
         return record, etag
 
@@ -65,6 +101,7 @@ class RecordStore(Generic[R]):
 
         Raises:
             TemporarilyUnavailable: the store failed, or others won every one of many races.
+            RecordUnreadable: what stands there is no record; nothing is written.
         """
         # Another writer may well write the very same bytes, so this call's writes bear a mark of their own.
         mark = uuid.uuid4().hex
@@ -111,4 +148,10 @@ class RecordStore(Generic[R]):
             stored = self._store.get(self._bucket, self._key_of(name))
         except NoSuchObject:
             return None, None, None
-        return self._kind.model_validate_json(stored.body), stored.etag, stored.writer
+        try:
+            return read_record(self._kind, self._key_of(name), stored.body), stored.etag, stored.writer
+        except RecordUnreadable as error:
+            if not self._kind.is_derived:
+                raise
+            log.warning("record unreadable", key=error.key, detail=error.detail)
+            return None, stored.etag, stored.writer

@@ -12,14 +12,20 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
+import structlog
 from pydantic import BaseModel
 
+from config import queues
 from tasks.adapters.clock import utc_now
 from tasks.adapters.object_store import ObjectInfo
+from tasks.adapters.records import report
+from tasks.errors import RecordUnreadable
+from tasks.pipeline.ingest import is_upload
 from tasks.pipeline.services import Services
 from tasks.records import keys
 from tasks.records.clip_record import ClipRecord, ClipState, Work
 
+log: Final = structlog.get_logger()
 # Parts of an upload that nobody goes on with are paid for, and shown nowhere.
 _UNFINISHED_FOR: Final = timedelta(days=1)
 _SOUND: Final = "audio"
@@ -43,7 +49,11 @@ def withdrawn(services: Services, tell: Tell, *, is_dry: bool) -> int:
     bucket, grace, count = services.settings.media_bucket, _grace(services), 0
     for marker in services.store.list(bucket, keys.WITHDRAWN):
         name = marker.key.removeprefix(keys.WITHDRAWN)
-        found = collect_withdrawn(services, name, is_dry=is_dry)
+        try:
+            found = collect_withdrawn(services, name, is_dry=is_dry)
+        except RecordUnreadable as error:
+            _pass_over(error, tell)
+            continue
         if found:
             tell(f"delete {found} files of the withdrawn clip {name}")
             count += 1
@@ -53,21 +63,25 @@ def withdrawn(services: Services, tell: Tell, *, is_dry: bool) -> int:
 
 
 def leftovers(services: Services, tell: Tell, *, is_dry: bool, is_thorough: bool = False) -> int:
-    """Delete versions, and lost tries at them, that no record names and in which nothing is younger than the grace."""
-    bucket, count = services.settings.media_bucket, 0
+    """Delete versions, and lost tries at them, that no record names and in which nothing is younger than the grace.
+
+    A clip without a record whose upload is there is rung for, to be made again, and its media are left alone, unless it
+    was being withdrawn. So are those of a clip whose record can't be read: it may name any of them.
+    """
+    count, recordless = 0, dict[str, str]()
     for name, marker in _candidates(services, is_thorough=is_thorough):
-        has_young = False
-        for folder, objects in _unnamed(services, name).items():
-            if max(each.modified_at for each in objects) > utc_now() - _grace(services):
-                has_young = True
-                continue
-            tell(f"delete {len(objects)} files of {keys.CLIPS}{name}/{folder}, which no record names")
-            count += 1
-            if not is_dry:
-                services.store.delete_all(bucket, [each.key for each in objects])
-        if marker is not None and not has_young and not is_dry:
-            services.store.delete(bucket, marker)
-    return count
+        objects = list(services.store.list(services.settings.media_bucket, f"{keys.CLIPS}{name}/"))
+        try:
+            record = services.clips.get(name)
+        except RecordUnreadable as error:
+            _pass_over(error, tell)
+            continue
+        if record is not None:
+            count += _delete_unnamed(services, name, marker, unnamed(record, objects), tell, is_dry=is_dry)
+        elif all(each.key != keys.clip_record(name) for each in objects):
+            recordless[name] = marker
+        # Else somebody deletes it at this moment: the next round will see.
+    return count + _without_record(services, recordless, tell, is_dry=is_dry)
 
 
 def unfinished_uploads(services: Services, tell: Tell, *, is_dry: bool) -> int:
@@ -145,9 +159,66 @@ def _texts(value: object) -> Iterator[str]:
             yield from _texts(each)
 
 
-def _unnamed(services: Services, name: str) -> dict[str, list[ObjectInfo]]:
-    objects = list(services.store.list(services.settings.media_bucket, f"{keys.CLIPS}{name}/"))
-    return unnamed(services.clips.get(name), objects)
+def _delete_unnamed(
+    services: Services,
+    name: str,
+    marker: str,
+    folders: dict[str, list[ObjectInfo]],
+    tell: Tell,
+    *,
+    is_dry: bool,
+) -> int:
+    """Delete these folders of the clip but those with something young in them, and the marker if there are none."""
+    bucket, count, has_young = services.settings.media_bucket, 0, False
+    for folder, objects in folders.items():
+        if max(each.modified_at for each in objects) > utc_now() - _grace(services):
+            has_young = True
+            continue
+        tell(f"delete {len(objects)} files of {keys.CLIPS}{name}/{folder}, which no record names")
+        count += 1
+        if not is_dry:
+            services.store.delete_all(bucket, [each.key for each in objects])
+    if not has_young and not is_dry:
+        services.store.delete(bucket, marker)
+    return count
+
+
+def _without_record(services: Services, markers: dict[str, str], tell: Tell, *, is_dry: bool) -> int:
+    """Of clips that have no record (``markers`` by name): have those with an upload made again, collect the others."""
+    if not markers:
+        return 0
+    bucket, count, uploaded = services.settings.media_bucket, 0, set[str]()
+    withdrawn_names = {each.key.removeprefix(keys.WITHDRAWN) for each in services.store.list(bucket, keys.WITHDRAWN)}
+    for name in withdrawn_names & markers.keys():
+        log.error("record lost", clip=name, reason="it was withdrawn, and is not made again")
+        tell(f"{name} was withdrawn and its record is gone: it is not made again")
+    markers = {name: marker for name, marker in markers.items() if name not in withdrawn_names}
+    for upload in services.store.list(services.settings.incoming_bucket, keys.CLIPS):
+        name = keys.stem(upload.key)
+        if name not in markers or not is_upload(upload.key):
+            continue
+        uploaded.add(name)
+        marks = [each.key for each in services.store.list(bucket, keys.settled_prefix(upload.key))]
+        if not marks:
+            continue  # not done yet: its record is about to come
+        tell(f"make {name} again from {upload.key}, since its record is gone")
+        count += 1
+        if not is_dry:
+            services.store.delete_all(bucket, marks)
+            services.doorbell.remind(queues.INGEST_TASK, upload.key, every_s=services.settings.lease_s)
+    for name, marker in markers.items():
+        if name not in uploaded:
+            objects = list(services.store.list(bucket, f"{keys.CLIPS}{name}/"))
+            if any(each.key == keys.clip_record(name) for each in objects):
+                continue  # somebody has put it back
+            count += _delete_unnamed(services, name, marker, unnamed(None, objects), tell, is_dry=is_dry)
+    return count
+
+
+def _pass_over(error: RecordUnreadable, tell: Tell) -> None:
+    """Tell of a record that can't be read: what depends on it waits for an operator, all else goes on."""
+    report(error)
+    tell(str(error))
 
 
 def _listed(services: Services, name: str) -> list[str]:
@@ -156,11 +227,18 @@ def _listed(services: Services, name: str) -> list[str]:
     return [each.key for each in listed if each.key != record]
 
 
-def _candidates(services: Services, *, is_thorough: bool) -> Iterator[tuple[str, str | None]]:
+def _candidates(services: Services, *, is_thorough: bool) -> Iterator[tuple[str, str]]:
     bucket = services.settings.media_bucket
     if is_thorough:
+        folders = set[str]()
         for name in services.store.folders(bucket, keys.CLIPS):
+            folders.add(name)
             yield name, keys.leftovers_marker(name)
+        # A clip of which nothing is left, not even its record, has its name marked still.
+        for named in services.store.list(bucket, keys.CLIP_NAMES):
+            name = named.key.rpartition("/")[2]
+            if name not in folders:
+                yield name, keys.leftovers_marker(name)
         return
     latest: datetime = utc_now() - _grace(services)
     for marker in services.store.list(bucket, keys.LEFTOVERS):

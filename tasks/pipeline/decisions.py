@@ -88,8 +88,20 @@ def _replace(services: Services, article_id: str, reference: str, clip: str | No
 
 
 def _stored(services: Services, article_id: str) -> tuple[dict[str, str], str | None]:
+    key = keys.decisions(article_id)
     try:
-        stored = services.store.get(services.settings.media_bucket, keys.decisions(article_id))
+        stored = services.store.get(services.settings.media_bucket, key)
     except NoSuchObject:
         return {}, None
-    return dict(json.loads(stored.body)), stored.etag
+    try:
+        return {str(name): str(clip) for name, clip in json.loads(stored.body).items()}, stored.etag
+    except (ValueError, AttributeError, RecursionError):
+        log.warning("object unreadable", key=key)
+        return _shown(services, article_id), stored.etag
+
+
+def _shown(services: Services, article_id: str) -> dict[str, str]:
+    """The decisions that the article's record shows, where what was stored of them can't be read."""
+    record = services.articles.get(article_id)
+    references = record.references if record is not None else ()
+    return {keys.fold(each.name): each.decided for each in references if each.decided is not None}

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
 from config import queues
 from tasks.adapters.changes import REBUILD, Mark
 from tasks.adapters.clock import utc_now
-from tasks.adapters.object_store import NoSuchObject, PreconditionFailed
-from tasks.errors import TemporarilyUnavailable
+from tasks.adapters.object_store import PreconditionFailed
+from tasks.adapters.records import report
+from tasks.errors import RecordUnreadable, TemporarilyUnavailable
 from tasks.pipeline import derived
 from tasks.pipeline.services import Services
 from tasks.records import feeds, keys
@@ -30,6 +31,7 @@ from tasks.records.feeds import Changes, Day, Days, Summary
 
 log: Final = structlog.get_logger()
 Name = tuple[feeds.Kind, str]
+T = TypeVar("T")
 
 # A step of the pipeline changes several records at once: what comes within this time is told together.
 _GATHER_S: Final = 0.2
@@ -55,33 +57,37 @@ def publish(services: Services, what: str) -> None:
 
 
 def tell(services: Services, marks: Iterable[Mark]) -> None:
-    """Have the feeds tell of the records that these marks name, then take the marks away."""
+    """Have the feeds tell of the records that these marks name, then take the marks away.
+
+    What they say of a record that can't be read stays as it is, and so do its marks: `check` hands them over again.
+    """
     marks = list(marks)
     former = {mark.former_day for mark in marks if mark.former_day is not None}
     names: dict[Name, None] = {(mark.kind, mark.name): None for mark in marks}
     try:
-        count = _until_undisturbed(lambda: _write(services, tuple(names), former))
+        told = _until_undisturbed(lambda: _write(services, tuple(names), former))
     except _FeedLost as lost:
         log.warning("feed lost", feed=str(lost))
-        rebuild(services)
-        count = 0
-    services.changes.remove(marks)
+        told = rebuild(services)
+    services.changes.remove(mark for mark in marks if (mark.kind, mark.name) not in told.unreadable)
     if services.outbox.endpoints:
         # The scheduler rings too: this one only spares the seconds until then.
         with suppress(TemporarilyUnavailable):
             services.doorbell.ring(queues.NOTIFY_TASK, queues.DUE)
-    log.info("feeds told", records=len(names), changes=count)
+    log.info("feeds told", records=len(names), changes=told.changes)
 
 
-def rebuild(services: Services) -> None:
+def rebuild(services: Services) -> Told:
     """Make the feeds from all records: what is missing is added, what is wrong set right, the rest stays as it is."""
 
-    def again() -> int:
+    def again() -> Told:
         # The days are read before the records, as in `_write`: what is told meanwhile makes this start again.
         listed = {day for info in _listed(services, keys.DAYS) if (day := _day_of_key(info)) is not None}
         return _write(services, tuple(all_names(services)), listed, is_all=True)
 
-    log.info("feeds rebuilt", changes=_until_undisturbed(again))
+    told = _until_undisturbed(again)
+    log.info("feeds rebuilt", changes=told.changes)
+    return told
 
 
 def check(services: Services) -> None:
@@ -106,10 +112,25 @@ def all_names(services: Services) -> Iterator[Name]:
 
 
 def summary_of(services: Services, name: Name) -> Summary | None:
-    """The record in a few words as it now stands, or None."""
+    """The record in a few words as it now stands, or None.
+
+    Raises:
+        RecordUnreadable: what stands there is no record; nobody may take it for gone.
+    """
     kind, own_name = name
-    record = services.clips.get(own_name) if kind == "clip" else services.articles.get(own_name)
+    record = (services.clips if kind == "clip" else services.articles).get_strictly(own_name)
     return feeds.summary(record, services.settings.zone) if record is not None else None
+
+
+def summaries_of(services: Services, names: Iterable[Name]) -> dict[Name, Summary | None]:
+    """Those of many records, without the ones that can't be read, which are logged."""
+    found: dict[Name, Summary | None] = {}
+    for name in names:
+        try:
+            found[name] = summary_of(services, name)
+        except RecordUnreadable as error:
+            report(error)
+    return found
 
 
 class _FeedLost(Exception):  # noqa: N818
@@ -122,19 +143,28 @@ def page_numbers(services: Services) -> list[int]:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Told:
+    """How many changes the feeds tell now, and of which records they could not, since those can't be read."""
+
+    changes: int
+    unreadable: Collection[Name]
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Seen:
-    """The days' lists with their ETags, and the records read after them."""
+    """The days' lists with their ETags, and the records read after them; of some those can't be read."""
 
     days: Mapping[date, tuple[Day, str | None]]
     summaries: Mapping[Name, Summary | None]
+    unreadable: Collection[Name]
 
     def told(self) -> dict[Name, Summary]:
         """What the lists say of these records."""
         return {name: each for day, _ in self.days.values() for name, each in day.entries.items()}
 
 
-def _write(services: Services, names: tuple[Name, ...], former: set[date], *, is_all: bool = False) -> int:
-    """Bring changes, days and index up to date for these records; returns how many had changed.
+def _write(services: Services, names: tuple[Name, ...], former: set[date], *, is_all: bool = False) -> Told:
+    """Bring changes, days and index up to date for these records.
 
     Raises:
         PreconditionFailed: somebody else wrote a feed meanwhile.
@@ -149,7 +179,8 @@ def _write(services: Services, names: tuple[Name, ...], former: set[date], *, is
     known = told if latest else {}
     fresh = [each for each in seen.summaries.values() if each is not None and _is_news(each, known.get(_name(each)))]
     asked = told if is_all else seen.summaries
-    lost = [told[name] for name in asked if name in told and seen.summaries.get(name) is None]
+    known_as = seen.summaries.get
+    lost = [told[name] for name in asked if name in told and known_as(name) is None and name not in seen.unreadable]
     changed = sorted([*fresh, *(feeds.gone(each, now) for each in lost)], key=lambda each: each.updated_at)
     if changed or latest is None:
         above = 0 if latest else max(page_numbers(services), default=0)
@@ -160,7 +191,7 @@ def _write(services: Services, names: tuple[Name, ...], former: set[date], *, is
         if sealed:
             _forget_old_pages(services)
     _write_days(services, seen, is_all=is_all)
-    return len(changed)
+    return Told(changes=len(changed), unreadable=seen.unreadable)
 
 
 def _look(services: Services, names: tuple[Name, ...], former: set[date], *, is_all: bool) -> _Seen:
@@ -172,18 +203,19 @@ def _look(services: Services, names: tuple[Name, ...], former: set[date], *, is_
         for each in index.days if index else ():
             if each.day in days and not days[each.day][0].entries:
                 raise _FeedLost(keys.day_file(each.day))
-        summaries = {name: summary_of(services, name) for name in names}
+        summaries = summaries_of(services, names)
         new = {each.day for each in summaries.values() if each is not None} - wanted
         if not new or is_all:
             # All days were listed: those that are new are not there, and their writing fails if they are.
-            return _Seen(days=days | {day: (Day(day=day), None) for day in new}, summaries=summaries)
+            days |= {day: (Day(day=day), None) for day in new}
+            return _Seen(days=days, summaries=summaries, unreadable=set(names) - summaries.keys())
         wanted |= new
 
 
 def _write_days(services: Services, seen: _Seen, *, is_all: bool) -> None:
     changed: list[Day] = []
     for date_, (day, etag) in seen.days.items():
-        gone = day.entries if is_all else seen.summaries
+        gone = set(day.entries if is_all else seen.summaries) - set(seen.unreadable)
         fresh = [each for each in seen.summaries.values() if each is not None and each.day == date_]
         wanted = feeds.with_entries(day, gone, fresh)
         if wanted != day:
@@ -209,15 +241,14 @@ def _is_incomplete(services: Services) -> bool:
     there = set(_listed(services, keys.DAYS))
     if keys.DAYS_INDEX not in there:
         return True
-    try:
-        services.store.head(services.settings.media_bucket, keys.LATEST_CHANGES)
-    except NoSuchObject:
+    latest, _ = derived.read(services, keys.LATEST_CHANGES, Changes)
+    if latest is None:
         return True
     index, _ = derived.read(services, keys.DAYS_INDEX, Days)
     return index is None or any(keys.day_file(each.day) not in there for each in index.days)
 
 
-def _until_undisturbed(write: Callable[[], int]) -> int:
+def _until_undisturbed(write: Callable[[], T]) -> T:
     for attempt in range(_TRIES):
         try:
             return write()

@@ -11,7 +11,8 @@ import structlog
 from config import queues
 from tasks.adapters.clock import utc_now
 from tasks.adapters.object_store import NoSuchObject, ObjectInfo
-from tasks.errors import SourceRejected
+from tasks.adapters.records import report
+from tasks.errors import RecordUnreadable, SourceRejected
 from tasks.media.clip import ClipName, parse_clip_name
 from tasks.news.reading import EXTENSIONS
 from tasks.pipeline import finish
@@ -30,6 +31,8 @@ def ingest(services: Services, key: str) -> None:
 
     Raises:
         SourceRejected: it is no clip. The record says so already; this tells whoever watches tasks.
+        RecordUnreadable: the clip has a record that can't be read. It may say that the clip was withdrawn, so none
+            takes its place.
     """
     if not is_upload(key):
         log.info("ignored", key=key, reason="not under clips/ or articles/")
@@ -69,6 +72,15 @@ def _ingest_article(services: Services, info: ObjectInfo) -> None:
     services.doorbell.ring(queues.LINK_TASK, article_id)
 
 
+def read_source(marker: bytes) -> str | None:
+    """The incoming key that an article's marker (`keys.article_source`) names; None if it can't be read."""
+    try:
+        key = json.loads(marker)["key"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return key if isinstance(key, str) and key.startswith(keys.ARTICLES) else None
+
+
 def _release_article(services: Services, key: str) -> None:
     """The upload of an article is gone: if it was the one that is shown, have the record say so."""
     article_id = keys.stem(key)
@@ -77,7 +89,7 @@ def _release_article(services: Services, key: str) -> None:
     except NoSuchObject:
         log.info("ignored", key=key, reason="gone")
         return
-    if json.loads(marker.body)["key"] == key:
+    if read_source(marker.body) in (key, None):
         services.doorbell.ring(queues.LINK_TASK, article_id)
 
 
@@ -86,7 +98,10 @@ def _is_displaced(services: Services, article_id: str, info: ObjectInfo) -> bool
     settings = services.settings
     try:
         marker = services.store.get(settings.media_bucket, keys.article_source(article_id))
-        known = services.store.head(settings.incoming_bucket, str(json.loads(marker.body)["key"]))
+        shown = read_source(marker.body)
+        if shown is None:
+            return False
+        known = services.store.head(settings.incoming_bucket, shown)
     except NoSuchObject:
         return False
     if known.key == info.key:
@@ -103,7 +118,14 @@ def _ingest_clip(services: Services, info: ObjectInfo) -> None:
     # The marker comes first: an article that looks for the name between the two finds no record, and waits.
     marker = keys.clip_name_marker(arrived.name)
     services.store.put(services.settings.media_bucket, marker, b"", content_type="application/octet-stream")
-    committed = services.clips.update(arrived.name, lambda record: _received(record, arrived, displace=refused is None))
+    try:
+        committed = services.clips.update(
+            arrived.name, lambda record: _received(record, arrived, displace=refused is None)
+        )
+    except RecordUnreadable as error:
+        # `reconcile` rings for the upload until somebody has mended that, and so this is told again and again.
+        report(error)
+        raise
     record = committed.record
     assert record is not None  # noqa: S101 # receive never removes a record
     if committed.changed:

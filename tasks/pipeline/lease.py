@@ -38,7 +38,7 @@ def new_owner() -> str:
 
 
 class Lease:
-    """The lease of one try. ``stop`` is set when the work must end, ``was_lost`` if another has it."""
+    """The lease of one try. ``stop`` is set when the work must end, ``was_lost`` if another has it, or may have."""
 
     def __init__(self, services: Services, name: str, owner: str) -> None:
         self.stop = threading.Event()
@@ -50,6 +50,7 @@ class Lease:
         self._speed: float | None = None
         self._done = threading.Event()
         self._renewed_at = time.monotonic()
+        self._trouble = ""
         self._watch = RecordWatch(services, name)
 
     def report(self, progress: float, speed: float | None) -> None:
@@ -59,33 +60,30 @@ class Lease:
     def raise_if_stopped(self) -> None:
         """Raise `LeaseLost` if the work must end; called between steps."""
         if self.stop.is_set():
-            raise LeaseLost(f"{self._name}: {'taken by another' if self.was_lost else 'the worker is stopping'}")
+            raise LeaseLost(f"{self._name}: {'taken by another' if self.was_lost else 'the worker gives it back'}")
 
     def renew_until_done(self) -> None:
-        """The thread's work."""
+        """The thread's work. Whatever goes wrong in it counts as an absence of the store, which a lease can outlast."""
         settings = self._services.settings
         while not self._done.wait(TICK_S):
             if self._services.is_stopping():
                 self.stop.set()
                 return
-            if time.monotonic() - self._renewed_at < settings.heartbeat_s:
-                if self._is_taken():
-                    self.was_lost = True
-                    self.stop.set()
-                    return
-                continue
+            is_due = time.monotonic() - self._renewed_at >= settings.heartbeat_s
             try:
-                self._services.clips.update(self._name, self._renewed)
-                self._renewed_at = time.monotonic()
+                if is_due:
+                    self._renew()
+                elif self._is_taken():
+                    self._lose()
+                    return
             except LeaseLost:
-                self.was_lost = True
-                self.stop.set()
+                self._lose()
                 return
-            except TemporarilyUnavailable as error:
-                log.warning("lease not renewed", clip=self._name, error=error.detail)
-                if time.monotonic() - self._renewed_at > settings.lease_s:
-                    self.was_lost = True
-                    self.stop.set()
+            except Exception as error:
+                # Without this thread the work would go on with no lease, and deaf to every order.
+                self._tell(error)
+                if is_due and time.monotonic() - self._renewed_at > settings.lease_s:
+                    self._lose()
                     return
 
     def through_outages(self, step: Callable[[], T]) -> T:
@@ -112,6 +110,22 @@ class Lease:
         """No more renewals."""
         self._done.set()
 
+    def _renew(self) -> None:
+        self._services.clips.update(self._name, self._renewed)
+        self._renewed_at = time.monotonic()
+
+    def _lose(self) -> None:
+        self.was_lost = True
+        self.stop.set()
+
+    def _tell(self, error: Exception) -> None:
+        if isinstance(error, TemporarilyUnavailable):
+            log.warning("lease not renewed", clip=self._name, error=error.detail)
+            return
+        # Its traceback once: it is tried several times a second.
+        log.warning("lease not looked after", clip=self._name, error=repr(error), exc_info=repr(error) != self._trouble)
+        self._trouble = repr(error)
+
     def _is_taken(self) -> bool:
         """Somebody wrote the record, and it no longer says that the work is ours."""
         news = self._watch.news()
@@ -133,10 +147,19 @@ class Lease:
 
 @contextmanager
 def held(services: Services, name: str, owner: str) -> Iterator[Lease]:
-    """Keep the lease that ``owner`` took, until the block ends."""
+    """Keep the lease that ``owner`` took, until the block ends.
+
+    Where this machine can't start the thread that renews it, the lease is told to stop at once: the work gives it back.
+    """
     lease = Lease(services, name, owner)
     thread = threading.Thread(target=lease.renew_until_done, name=f"lease-{name}", daemon=True)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError as error:
+        log.warning("lease can't be renewed", clip=name, error=str(error))
+        lease.stop.set()
+        yield lease
+        return
     try:
         yield lease
     finally:

@@ -13,15 +13,18 @@ from typing import Final
 
 import structlog
 
+from config import queues
 from tasks.adapters.clock import utc_now
 from tasks.adapters.object_store import NoSuchObject
-from tasks.errors import SourceRejected, TemporarilyUnavailable
+from tasks.adapters.records import report
+from tasks.errors import RecordUnreadable, SourceRejected, TemporarilyUnavailable
 from tasks.news.article import ParsedArticle
 from tasks.news.linking import build_record, failed_record, links_of, needs_suggestions, withdrawn_record
 from tasks.news.reading import EXTENSIONS, read_article
 from tasks.news.references import ReferenceStyle
 from tasks.news.reread import as_parsed
 from tasks.pipeline import candidates, decisions, finish
+from tasks.pipeline.ingest import is_upload, read_source
 from tasks.pipeline.services import Services
 from tasks.records import keys, lifecycle
 from tasks.records.article_record import ArticleRecord, ArticleSource, ArticleState, NextArticle
@@ -47,7 +50,8 @@ def link(services: Services, article_id: str) -> None:
 
     The record is read before the clips are, and written only if nobody wrote it meanwhile: of two rebuilds that run at
     once, the one that saw the older clips loses and starts again. An article that waits, and of which nothing changed
-    since its last rebuild, is left as it is.
+    since its last rebuild, is left as it is. A record or a marker of the article that can't be read counts as absent,
+    and so does a clip whose record can't be read: the story goes on without it.
 
     Raises:
         TemporarilyUnavailable: the store failed, or others won every one of many races.
@@ -56,8 +60,8 @@ def link(services: Services, article_id: str) -> None:
     if key is None or _is_unchanged(services, article_id, key):
         return
     for _ in range(_TRIES):
-        before = services.articles.get(article_id)
-        rebuilt = _rebuilt(services, article_id, key, before)
+        before, etag = services.articles.get_with_etag(article_id)
+        rebuilt = _rebuilt(services, article_id, key, before, is_new=etag is None)
         if rebuilt is None:
             log.info("ignored", article=article_id, reason="its upload is gone")
             return
@@ -86,17 +90,25 @@ def _replaced(
     return after if current == before else current
 
 
-def _rebuilt(services: Services, article_id: str, key: str, before: ArticleRecord | None) -> _Rebuilt | None:
+def _rebuilt(
+    services: Services, article_id: str, key: str, before: ArticleRecord | None, *, is_new: bool
+) -> _Rebuilt | None:
     """The record as it should be, ``before`` itself if that is the same; None if there never was an upload."""
     try:
         fresh = _read(services, article_id, key, before)
     except NoSuchObject:
-        if before is None:
+        if is_new:
             return None
-        fresh = _Rebuilt(record=withdrawn_record(before, utc_now()))
+        fresh = _Rebuilt(record=withdrawn_record(before or _unknown(article_id, key), utc_now()))
     # The time alone is no change: the same facts give the same record, byte for byte.
     is_same = before is not None and fresh.record.evolve(updated_at=before.updated_at) == before
     return replace(fresh, record=before) if before is not None and is_same else fresh
+
+
+def _unknown(article_id: str, key: str) -> ArticleRecord:
+    """What stands for a record that can't be read, of an upload that is gone."""
+    source = ArticleSource(key=key, etag="", size_bytes=0)
+    return ArticleRecord(id=article_id, state=ArticleState.WITHDRAWN, updated_at=utc_now(), source=source)
 
 
 def _is_unchanged(services: Services, article_id: str, key: str) -> bool:
@@ -104,16 +116,17 @@ def _is_unchanged(services: Services, article_id: str, key: str) -> bool:
     settings = services.settings
     try:
         told = services.store.get(settings.media_bucket, keys.waiting_marker(article_id)).body
-        if not told:
+        marker = _read_waiting(told)
+        if marker is None:
             return False  # somebody wants it rebuilt
-        marker = json.loads(told)
+        waited_for, waited_with = marker
         source = services.store.head(settings.incoming_bucket, key)
     except NoSuchObject:
         return False
     etags: dict[str, str] = {}
     unmatched = []
     decided = decisions.read(services, article_id)
-    for name in marker["names"]:
+    for name in waited_for:
         found = candidates.names_for(services, name, decided)
         for each in found:
             with suppress(NoSuchObject):
@@ -122,7 +135,17 @@ def _is_unchanged(services: Services, article_id: str, key: str) -> bool:
             unmatched.append(name)
     existing = candidates.existing(services, sorted(unmatched)) if unmatched else ()
     seen = _fingerprint(services, source.etag, etags, existing, decided)
-    return bool(seen == marker["seen"])
+    # A record that is gone, or can't be read, is made again.
+    return seen == waited_with and services.articles.get(article_id) is not None
+
+
+def _read_waiting(marker: bytes) -> tuple[list[str], str] | None:
+    """The names that the article waits for, and what was seen of them; None if it is empty or can't be read."""
+    try:
+        told = json.loads(marker)
+        return [str(name) for name in told["names"]], str(told["seen"])
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
 
 
 def _fingerprint(
@@ -139,7 +162,21 @@ def _source_key(services: Services, article_id: str) -> str | None:
     except NoSuchObject:
         log.info("ignored", article=article_id, reason="no upload is known for it")
         return None
-    return str(json.loads(marker.body)["key"])
+    return read_source(marker.body) or _found_source(services, article_id)
+
+
+def _found_source(services: Services, article_id: str) -> str | None:
+    """In the place of a marker that can't be read: None where `ingest` is rung to set it anew, from the uploads."""
+    log.warning("object unreadable", key=keys.article_source(article_id))
+    listed = services.store.list(services.settings.incoming_bucket, keys.ARTICLES)
+    uploads = [each.key for each in listed if keys.stem(each.key) == article_id and is_upload(each.key)]
+    for key in uploads:
+        services.doorbell.ring(queues.INGEST_TASK, key)
+    if uploads:
+        return None
+    record = services.articles.get(article_id)
+    # Under the bare id lies no upload, or it would have been found.
+    return record.source.key if record is not None else keys.ARTICLES + article_id
 
 
 def _read(services: Services, article_id: str, key: str, previous: ArticleRecord | None) -> _Rebuilt:
@@ -192,7 +229,7 @@ def _assembled(
     clips: dict[str, tuple[ClipRecord, ...]] = {}
     etags: dict[str, str] = {}
     for name in names:
-        found = [services.clips.get_with_etag(each) for each in candidates.names_for(services, name, decided)]
+        found = [_readable(services, each) for each in candidates.names_for(services, name, decided)]
         clips[keys.fold(name)] = tuple(record for record, _ in found if record is not None)
         etags |= {record.name: etag for record, etag in found if record is not None and etag is not None}
     unmatched = sorted(name for name in names if needs_suggestions(name, clips))
@@ -209,6 +246,14 @@ def _assembled(
     )
     seen = _fingerprint(services, (upload or source).etag, etags, existing, decided)
     return _Rebuilt(record=record, names=tuple(sorted(names)), seen=seen)
+
+
+def _readable(services: Services, name: str) -> tuple[ClipRecord | None, str | None]:
+    try:
+        return services.clips.get_with_etag(name)
+    except RecordUnreadable as error:
+        report(error)
+        return None, None
 
 
 def _awaited(record: ArticleRecord) -> set[str]:
@@ -232,9 +277,12 @@ def _give_links(services: Services, record: ArticleRecord) -> None:
 
 
 def _set_links(services: Services, name: str, article_id: str, paragraphs: Sequence[str]) -> None:
-    services.clips.update(
-        name, lambda clip: lifecycle.link(clip, article_id=article_id, paragraphs=paragraphs, now=utc_now())
-    )
+    try:
+        services.clips.update(
+            name, lambda clip: lifecycle.link(clip, article_id=article_id, paragraphs=paragraphs, now=utc_now())
+        )
+    except RecordUnreadable as error:
+        report(error)
 
 
 def _drop_references(services: Services, before: ArticleRecord | None, record: ArticleRecord) -> None:
@@ -250,7 +298,8 @@ def _hasten(services: Services, record: ArticleRecord) -> None:
     for paragraph in record.paragraphs:
         for clip in paragraph.clips:
             if clip.state is ClipState.RECEIVED:
-                finish.hasten(services, clip.name)
+                with suppress(RecordUnreadable):
+                    finish.hasten(services, clip.name)
 
 
 def _mark(services: Services, rebuilt: _Rebuilt) -> None:

@@ -50,7 +50,8 @@ def reconcile(
         tell: hears of each thing in words.
         is_dry: do nothing, and tell all of it.
         collects: delete media that no record names; None: if nobody did for ``collect_interval_s``.
-        is_thorough: look for those in the folder of every clip, not only of those that something happened to.
+        is_thorough: look for those in the folder of every clip, not only of those that something happened to, and for
+            articles and clips whose record is gone, or an article's that can't be read.
     """
     told = tell or (lambda words: log.info("reconciling", todo=words))
     done = 0
@@ -89,6 +90,13 @@ def reconcile(
             )
         done += collect.withdrawn(services, told, is_dry=is_dry)
         if is_collecting:
+            for article_id in _unrecorded(services) if is_thorough else ():
+                ring(
+                    queues.LINK_TASK,
+                    article_id,
+                    f"ring for the article {article_id}, whose record is gone or can't be read",
+                    every_s=services.settings.lease_s,
+                )
             done += collect.leftovers(services, told, is_dry=is_dry, is_thorough=is_thorough)
             done += collect.unfinished_uploads(services, told, is_dry=is_dry)
             done += _forget_sessions(services, told, is_dry=is_dry)
@@ -159,6 +167,14 @@ def _bereft(services: Services) -> Iterator[str]:
     ):
         for line in missing(known, there, told):
             yield json.loads(line)
+
+
+def _unrecorded(services: Services) -> Iterator[str]:
+    """The ids of articles that have an upload and no record that can be read; reads every article's."""
+    for source in services.store.list(services.settings.media_bucket, keys.ARTICLE_SOURCES):
+        article_id = source.key.removeprefix(keys.ARTICLE_SOURCES)
+        if services.articles.get(article_id) is None:
+            yield article_id
 
 
 def _rest(line: str) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 
 from config import queues
-from tasks.adapters import process
+from tasks.adapters import machine_faults, process
 from tasks.adapters.clock import utc_now
 from tasks.adapters.object_store import NoSuchObject, PreconditionFailed
 from tasks.errors import SourceRejected
@@ -27,6 +27,9 @@ def thumbnails(services: Services, name: str) -> None:
     """Make what is missing of poster and storyboard, of the version in work or else the published, and add it.
 
     Ends within a second when the worker is to end (`reconcile` rings again) or the version is no longer wanted.
+
+    Raises:
+        TemporarilyUnavailable: the machine or the store failed; `reconcile` rings again.
     """
     record = services.clips.get(name)
     work = (_unpictured(record) or record.work) if record is not None else None
@@ -51,6 +54,8 @@ def thumbnails(services: Services, name: str) -> None:
         except process.Stopped as error:
             log.info("stopped", clip=name, reason=str(error))
             return
+        except OSError as error:
+            raise machine_faults.of_disk(error) from error
         except NoSuchObject as error:
             gone = SourceRejected(
                 arrival.UPLOAD_REMOVED, "The upload was deleted before its picture was taken.", str(error)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 from typing import Final
 
 import structlog
 
-from tasks.adapters import process
+from tasks.adapters import machine_faults, process
 from tasks.adapters.clock import utc_now
-from tasks.errors import LeaseLost, SourceRejected, TemporarilyUnavailable
+from tasks.errors import ConfigurationError, LeaseLost, SourceRejected, TemporarilyUnavailable
 from tasks.pipeline import finish, making
 from tasks.pipeline.lease import held, new_owner
 from tasks.pipeline.services import Services
@@ -19,7 +18,10 @@ from tasks.records.clip_record import ClipRecord
 
 log: Final = structlog.get_logger()
 _NOT_THE_CLIPS_FAULT: Final = frozenset(
-    {"store_unavailable", "broker_unavailable", "record_contended", "disk_full", "disk_error"}
+    {
+        *("store_unavailable", "broker_unavailable", "record_contended"),
+        *("disk_full", "disk_error", "encoder_not_started", "probe_not_started", "worker_misconfigured"),
+    }
 )
 
 
@@ -66,11 +68,8 @@ def transcode(services: Services, name: str) -> None:
             lease.end()
             _postpone(services, name, owner, error)
             raise
-        except OSError as error:
-            full = error.errno == errno.ENOSPC
-            trouble = TemporarilyUnavailable(
-                "disk_full" if full else "disk_error", "The worker's disk could not be used.", str(error)
-            )
+        except (OSError, ConfigurationError) as error:
+            trouble = machine_faults.of_disk(error) if isinstance(error, OSError) else _misconfigured(error)
             bound.warning("postponed", code=trouble.code, detail=trouble.detail)
             lease.end()
             _postpone(services, name, owner, trouble)
@@ -92,6 +91,12 @@ def transcode(services: Services, name: str) -> None:
     _settle(services, record)
     if rejected is not None:
         raise rejected
+
+
+def _misconfigured(error: ConfigurationError) -> TemporarilyUnavailable:
+    # Another worker may be set up rightly: one that has the ladder's file, for one.
+    words = "A worker isn't set up for what was ordered for this clip."
+    return TemporarilyUnavailable("worker_misconfigured", words, str(error))
 
 
 def _postpone(services: Services, name: str, owner: str, error: TemporarilyUnavailable) -> None:

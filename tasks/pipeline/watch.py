@@ -67,8 +67,14 @@ def until_unwanted(services: Services, name: str, version: str) -> Iterator[thre
     watch = RecordWatch(services, name)
 
     def run() -> None:
+        told = ""
         while not done.wait(TICK_S):
-            news = watch.news()
+            try:
+                news = watch.news()
+            except Exception as error:
+                # A thread that ends would leave the work deaf to every order. The traceback once: it looks again soon.
+                log.warning("record not watched", clip=name, error=repr(error), exc_info=repr(error) != told)
+                told, news = repr(error), None
             if services.is_stopping() or (news is not None and not _is_wanted(news[0], version)):
                 stop.set()
                 return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -106,6 +106,7 @@ class NextArticle(Value):
 class ArticleRecord(Record):
     """The record of one article. ``published_at`` is RFC 3339 with the newsroom's offset, as the article says."""
 
+    is_derived: ClassVar[bool] = True
     schema_: Literal["newsreel/article/1"] = Field(default="newsreel/article/1", alias="schema")
     id: str
     title: str = ""

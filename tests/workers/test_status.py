@@ -143,7 +143,7 @@ def test_a_broker_that_is_away_hides_nothing_else(status: Callable[..., Result])
 
 def test_json_is_all_there_is_on_stdout(status: Callable[..., Result], client: Client) -> None:
     everything = json.loads(status("--json").stdout)
-    assert set(everything) == {"clips", "articles", "unseen", "queues"}
+    assert set(everything) == {"clips", "articles", "unseen", "queues", "unreadable"}
     assert [each["name"] for each in everything["clips"]] == ["120320_OHAI1", "Đê điều 2"]
     assert everything["clips"][0]["schema"] == "newsreel/clip/1"
     record = client.clips.get("120320_OHAI1")

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -177,6 +178,105 @@ def test_a_second_request_kills_at_once(tmp_path: Path, events: list[str]) -> No
         supervisor.kill()
         assert supervisor.wait(5)
     assert not any(map(is_alive, pids))
+
+
+def test_a_full_disk_costs_an_old_log_and_no_child(
+    tmp_path: Path, events: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.supervisor._TRIM_LOGS_S", 0.1)
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "encoder.log.1").symlink_to("/dev/full")
+    chatty = shell("encoder", f"head -c {21 * 1024**2} /dev/zero; echo; exec sleep 600")
+    with supervised(tmp_path, events, chatty, child("store", SLEEP)) as supervisor:
+        supervisor.wait_ready(10)
+        before = supervisor.pids()
+        assert eventually(lambda: bool(events))
+        assert eventually(lambda: supervisor.log_path("encoder").stat().st_size < 2)
+        assert not supervisor.wait(0.5)
+        assert supervisor.pids() == before
+        assert all(map(is_alive, before.values()))
+    assert len(events) == 1
+    assert events[0].startswith("could not keep the old log of encoder: ")
+    assert "No space left" in events[0]
+
+
+def test_a_listener_that_is_gone_ends_nothing(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    heard: list[str] = []
+
+    def tell(words: str) -> None:
+        heard.append(words)
+        os.write(writer, words.encode())
+
+    supervisor = Supervisor((child("store", SLEEP), child("worker", SLEEP)), log_dir=tmp_path, on_event=tell)
+    supervisor.start()
+    try:
+        supervisor.wait_ready(10)
+        before = supervisor.pids()
+        os.kill(before["worker"], signal.SIGKILL)
+        assert eventually(lambda: len(heard) == 2), "it died, and is back"
+        assert supervisor.pids()["store"] == before["store"]
+        assert is_alive(supervisor.pids()["worker"])
+    finally:
+        supervisor.kill()
+        assert supervisor.wait(10)
+        os.close(writer)
+
+
+@pytest.fixture
+def no_more_threads() -> Iterator[Callable[[], object]]:
+    """Makes this machine refuse new threads: none has room for such a stack."""
+    yield lambda: threading.stack_size(1 << 47)
+    threading.stack_size(0)
+
+
+def test_a_child_is_ready_though_for_a_while_no_thread_could_be_started_to_ask(
+    tmp_path: Path, events: list[str], no_more_threads: Callable[[], object]
+) -> None:
+    mark = tmp_path / "mark"
+    first, second = child("first", SLEEP, is_ready=mark.exists), child("second", SLEEP, needs=("first",))
+    with supervised(tmp_path, events, first, second) as supervisor:
+        assert eventually(lambda: any(each.name == "readiness of first" for each in threading.enumerate()))
+        no_more_threads()
+        mark.touch()
+        assert eventually(lambda: bool(events))
+        threading.stack_size(0)
+        supervisor.wait_ready(10)
+    assert events == ['could not ask whether second is ready: RuntimeError("can\'t start new thread")']
+
+
+NO_FILES = """
+import os, resource, sys, time
+from pathlib import Path
+from workers.supervisor import Child, Supervisor
+
+child = Child(name="store", argv=("sleep", "600"), env=os.environ, cwd=Path("/"))
+events = []
+supervisor = Supervisor([child], log_dir=Path(sys.argv[1]), on_event=events.append)
+supervisor.start()
+supervisor.wait_ready(20)
+before = supervisor.pids()
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+deadline = time.monotonic() + 20
+while not events:
+    assert time.monotonic() < deadline
+    time.sleep(0.05)
+assert not supervisor.wait(1)
+resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+assert supervisor.pids() == before
+assert len(events) == 1 and "could not end orphans: OSError(24" in events[0], events
+supervisor.stop()
+assert supervisor.wait(20)
+"""
+
+
+def test_a_machine_out_of_files_ends_nothing(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", NO_FILES, str(tmp_path)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 PARENT = """

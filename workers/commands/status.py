@@ -13,6 +13,7 @@ from rich.text import Text
 
 from tasks.adapters.clock import utc_now
 from tasks.adapters.object_store import ObjectInfo
+from tasks.records import keys
 from tasks.records.article_record import ArticleRecord
 from tasks.records.clip_record import ClipRecord
 from workers.client import Client, connect
@@ -71,6 +72,8 @@ def _show_all(overview: Overview, *, is_json: bool) -> None:
     if overview.articles:
         out.print(_articles(overview, now))
     _print_queues(overview.queues, out)
+    for error in overview.unreadable:
+        out.print(Text(f"UNREADABLE  {error}"), soft_wrap=True)
 
 
 def summary(overview: Overview) -> dict[str, object]:
@@ -80,6 +83,7 @@ def summary(overview: Overview) -> dict[str, object]:
         "unseen": [_upload_facts(upload) for upload in overview.unseen],
         "articles": [record.model_dump(mode="json", by_alias=True) for record in overview.articles],
         "queues": overview.queues.depths,
+        "unreadable": [{"key": each.key, "detail": each.detail, "remedy": each.remedy} for each in overview.unreadable],
     }
 
 
@@ -99,6 +103,8 @@ def _clips(overview: Overview, now: datetime) -> Table:
         )
     for upload in overview.unseen:
         note = "no worker has taken note of it yet"
+        if keys.stem(upload.key) in overview.recordless:
+            note = "its record is not there; if that stays so: newsreel reconcile --thorough"
         table.add_row(
             Text(upload.key), Text("uploaded"), "", "", "", Text(between(upload.modified_at, now)), Text(note)
         )

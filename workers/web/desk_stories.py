@@ -12,6 +12,8 @@ from typing import Final
 from starlette.concurrency import run_in_threadpool
 
 from tasks.adapters.clock import utc_now
+from tasks.adapters.records import report
+from tasks.errors import RecordUnreadable
 from tasks.pipeline.services import Services
 from tasks.records import feeds, keys
 from tasks.records.article_record import ArticleRecord
@@ -21,7 +23,7 @@ from workers.web.catalogue import Catalogue
 from workers.web.desk_view import Card, card, clip_names
 from workers.web.desk_words import Words
 from workers.web.entries import Entry, narrowing
-from workers.web.record_cache import RecordCache
+from workers.web.record_cache import CachedRecord, RecordCache
 
 MOST_SHOWN: Final = 200
 _DAYS_SHOWN: Final = 14
@@ -104,19 +106,30 @@ class Stories:
         if not is_of_day and not (day == self.today() and self._day(article.updated_at) == day):
             return None
         names = [each for each in clip_names(article) if records.is_public(keys.clip_record(each))]
-        found = await asyncio.gather(*(run_in_threadpool(self._services.clips.get, name) for name in names))
-        clips = {each.name: each for each in found if each is not None}
+        found = await asyncio.gather(*(run_in_threadpool(self._stored_clip, name) for name in names))
+        clips = {each.record.name: each.record for each in found if each is not None}
         return card(article, clips, words, self._zone), is_of_day
 
     async def _cached(self, article_id: str, words: Words) -> Card | None:
-        article = await self._cache.get("article", article_id)
+        article = await self._readable("article", article_id)
         if article is None:
             return None
         record = _article(article.body)
         names = clip_names(record)
-        found = await asyncio.gather(*(self._cache.get("clip", name) for name in names))
+        found = await asyncio.gather(*(self._readable("clip", name) for name in names))
         clips = {name: _clip(each.body) for name, each in zip(names, found, strict=True) if each is not None}
         return card(record, clips, words, self._zone)
+
+    def _stored_clip(self, name: str) -> records.Published[ClipRecord] | None:
+        return records.readable(self._services, ClipRecord, keys.clip_record(name))
+
+    async def _readable(self, kind: feeds.Kind, name: str) -> CachedRecord | None:
+        """The record; one that can't be read is left out, so that it does not hide all other stories."""
+        try:
+            return await self._cache.get(kind, name)
+        except RecordUnreadable as error:
+            report(error)
+            return None
 
     def _all(self) -> list[Entry]:
         everything = narrowing(states=(), since=None, until=None, prefix="", text="")

@@ -182,6 +182,12 @@ _FAILURES_VI: Final[Mapping[str, str]] = {
     "encoder_killed": "Việc mã hóa bị ngắt.",
     "encoder_overran": "Việc mã hóa mất quá nhiều thời gian.",
     "encoder_output_damaged": "Việc mã hóa tạo ra tệp hỏng.",
+    "encoder_not_started": "Máy xử lý không khởi chạy được việc mã hóa.",
+    "probe_not_started": "Máy xử lý không khởi chạy được việc xem xét tệp.",
+    "probe_killed": "Việc xem xét tệp bị ngắt.",
+    "disk_error": "Đĩa của máy xử lý bị lỗi.",
+    "input_error": "Đọc clip bị ngắt giữa chừng: đĩa của máy xử lý lỗi trong chốc lát, hoặc tệp hỏng.",
+    "worker_misconfigured": "Máy xử lý chưa được thiết lập cho yêu cầu này.",
 }
 _WARNINGS_VI: Final[Mapping[str, str]] = {
     "name_unconventional": "Tên clip không theo quy ước MMDDYY_SLUG[n].",

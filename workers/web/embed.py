@@ -80,7 +80,9 @@ def router(services: Services) -> APIRouter:
 
 def _subject(services: Services, kind: str, name: str) -> ClipRecord | None:
     if kind == "embed":
-        record = _read(services, ClipRecord, keys.clip_record(name))
+        key = keys.clip_record(name)
+        found = records.published(services, ClipRecord, key) if records.is_public(key) else None
+        record = found.record if found else None
         return record if record is not None and record.state is not ClipState.WITHDRAWN else None
     article = _read(services, ArticleRecord, keys.article_record(name))
     for paragraph in article.paragraphs if article else ():
@@ -100,5 +102,5 @@ def _shared(services: Services, record: ClipRecord, site: str) -> SharedClip | N
 
 
 def _read(services: Services, kind: type[R], key: str) -> R | None:
-    found = records.published(services, kind, key) if records.is_public(key) else None
+    found = records.readable(services, kind, key) if records.is_public(key) else None
     return found.record if found else None

@@ -10,6 +10,9 @@ from datetime import date
 from itertools import islice
 from typing import Final, TypeVar
 
+import structlog
+from pydantic import ValidationError
+
 from tasks.adapters.changes import read_mark
 from tasks.adapters.object_store import NoSuchObject
 from tasks.pipeline import feeds as step
@@ -18,6 +21,7 @@ from tasks.records import feeds, keys
 from tasks.records.base import Record
 from tasks.records.feeds import Change, Changes, Kind, Summary
 
+_log = structlog.get_logger()
 R = TypeVar("R", bound=Record)
 Name = tuple[Kind, str]
 
@@ -48,7 +52,7 @@ class FeedReader:
 
         Raises:
             TemporarilyUnavailable: the store failed.
-            pydantic.ValidationError: a feed is none.
+            pydantic.ValidationError: the latest changes are none.
         """
         started_s = time.monotonic()
         services, bucket = self._services, self._services.settings.media_bucket
@@ -60,7 +64,7 @@ class FeedReader:
                 return Poll(started_s=started_s, marked=marked, latest_etag=etag)
             stored = services.store.get(bucket, keys.LATEST_CHANGES)
         except NoSuchObject:
-            found = (step.summary_of(services, name) for name in step.all_names(services))
+            found = step.summaries_of(services, step.all_names(services)).values()
             return Poll(started_s=started_s, marked=marked, summaries=tuple(filter(None, found)))
         latest = Changes.model_validate_json(stored.body)
         fresh = self._walk(latest, sequence) if etag is not None else None
@@ -113,4 +117,9 @@ class FeedReader:
             stored = self._services.store.get(self._services.settings.media_bucket, key)
         except NoSuchObject:
             return None
-        return kind.model_validate_json(stored.body)
+        try:
+            return kind.model_validate_json(stored.body)
+        except ValidationError:
+            # The worker of the feeds makes it again with the next change; until then the others are told.
+            _log.warning("feed unreadable", key=key)
+            return None

@@ -96,7 +96,7 @@ def router(services: Services) -> APIRouter:
         if article is None:
             raise ProblemError(404, "not_found", f"There is no story {article_id[:200]!r}.")
         names = dict.fromkeys(clip.name for paragraph in article.record.paragraphs for clip in paragraph.clips)
-        read = {name: records.published(services, ClipRecord, keys.clip_record(name)) for name in names}
+        read = {name: records.readable(services, ClipRecord, keys.clip_record(name)) for name in names}
         clips = {name: clip for name, clip in read.items() if clip}
         shared = shared_clips(article.record, {name: clip.record for name, clip in clips.items()}, site)
         page_url = story_url(site, article.record.id)
@@ -122,7 +122,7 @@ def _line_reader(services: Services) -> Callable[[str, str], Line | None]:
     @lru_cache(maxsize=4 * _STORIES_SHOWN)
     def line(article_id: str, _etag: str) -> Line | None:
         """A story's line; read once for each version of its record, which the ETag tells apart."""
-        found = records.published(services, ArticleRecord, keys.article_record(article_id))
+        found = records.readable(services, ArticleRecord, keys.article_record(article_id))
         if found is None:
             return None
         record = found.record

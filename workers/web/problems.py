@@ -14,7 +14,8 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from tasks.errors import SourceRejected, TemporarilyUnavailable
+from tasks.adapters.records import report
+from tasks.errors import RecordUnreadable, SourceRejected, TemporarilyUnavailable
 from workers.web.headers import SAFE
 from workers.web.rendering import render
 
@@ -22,6 +23,8 @@ _log = structlog.get_logger()
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_S: Final = 5
+# A record that can't be read waits for a person, or for the next rebuild.
+_MENDED_AFTER_S: Final = 60
 
 
 class Problem(BaseModel):
@@ -57,6 +60,7 @@ def install(app: FastAPI) -> None:
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(SourceRejected)(_rejected)
     app.exception_handler(TemporarilyUnavailable)(_unavailable)
+    app.exception_handler(RecordUnreadable)(_unreadable)
     app.exception_handler(ClientDisconnect)(_gone)
     app.exception_handler(Exception)(_unforeseen)
 
@@ -84,6 +88,13 @@ async def _unavailable(request: Request, error: TemporarilyUnavailable) -> Respo
     # The detail names our servers: it is the operator's, not the caller's.
     _log.warning("request.unavailable", path=request.url.path, code=error.code, detail=error.detail)
     return _answer(request, 503, error.code, error.message, {"Retry-After": str(RETRY_AFTER_S)})
+
+
+async def _unreadable(request: Request, error: RecordUnreadable) -> Response:
+    # A caller can ask again; what is to be done is the operator's, whom the log tells.
+    report(error)
+    words = "What is stored of this can't be read at the moment. The newsroom's log says why."
+    return _answer(request, 503, error.code, words, {"Retry-After": str(_MENDED_AFTER_S)})
 
 
 async def _gone(_request: Request, _error: Exception) -> Response:

@@ -15,9 +15,11 @@ from typing import Final
 
 from anyio.to_thread import run_sync
 
+from tasks.adapters.records import read_record
 from tasks.pipeline.services import Services
 from tasks.records import keys
-from tasks.records.clip_record import ClipState
+from tasks.records.article_record import ArticleRecord
+from tasks.records.clip_record import ClipRecord, ClipState
 from tasks.records.feeds import Kind
 from workers.web import records
 from workers.web.catalogue import Catalogue
@@ -64,6 +66,7 @@ class RecordCache:
 
         Raises:
             TemporarilyUnavailable: the store failed.
+            RecordUnreadable: what is stored is none.
         """
         if not records.is_public(_key(kind, name)):
             # No record has such a name, which may be as long as a request: it is not kept.
@@ -106,9 +109,11 @@ def _key(kind: Kind, name: str) -> str:
 
 
 def _stored(services: Services, kind: Kind, name: str) -> CachedRecord | None:
-    found = records.stored(services, _key(kind, name))
+    key = _key(kind, name)
+    found = records.stored(services, key)
     if found is None:
         return None
+    read_record(ClipRecord if kind == "clip" else ArticleRecord, key, found.body)
     content = json.loads(found.body)
     state = str(content.get("state", ""))
     # An article's record changes by noted changes only; a clip's also by its worker's signs of life.

@@ -8,6 +8,8 @@ from typing import Final, Generic, TypeVar
 from urllib.parse import quote
 
 from tasks.adapters.object_store import NoSuchObject, ObjectInfo, StoredObject
+from tasks.adapters.records import read_record, report
+from tasks.errors import RecordUnreadable
 from tasks.pipeline.services import Services
 from tasks.records import keys
 from tasks.records.base import Record
@@ -37,10 +39,19 @@ def published(services: Services, kind: type[R], key: str) -> Published[R] | Non
     """The record under that key, read, or None.
 
     Raises:
-        pydantic.ValidationError: it is not a record of that kind.
+        RecordUnreadable: it is not a record of that kind.
     """
     found = stored(services, key)
-    return Published(record=kind.model_validate_json(found.body), etag=found.etag) if found else None
+    return Published(record=read_record(kind, key, found.body), etag=found.etag) if found else None
+
+
+def readable(services: Services, kind: type[R], key: str) -> Published[R] | None:
+    """The record under that key, for what shows many: one that can't be read is logged, and left out."""
+    try:
+        return published(services, kind, key)
+    except RecordUnreadable as error:
+        report(error)
+        return None
 
 
 def article_ids(services: Services) -> Iterator[tuple[str, ObjectInfo]]:

@@ -96,7 +96,7 @@ def _ready_clips(
     services: Services, article_ids: Iterable[str], site: str, withdrawn: frozenset[str]
 ) -> list[SharedClip]:
     def read(article_id: str) -> tuple[SharedClip, ...]:
-        found = records.published(services, ArticleRecord, keys.article_record(article_id))
+        found = records.readable(services, ArticleRecord, keys.article_record(article_id))
         if found is None:
             return ()
         names = {
@@ -105,7 +105,7 @@ def _ready_clips(
             for clip in paragraph.clips
             if clip.state in (ClipState.PLAYABLE, ClipState.READY) and clip.name not in withdrawn
         }
-        clips = {name: records.published(services, ClipRecord, keys.clip_record(name)) for name in names}
+        clips = {name: records.readable(services, ClipRecord, keys.clip_record(name)) for name in names}
         ready = {name: clip.record for name, clip in clips.items() if clip and clip.record.state is ClipState.READY}
         return shared_clips(found.record, ready, site)
 
