@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 import unicodedata
 import urllib.error
 import urllib.request
@@ -51,7 +52,13 @@ def test_article_and_clips_in_mixed_order_become_a_complete_story(stack: Stack, 
             record = stack.clip(shown["name"])
             assert record is not None
             assert record["state"] == "ready"
-            assert {"article": "demo", "paragraph": paragraph["id"]} in record["links"]
+            # A clip is told of its article a moment after the article of its clips.
+            link = {"article": "demo", "paragraph": paragraph["id"]}
+            deadline = time.monotonic() + 30
+            while link not in record["links"] and time.monotonic() < deadline:
+                time.sleep(0.1)
+                record = stack.clip(shown["name"]) or record
+            assert link in record["links"]
 
 
 def test_every_file_that_a_record_names_can_be_fetched(stack: Stack, clip: Path) -> None:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 import httpx
@@ -223,7 +224,8 @@ def test_a_listener_is_told_each_change_and_misses_none_when_it_comes_back(
 def test_a_silent_stream_says_that_it_is_alive(http: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changes, "HEARTBEAT_S", 0.2)
     with listening(http) as lines:
-        assert ": still here" in [next(lines) for _ in range(8)]
+        # Changes of earlier tests may still come before.
+        assert any(line == ": still here" for line in islice(lines, 60))
 
 
 def test_listeners_are_bounded_and_one_that_leaves_makes_room(

@@ -23,7 +23,7 @@ from tests.conftest import Buckets
 from tests.gateway import samples
 from tests.gateway.conftest import close, serving
 from workers.services import build_services
-from workers.web import conditional, oembed
+from workers.web import conditional, oembed, records
 from workers.web.catalogue import Catalogue
 from workers.web.entries import Entry, narrowing, place
 from workers.web.kept import Kept
@@ -185,9 +185,12 @@ def test_a_page_of_changes_is_not_taken_for_the_stream(http: httpx.Client) -> No
 
 
 def test_a_failure_has_safe_headers_and_says_nothing_of_itself(
-    http: httpx.Client, store: ObjectStore, buckets: Buckets
+    http: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store.put(buckets.media, keys.clip_record("broken"), b'{"state": "/secret/path"}', content_type="application/json")
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("/secret/path")
+
+    monkeypatch.setattr(records, "published", fail)
     with capture_logs() as logged:
         answer = http.get("/embed/broken")
         # The next request on what the client keeps open is not lost.

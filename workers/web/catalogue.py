@@ -88,7 +88,11 @@ class Catalogue:
         """Whether the record is surely what it was at that moment of the monotonic clock, but for work's progress."""
         if not self._has_feeds or time.monotonic() - self._polled_s > _TRUSTED_S:
             return False
-        return self._touched.get(name, float("-inf")) < since_s
+        return not self.was_told_of(name, since_s)
+
+    def was_told_of(self, name: Name, since_s: float) -> bool:
+        """Whether listeners were told of a change of the record at that moment of the monotonic clock or later."""
+        return self._touched.get(name, float("-inf")) >= since_s
 
     def find(
         self,

@@ -59,7 +59,7 @@ class RecordCache:
         self._catalogue = catalogue
         self._kept: OrderedDict[tuple[Kind, str], _Kept] = OrderedDict()
         self._size_bytes = 0
-        self._reading: dict[tuple[Kind, str], asyncio.Future[CachedRecord | None]] = {}
+        self._reading: dict[tuple[Kind, str], tuple[asyncio.Future[CachedRecord | None], float]] = {}
 
     async def get(self, kind: Kind, name: str) -> CachedRecord | None:
         """The record, not older than a second or so, or None if there is none.
@@ -75,15 +75,17 @@ class RecordCache:
         if known is not None and self._is_fresh((kind, name), known):
             self._kept.move_to_end((kind, name))
             return known.record
-        reading = self._reading.get((kind, name))
-        if reading is None:
+        reading, since_s = self._reading.get((kind, name), (None, 0.0))
+        if reading is None or self._catalogue.was_told_of((kind, name), since_s):
             reading = asyncio.ensure_future(self._read(kind, name))
-            self._reading[kind, name] = reading
-            reading.add_done_callback(lambda _: self._reading.pop((kind, name), None))
+            self._reading[kind, name] = reading, time.monotonic()
+            reading.add_done_callback(lambda done: self._forget((kind, name), done))
         # Others may wait for the same answer: a reader that goes away must not take it from them.
         return await asyncio.shield(reading)
 
     def _is_fresh(self, key: tuple[Kind, str], kept: _Kept) -> bool:
+        if self._catalogue.was_told_of(key, kept.read_s):
+            return False  # whoever was told asks at once, and hears of it no second time
         if time.monotonic() - kept.read_s < _FRESH_S:
             return True
         is_settled = kept.record is not None and kept.record.is_settled
@@ -94,6 +96,10 @@ class RecordCache:
         record = await run_sync(_stored, self._services, kind, name)
         self._keep((kind, name), _Kept(record=record, read_s=read_s))
         return record
+
+    def _forget(self, key: tuple[Kind, str], done: asyncio.Future[CachedRecord | None]) -> None:
+        if key in self._reading and self._reading[key][0] is done:
+            del self._reading[key]
 
     def _keep(self, key: tuple[Kind, str], kept: _Kept) -> None:
         before = self._kept.pop(key, None)
