@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -20,6 +21,7 @@ from tasks.records.clip_facts import SourceFacts
 from tasks.records.clip_record import ClipRecord, ClipState
 from tests.conftest import Buckets
 from tests.servers import S3Server
+from workers import follow
 from workers.client import Client, NotRunning, connect
 from workers.commands.put import command
 from workers.follow import TookTooLong, Upload, look, of_article, watch
@@ -163,13 +165,25 @@ def test_as_wants_one_file(put: Callable[..., Result], tmp_path: Path) -> None:
     assert "exactly one FILE" in result.output
 
 
-def test_wait_ends_well_when_the_clip_is_ready(put: Callable[..., Result], client: Client, tmp_path: Path) -> None:
+def test_wait_ends_well_when_the_clip_is_ready(
+    put: Callable[..., Result], client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = a_file(tmp_path, "ready.mp4")
     upload = send_one(client, pack([file])[0])
+    was_seen = threading.Event()
+
+    def noted(*args: Any) -> follow.Sight:
+        sight = look(*args)
+        if sight.state == "processing":
+            was_seen.set()
+        return sight
+
+    monkeypatch.setattr(follow, "look", noted)
 
     def ingest_and_encode() -> None:
         written(client.clips, record_of(upload.info, state=ClipState.PROCESSING, progress=0.5, speed=2.0))
-        time.sleep(1.0)
+        # However busy this machine is: it is encoded until somebody has looked.
+        was_seen.wait(30)
         written(client.clips, record_of(upload.info, state=ClipState.READY, progress=1.0))
 
     worker = threading.Thread(target=ingest_and_encode)
