@@ -9,7 +9,7 @@ import ast
 from typing import Any
 
 import tornado.web
-from flower.views import monitor  # type: ignore[import-untyped] # Flower ships no types
+from flower.views import monitor
 
 from config.settings import load_settings
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from lxml import etree  # type: ignore[import-untyped] # it has no types, and what we use of it is four functions
+from lxml import etree
 
 from tasks.errors import SourceRejected
 from tasks.news.article import block_of

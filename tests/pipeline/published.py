@@ -24,19 +24,25 @@ PICTURE = ("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25:duration=4")
 H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-bf", "2")
 
 
+def publish(services: Services, put: Put, source: Path, name: str) -> ClipRecord:
+    """The record of a clip that went all the way under that name."""
+    key = f"clips/{name}{source.suffix}"
+    put(key, source)
+    ingest(services, key)
+    thumbnails(services, name)
+    transcode(services, name)
+    record = services.clips.get(name)
+    assert record is not None
+    assert record.state is ClipState.READY, record.failure
+    return record
+
+
 class Published:
     """A clip that went the whole way, its files fetched into a folder."""
 
     def __init__(self, services: Services, put: Put, source: Path, folder: Path) -> None:
         name = f"s{abs(hash(str(source)))}"
-        key = f"clips/{name}{source.suffix}"
-        put(key, source)
-        ingest(services, key)
-        thumbnails(services, name)
-        transcode(services, name)
-        record = services.clips.get(name)
-        assert record is not None
-        assert record.state is ClipState.READY, record.failure
+        record = publish(services, put, source, name)
         self.record: ClipRecord = record
         self._services, self._name, self._folder = services, name, folder
         self.main = self._fetch(record.hls or "").read_text()

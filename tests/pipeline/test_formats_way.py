@@ -14,8 +14,7 @@ import pytest
 from tasks.pipeline.services import Services
 from tasks.records.clip_record import ClipRecord
 from tests import clips
-from tests.pipeline.published import Put
-from tests.pipeline.test_odd_sources import published
+from tests.pipeline.published import Put, publish
 
 SIZE = (320, 180)
 MARK = "drawbox=w=iw/2:h=ih/2:color=white:t=fill"
@@ -76,7 +75,7 @@ def is_heard(services: Services, record: ClipRecord, folder: Path) -> bool:
 @pytest.mark.parametrize("file", FORMATS)
 def test_a_format_of_newsrooms_is_published_as_it_was(services: Services, put: Put, tmp_path: Path, file: str) -> None:
     coded, codec = FORMATS[file]
-    record = published(services, put, clips.make(tmp_path / file, *picture(), *tone(), *coded), file)
+    record = publish(services, put, clips.make(tmp_path / file, *picture(), *tone(), *coded), file)
     assert record.source.video is not None
     assert (record.source.video.codec, record.source.video.frame_rate) == (codec, 25)
     assert record.source.duration_s == pytest.approx(1, abs=0.1)
@@ -90,7 +89,7 @@ def test_a_format_of_newsrooms_is_published_as_it_was(services: Services, put: P
 
 def test_dv_of_a_tape_is_published_with_its_fields_parted(services: Services, put: Put, tmp_path: Path) -> None:
     made = clips.make(tmp_path / "a.avi", *picture("720x576"), *tone(), "-c:v", "dvvideo", "-pix_fmt", "yuv420p", *PCM)
-    record = published(services, put, made, "dv")
+    record = publish(services, put, made, "dv")
     assert record.source.video is not None
     assert record.source.video.codec == "dvvideo"
     assert bright(services, record, tmp_path) == {"upper left"}
@@ -111,7 +110,7 @@ def test_a_picture_that_is_to_be_turned_or_mirrored_comes_out_upright_in_all_tha
 ) -> None:
     plain = clips.make(tmp_path / "plain.mp4", *picture(), *X264)
     source = clips.make(tmp_path / "turned.mp4", *turned, "-i", str(plain), "-c", "copy")
-    record = published(services, put, source, "turned" + "".join(turned).replace("-", " "))
+    record = publish(services, put, source, "turned" + "".join(turned).replace("-", " "))
     assert [(each.width, each.height) for each in record.renditions] == [shown]
     assert record.poster is not None
     assert (record.poster.width, record.poster.height) == shown
@@ -129,7 +128,7 @@ def test_of_several_programmes_the_largest_picture_is_shown_with_its_own_sound(
         *(*picture("160x90", mark="null"), *tone(880)),
         *(*picture(), *tone(), *every, *X264, "-c:a", "mp2", *programmes),
     )
-    record = published(services, put, source, "programmes")
+    record = publish(services, put, source, "programmes")
     assert [(each.width, each.height) for each in record.renditions] == [SIZE]
     assert bright(services, record, tmp_path) == {"upper left"}
     assert [each.tracks for each in record.sound] == [(2,)]
@@ -142,7 +141,7 @@ def test_hlg_is_told_and_toned_down(services: Services, put: Put, tmp_path: Path
         ":transferin=bt709:transfer=arib-std-b67:matrix=bt2020nc:primaries=bt2020:range=limited:npl=203"
     )
     codec = ("-vf", "format=yuv420p10le", "-c:v", "libx265", "-x265-params", "log-level=none:qp=4")
-    record = published(services, put, clips.make(tmp_path / "a.mp4", "-f", "lavfi", "-i", graph, *codec), "hlg")
+    record = publish(services, put, clips.make(tmp_path / "a.mp4", "-f", "lavfi", "-i", graph, *codec), "hlg")
     assert record.source.video is not None
     assert record.source.video.dynamic_range == "hlg"
     values = decoded(services, record, tmp_path, "-frames:v", "1", "-pix_fmt", "gray", "-f", "rawvideo")
@@ -168,7 +167,7 @@ def test_what_an_edit_list_cuts_off_is_neither_shown_nor_heard(services: Service
         "aac",
     )
     cut = clips.make(tmp_path / "cut.mp4", "-ss", "1.8", "-i", str(whole), "-c", "copy")
-    record = published(services, put, cut, "cut")
+    record = publish(services, put, cut, "cut")
     assert record.source.duration_s == pytest.approx(1.2, abs=0.05)
     assert bright(services, record, tmp_path) == {"upper left"}
     assert not is_heard(services, record, tmp_path)
@@ -176,6 +175,6 @@ def test_what_an_edit_list_cuts_off_is_neither_shown_nor_heard(services: Service
 
 def test_odd_numbers_of_pixels_are_published(services: Services, put: Put, tmp_path: Path) -> None:
     made = clips.make(tmp_path / "a.mkv", *picture("321x181"), "-c:v", "ffv1", "-pix_fmt", "yuv444p")
-    record = published(services, put, made, "odd")
+    record = publish(services, put, made, "odd")
     assert [(each.width, each.height) for each in record.renditions] == [(320, 180)]
     assert bright(services, record, tmp_path) == {"upper left"}

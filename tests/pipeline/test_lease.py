@@ -19,18 +19,10 @@ from tasks.pipeline.transcode import transcode
 from tasks.pipeline.watch import until_unwanted
 from tasks.records import lifecycle
 from tasks.records.clip_record import ClipRecord
+from tests.waiting import eventually
 
 Put = Callable[[str, Path | bytes], str]
 OWNER = "the one at work"
-
-
-def eventually(holds: Callable[[], bool], within_s: float = 30) -> bool:
-    deadline = time.monotonic() + within_s
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def record_of(services: Services, name: str) -> ClipRecord:

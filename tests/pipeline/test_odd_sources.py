@@ -7,29 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tasks.pipeline.ingest import ingest
 from tasks.pipeline.services import Services
-from tasks.pipeline.thumbnails import thumbnails
-from tasks.pipeline.transcode import transcode
-from tasks.records.clip_record import ClipRecord, ClipState
 from tests import clips
-from tests.pipeline.test_clip_way import Put
+from tests.pipeline.published import Put, publish
 
 PICTURE = ("-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=3")
 SOUND = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=3")
 H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "25")
-
-
-def published(services: Services, put: Put, source: Path, name: str) -> ClipRecord:
-    key = f"clips/{name}{source.suffix}"
-    put(key, source)
-    ingest(services, key)
-    thumbnails(services, name)
-    transcode(services, name)
-    record = services.clips.get(name)
-    assert record is not None
-    assert record.state is ClipState.READY, record.failure
-    return record
 
 
 def with_clean_aperture(path: Path, width: int, height: int) -> None:
@@ -56,7 +40,7 @@ def test_a_narrow_margin_all_around_is_shown_and_a_true_crop_is_kept_to(
 ) -> None:
     source = clips.make(tmp_path / "a.mov", *PICTURE, *H264)
     with_clean_aperture(source, *aperture)
-    record = published(services, put, source, f"aperture {aperture[0]}")
+    record = publish(services, put, source, f"aperture {aperture[0]}")
     assert record.source.video is not None
     assert (record.source.video.width, record.source.video.height) == shown
     assert (record.renditions[0].width, record.renditions[0].height) == shown
@@ -69,7 +53,7 @@ def test_a_stream_without_container_is_published_with_its_true_length(
 ) -> None:
     raw = clips.make(tmp_path / "raw.h264", *PICTURE, *H264)
     source = raw.rename(tmp_path / "raw.mpg")
-    record = published(services, put, source, "raw")
+    record = publish(services, put, source, "raw")
     assert record.source.duration_s == pytest.approx(3, abs=0.1)
     assert record.mp4[0].size_bytes
     assert record.storyboard is not None
@@ -80,7 +64,7 @@ def test_what_was_sent_live_and_tells_no_length_is_published_with_it(
 ) -> None:
     live = ("-c:a", "libopus", "-live", "1")
     source = clips.make(tmp_path / "live.mkv", *PICTURE, *SOUND, *H264, *live)
-    record = published(services, put, source, "live")
+    record = publish(services, put, source, "live")
     assert record.source.duration_s == pytest.approx(3, abs=0.1)
 
 
@@ -91,7 +75,7 @@ def test_a_cover_beside_a_moving_picture_is_passed_over(services: Services, put:
         *("-i", str(cover), *PICTURE, *SOUND, "-map", "0", "-map", "1", "-map", "2"),
         *(*H264, "-c:v:0", "copy", "-c:a", "aac", "-disposition:v:0", "attached_pic"),
     )
-    record = published(services, put, source, "covered")
+    record = publish(services, put, source, "covered")
     assert record.source.video is not None
     assert (record.source.video.width, record.source.video.height) == (320, 180)
     assert record.poster is not None
@@ -107,5 +91,5 @@ def test_captions_that_are_pictures_do_not_keep_a_clip_from_being_published(
     source = clips.make(tmp_path / "a.mkv", "-i", str(captions), *PICTURE, *H264, "-map", "1", "-map", "0")
     known = b"S_TEXT/ASS" if b"S_TEXT/ASS" in source.read_bytes() else b"S_TEXT/UTF8"
     source.write_bytes(source.read_bytes().replace(known, codec.ljust(len(known), b"\0")))
-    record = published(services, put, source, f"pictured {codec.decode().replace('/', ' ')}")
+    record = publish(services, put, source, f"pictured {codec.decode().replace('/', ' ')}")
     assert "captions_unreadable" in {warning.code for warning in record.warnings}

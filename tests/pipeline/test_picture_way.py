@@ -9,12 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.pipeline.ingest import ingest
 from tasks.pipeline.services import Services
-from tasks.pipeline.thumbnails import thumbnails
-from tasks.pipeline.transcode import transcode
-from tasks.records.clip_record import ClipRecord, ClipState
+from tasks.records.clip_record import ClipRecord
 from tests import clips
+from tests.pipeline.published import publish
 
 Put = Callable[[str, Path | bytes], str]
 H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
@@ -23,16 +21,7 @@ MOVING = "mandelbrot=size=720x576:rate=50:start_scale=1:end_pts=100,trim=duratio
 
 
 def published(services: Services, put: Put, path: Path) -> ClipRecord:
-    """The record of a clip that went all the way."""
-    key, name = f"clips/{path.name}", path.stem
-    put(key, path)
-    ingest(services, key)
-    thumbnails(services, name)
-    transcode(services, name)
-    record = services.clips.get(name)
-    assert record is not None
-    assert record.state is ClipState.READY, record.failure
-    return record
+    return publish(services, put, path, path.stem)
 
 
 def codes(record: ClipRecord) -> set[str]:

@@ -13,7 +13,7 @@ import pytest
 from tasks.pipeline.services import Services
 from tasks.records.clip_record import ClipRecord
 from tests import clips
-from tests.pipeline.test_odd_sources import published
+from tests.pipeline.published import publish
 
 SECONDS = 5
 WORDS = "1\n00:00:01,000 --> 00:00:02,000\nXin chào\n"
@@ -37,7 +37,7 @@ def record(services: Services, tmp_path_factory: pytest.TempPathFactory) -> Clip
         body = content.read_bytes() if isinstance(content, Path) else content
         return services.store.put(services.settings.incoming_bucket, key, body, content_type="video/x-matroska")
 
-    return published(services, put, source, "parsed")
+    return publish(services, put, source, "parsed")
 
 
 def read(services: Services, record: ClipRecord, url: str) -> Any:

@@ -13,7 +13,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,6 +21,7 @@ import pytest
 from dotenv import dotenv_values
 
 from tasks.adapters.object_store import ObjectStore
+from tests.waiting import eventually
 from workers.local_dir import GRPC_OFFSET, DirectoryHeld, LocalDir, Ports
 from workers.local_processes import _has_schedule, process_env, public_env, usable_environ
 from workers.processes import IMAGE, Process, newsreel_processes
@@ -79,15 +80,6 @@ def is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
-
-
-def eventually(holds: Callable[[], bool], within_s: float = 20) -> bool:
-    deadline = time.monotonic() + within_s
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def mode_of(path: Path) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from lxml import etree  # type: ignore[import-untyped] # it has no types
-from lxml.builder import ElementMaker  # type: ignore[import-untyped]
+from lxml import etree
+from lxml.builder import ElementMaker
 
 from tasks.records.clip_facts import Mp4
 from workers.web.conditional import http_date

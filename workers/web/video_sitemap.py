@@ -8,8 +8,8 @@ from datetime import datetime
 from itertools import groupby
 from typing import Final
 
-from lxml import etree  # type: ignore[import-untyped] # it has no types
-from lxml.builder import ElementMaker  # type: ignore[import-untyped]
+from lxml import etree
+from lxml.builder import ElementMaker
 
 from workers.web.sharing import SharedClip
 
