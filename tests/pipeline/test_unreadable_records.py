@@ -1,4 +1,4 @@
-"""Objects that can't be read (cut off, overwritten by hand, of a newer release) and records that are gone.
+"""Objects that can't be read: cut off, overwritten by hand, of a newer release.
 
 One of them never stops work for others; what is derived is made again, and a clip's record waits for an operator.
 """
@@ -10,7 +10,6 @@ import pickle
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import httpx
 import pytest
@@ -19,22 +18,21 @@ from rich.console import Console
 from config import queues
 from tasks.adapters import outbox as outboxes
 from tasks.adapters.clock import utc_now
-from tasks.adapters.object_store import NoSuchObject
 from tasks.adapters.outbox import Outbox
 from tasks.errors import RecordUnreadable
-from tasks.pipeline import decisions, feeds, finish
+from tasks.pipeline import decisions, feeds
 from tasks.pipeline.ingest import ingest
 from tasks.pipeline.link import link
 from tasks.pipeline.reconcile import reconcile
 from tasks.pipeline.services import Services
 from tasks.records import keys
 from tasks.records.article_record import ArticleRecord, ArticleState, ReferenceState
-from tasks.records.clip_record import ClipState, Withdrawal
 from tasks.records.deliveries import Delivery
 from tasks.records.feeds import Changes, Day
 from tests.gateway.conftest import serving
-from tests.gateway.samples import article, ready_clip
+from tests.gateway.samples import article
 from tests.pipeline.published import Put
+from tests.pipeline.stored import empty, media, publish, rung, withdraw, write
 from workers.client import Client
 from workers.commands import status
 from workers.overview import find, gather
@@ -49,8 +47,7 @@ DAY = datetime(2026, 3, 12, tzinfo=UTC).date()
 def _clean(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     """Empty buckets with feeds of nothing."""
     monkeypatch.setattr(feeds, "_GATHER_S", 0)
-    for bucket in (services.settings.media_bucket, services.settings.incoming_bucket):
-        services.store.delete_all(bucket, [info.key for info in services.store.list(bucket, "")])
+    empty(services)
     feeds.rebuild(services)
 
 
@@ -60,30 +57,8 @@ def at_once(services: Services) -> Services:
     return replace(services, settings=services.settings.model_copy(update={"version_grace_s": 0}))
 
 
-def write(services: Services, key: str, body: bytes = b"") -> None:
-    services.store.put(services.settings.media_bucket, key, body, content_type="application/json")
-
-
 def body_of(services: Services, key: str) -> bytes:
     return services.store.get(services.settings.media_bucket, key).body
-
-
-def media(services: Services, name: str) -> list[str]:
-    prefix = f"{keys.CLIPS}{name}/"
-    listed = services.store.list(services.settings.media_bucket, prefix)
-    return sorted(each.key.removeprefix(prefix) for each in listed)
-
-
-def publish(services: Services, name: str, **changes: Any) -> None:
-    record = ready_clip(name, **changes)
-    write(services, keys.clip_name_marker(name))
-    services.clips.update(name, lambda _: record)
-    write(services, f"{keys.CLIPS}{name}/{record.version}/hls/master.m3u8", b"#EXTM3U")
-
-
-def withdraw(services: Services, name: str) -> None:
-    publish(services, name, state="withdrawn", withdrawn=Withdrawal(at=utc_now()), hls=None, mp4=(), poster=None)
-    write(services, keys.withdrawn_marker(name))
 
 
 def with_story(services: Services, put: Put, *names: str) -> None:
@@ -95,13 +70,6 @@ def record_of(services: Services) -> ArticleRecord:
     found = services.articles.get("story")
     assert found is not None
     return found
-
-
-def rung(services: Services, task: str, name: str) -> bool:
-    """Whether a ring waits; it is answered now."""
-    was = services.doorbell.is_waiting(task, name)
-    services.doorbell.answered(task, name)
-    return was
 
 
 def told_of(services: Services, name: str) -> list[str]:
@@ -342,74 +310,6 @@ def test_status_prints_them(
     printed = capsys.readouterr().out
     assert f"UNREADABLE  clips/{BAD}/clip.json can't be read" in printed
     assert "newsreel reconcile --thorough" in printed
-
-
-def settle(services: Services, put: Put, name: str) -> str:
-    """A clip whose upload is done with; the key of its mark."""
-    key = f"clips/{name}.mp4"
-    finish.mark_settled(services, key=key, etag=put(key, b"film"), size_bytes=4)
-    (mark,) = services.store.list(services.settings.media_bucket, keys.settled_prefix(key))
-    return mark.key
-
-
-def is_there(services: Services, key: str) -> bool:
-    try:
-        services.store.head(services.settings.media_bucket, key)
-    except NoSuchObject:
-        return False
-    return True
-
-
-@pytest.mark.parametrize("is_thorough", [False, True])
-def test_a_clip_whose_record_was_removed_is_made_again_and_keeps_its_media(
-    services: Services, at_once: Services, put: Put, is_thorough: bool
-) -> None:
-    publish(services, GONE)
-    publish(services, GOOD)
-    marks = {name: settle(services, put, name) for name in (GONE, GOOD)}
-    if not is_thorough:
-        write(services, keys.leftovers_marker(GONE))
-    services.store.delete(services.settings.media_bucket, keys.clip_record(GONE))
-    before, told = media(services, GONE), list[str]()
-    assert before
-    reconcile(at_once, tell=told.append, is_dry=True, collects=True, is_thorough=is_thorough)
-    assert told == [f"make {GONE} again from clips/{GONE}.mp4, since its record is gone"]
-    assert all(is_there(services, mark) for mark in marks.values()), "a dry run does nothing"
-    reconcile(at_once, collects=True, is_thorough=is_thorough)
-    assert media(services, GONE) == before
-    assert [is_there(services, marks[name]) for name in (GONE, GOOD)] == [False, True]
-    assert rung(services, queues.INGEST_TASK, f"clips/{GONE}.mp4")
-    ingest(services, f"clips/{GONE}.mp4")
-    record = services.clips.get(GONE)
-    assert record is not None
-    assert record.state is ClipState.RECEIVED
-    reconcile(at_once, collects=True, is_thorough=is_thorough)
-    assert services.clips.get(GONE) == record, "it is on its way: nothing more is to be made again"
-
-
-def test_a_clip_of_which_nothing_is_left_is_made_again(services: Services, at_once: Services, put: Put) -> None:
-    write(services, keys.clip_name_marker(GONE))
-    mark = settle(services, put, GONE)
-    reconcile(at_once, collects=True, is_thorough=True)
-    assert not is_there(services, mark)
-
-
-def test_a_clip_that_was_withdrawn_is_not_made_again(services: Services, at_once: Services, put: Put) -> None:
-    withdraw(services, GONE)
-    mark = settle(services, put, GONE)
-    services.store.delete(services.settings.media_bucket, keys.clip_record(GONE))
-    told: list[str] = []
-    # With a grace: the marker of its withdrawal stands until then.
-    reconcile(services, tell=told.append, collects=True, is_thorough=True)
-    assert is_there(services, mark)
-    assert f"{GONE} was withdrawn and its record is gone: it is not made again" in told
-
-
-def test_media_without_record_and_upload_are_collected(services: Services, at_once: Services) -> None:
-    publish(services, GONE)
-    services.store.delete(services.settings.media_bucket, keys.clip_record(GONE))
-    reconcile(at_once, collects=True, is_thorough=True)
-    assert media(services, GONE) == []
 
 
 @pytest.fixture
