@@ -17,6 +17,7 @@ from tasks.records.base import Value
 _STEADY: Final = 12.0
 _BAR_EDGE: Final = 24
 _EMPTY: Final = 0.02
+_WORTHY: Final = 0.1
 
 
 class Look(Value):
@@ -36,6 +37,16 @@ def best(bursts: Sequence[Sequence[Look]]) -> Look | None:
         for number, look in enumerate(burst)
     ]
     return max(rated, key=lambda each: each[:2], default=(0.0, 0.0, None))[2]
+
+
+def ranked(bursts: Sequence[Sequence[Look]]) -> list[Look]:
+    """All looks, the most appealing first, each by itself."""
+    return sorted((look for burst in bursts for look in burst), key=appeal, reverse=True)
+
+
+def is_worthy(bursts: Sequence[Sequence[Look]]) -> bool:
+    """Whether one of the looks would do: bars, slates, leaders and black have less than half of that appeal."""
+    return any(appeal(look) >= _WORTHY for burst in bursts for look in burst)
 
 
 def appeal(look: Look) -> float:

@@ -13,11 +13,12 @@ from typing import Final
 import structlog
 
 from tasks.errors import SourceRejected
-from tasks.media import appeal, encode, poster
+from tasks.media import appeal, encode, looks, poster
 from tasks.media.appeal import Look
 from tasks.media.ladder import Ladder
+from tasks.media.looks import LookPlan
 from tasks.media.package import content_type
-from tasks.media.poster import LookPlan, Still
+from tasks.media.poster import Still
 from tasks.media.source import Source
 from tasks.media.thumbhash import thumbhash
 from tasks.pipeline import examine_picture
@@ -126,34 +127,36 @@ def _placed(path: str, wish_s: float | None) -> str:
 def _moment(services: Services, folder: Path, source: Source, stop: threading.Event | None) -> float:
     """The time, in seconds, of the frame to take."""
     max_pixels = services.settings.max_pixels
-    plan = poster.plan_looks(source, max_pixels=max_pixels)
+    plan = looks.plan_looks(source, max_pixels=max_pixels)
     bursts = _look(services, folder, plan, stop)
+    if not plan.is_of_all and not appeal.is_worthy(bursts):
+        # Bars, a slate, a leader: the programme begins later.
+        plan = looks.plan_sought(source, max_pixels=max_pixels)
+        bursts = _look(services, folder, plan, stop)
     if plan.enough:
-        ranked = sorted((look for burst in bursts for look in burst), key=appeal.appeal, reverse=True)
-        times_s = tuple(dict.fromkeys(look.time_s for look in ranked))
+        times_s = tuple(dict.fromkeys(look.time_s for look in appeal.ranked(bursts)))
         if len(times_s) >= plan.enough:
-            final = poster.plan_finals(source, times_s, max_pixels=max_pixels)
+            final = looks.plan_finals(source, times_s, max_pixels=max_pixels)
             bursts = _look(services, folder, final, stop) or bursts
         else:
-            bursts = _look(services, folder, poster.whole_looks(source, max_pixels=max_pixels), stop)
+            bursts = _look(services, folder, looks.whole_looks(source, max_pixels=max_pixels), stop)
     best = appeal.best(bursts)
     # Where nothing can be looked at, taking the first frame says why.
     return best.time_s if best else 0.0
 
 
 def _look(services: Services, folder: Path, plan: LookPlan, stop: threading.Event | None) -> list[tuple[Look, ...]]:
-    looks = folder / poster.LOOKS
-    shutil.rmtree(looks, ignore_errors=True)
-    looks.mkdir()
+    taken = folder / looks.FOLDER
+    shutil.rmtree(taken, ignore_errors=True)
+    taken.mkdir()
     try:
         services.ffmpeg.run(folder, plan.arguments, timeout_s=_TIMEOUT_S, stop=stop)
     except SourceRejected as error:
         # A damaged stretch; what was seen of the others may do.
         log.info("looked in part", detail=error.detail)
-    bursts = []
+    bursts: list[tuple[Look, ...]] = []
     for number in range(len(plan.starts)):
-        rgb, times = looks / f"{number}.rgb", looks / f"{number}.txt"
+        rgb, times = taken / f"{number}.rgb", taken / f"{number}.txt"
         if rgb.is_file() and times.is_file():
-            seen = poster.read_looks(plan, number, rgb.read_bytes(), times.read_text(encoding="ascii"))
-            bursts += [seen] if seen else []
+            bursts += looks.read_looks(plan, number, rgb.read_bytes(), times.read_text(encoding="ascii"))
     return bursts

@@ -74,45 +74,12 @@ def test_any_bytes_have_an_appeal_between_nothing_and_one(rgb: bytes) -> None:
     assert 0 <= appeal(look) <= 1
 
 
-def test_a_long_clip_is_looked_at_by_seeking_to_key_frames_however_long_it_is() -> None:
-    hour = poster.plan_looks(replace(SMALL, duration_s=3600.0), max_pixels=1)
-    minute = poster.plan_looks(replace(SMALL, duration_s=60.0), max_pixels=1)
-    assert len(hour.starts) == len(minute.starts) == 8
-    assert hour.arguments.count("-skip_frame") == 8
-    assert 0 < hour.starts[0] < hour.starts[-1] < 3600 * 0.9
-
-
-def test_a_short_clip_is_read_once_for_its_key_frames_of_which_some_must_be_there() -> None:
-    plan = poster.plan_looks(SMALL, max_pixels=1)
-    assert plan.starts == (0.0,)
-    assert plan.enough > 1
-    assert plan.arguments[plan.arguments.index("-skip_frame") + 1] == "nokey"
-    assert "-ss" not in plan.arguments
-
-
-def test_where_key_frames_are_too_few_all_frames_are_looked_at_that_others_need() -> None:
-    plan = poster.whole_looks(SMALL, max_pixels=1)
-    assert plan.starts == (0.0,)
-    assert plan.enough == 0
-    assert plan.arguments[plan.arguments.index("-skip_frame") + 1] == "bidir"
-
-
 def test_h264_in_444_is_never_entered_in_the_middle() -> None:
     source = replace(SMALL, duration_s=60.0, video=replace(SMALL.video, pixel_format="yuv444p"))
-    assert poster.plan_looks(source, max_pixels=1).starts == (0.0,)
     taken = poster.plan_poster(source, NEWS, 9.0, max_pixels=1).arguments
     assert "-ss" not in taken
     assert "trim=start=8.996" in taken[taken.index("-filter_complex") + 1]
     assert "-ss" in poster.plan_poster(SMALL, NEWS, 9.0, max_pixels=1).arguments
-
-
-def test_looks_are_read_with_their_times_and_a_half_one_is_left_out() -> None:
-    plan = poster.plan_looks(replace(SMALL, duration_s=60.0), max_pixels=1)
-    size = plan.width * plan.height * 3
-    times = "frame:0    pts:1 pts_time:0.5\nlook=2\nframe:1    pts:2 pts_time:1.25\nlook=2\n"
-    looks = poster.read_looks(plan, 2, bytes(size + 10), times)
-    assert [(look.time_s, len(look.rgb)) for look in looks] == [(round(plan.starts[2] + 0.5, 3), size)]
-    assert poster.read_looks(plan, 0, b"", "") == ()
 
 
 @pytest.mark.parametrize(

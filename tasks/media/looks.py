@@ -1,0 +1,202 @@
+"""Looks: the small pictures of a clip among which its poster is found, at which times, and the runs that take them.
+
+How long that takes does not grow with the clip: of a long one its first minute is looked at, or a few key frames that
+are found by seeking.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, TypeAlias
+
+import ffmpeg
+
+from tasks.media.appeal import Look
+from tasks.media.encode import SOURCE_FILE, input_options
+from tasks.media.source import Source
+from tasks.media.threads import Threads, threads_to_look
+from tasks.records.base import Value
+
+FOLDER: Final = "looks"
+QUIET: Final = ("-nostdin", "-hide_banner", "-loglevel", "error", "-y")
+# Up to here reading all key frames costs no more than seeking to some.
+_WHOLE_S: Final = 12.0
+# So much of a file is read through, the key frames between those wanted passed over, sooner than seeking costs.
+_THROUGH_S: Final = 64.0
+_THROUGH_CANDIDATES: Final = 12
+# ffmpeg decodes pictures of these at the opening of a file, and with each seek the file is opened once more.
+_DEAR_TO_OPEN: Final = ("h264", "hevc")
+_MP4: Final = "mov"
+# With fewer key frames than this there is too little to choose from, and a whole decode is worth its cost.
+_ENOUGH: Final = 3
+_WHOLE_LOOKS: Final = 24
+_CANDIDATES: Final = 8
+_FINALISTS: Final = 3
+_BURST_S: Final = 0.6
+_BURST_LOOKS: Final = 4
+_SIDE: Final = 128
+_ENDS: Final = 0.04
+_BETWEEN: Final = 0.84
+
+Options: TypeAlias = dict[str, object]
+_KEYS_ALONE: Final[Options] = {"skip_frame": "nokey"}
+# Frames predicted from both sides are passed over, a fifth of the work.
+_NOT_BOTH_WAYS: Final[Options] = {"skip_frame": "bidir"}
+
+
+class LookPlan(Value):
+    """A run that looks at the clip: one series of small pictures from each of ``starts``, in seconds.
+
+    Series *n* is written to ``looks/n.rgb``, and the times of its pictures, from its start on, to ``looks/n.txt``.
+    ``enough``: of key frames alone, so many have to be found; 0 where the looks are neighbours, to be compared.
+    ``is_parted``: a series holds several bursts of neighbours. ``is_of_all``: no part of the clip is left out.
+    """
+
+    arguments: tuple[str, ...]
+    starts: tuple[float, ...]
+    width: int
+    height: int
+    enough: int
+    is_parted: bool = False
+    is_of_all: bool = True
+
+
+def plan_looks(source: Source, *, max_pixels: int) -> LookPlan:
+    """The first look, at some key frames all over the clip, or its first minute. The very ends are left out."""
+    duration_s = source.duration_s
+    if not can_seek(source):
+        return whole_looks(source, max_pixels=max_pixels)
+    if duration_s > _WHOLE_S and not _reads_through(source):
+        return plan_sought(source, max_pixels=max_pixels)
+    span_s = min(duration_s or _WHOLE_S, _THROUGH_S)
+    first_s, apart_s = span_s * _ENDS, span_s * _BETWEEN / _THROUGH_CANDIDATES
+    # Key frames alone get to the decoder, and of those one a while after the last; st and ld keep that one's time.
+    passed_over = f"if(key*gte(dts*tb,{first_s:.3f}+ld(0)),st(0,dts*tb+{apart_s - first_s:.3f});0,1)"
+    picture = _opened(source, max_pixels, _KEYS_ALONE | _dropping(passed_over) | {"t": f"{span_s:.3f}"})
+    return _plan(
+        source, (0.0,), [picture], most=_THROUGH_CANDIDATES, enough=_ENOUGH, is_of_all=duration_s <= _THROUGH_S
+    )
+
+
+def plan_sought(source: Source, *, max_pixels: int) -> LookPlan:
+    """A first look at key frames all over the clip, each of which is sought."""
+    duration_s = source.duration_s
+    starts = tuple(round(duration_s * (_ENDS + _BETWEEN * number / _CANDIDATES), 3) for number in range(_CANDIDATES))
+    pictures = [_opened(source, max_pixels, _KEYS_ALONE, start_s) for start_s in starts]
+    return _plan(source, starts, pictures, most=1, enough=1)
+
+
+def whole_looks(source: Source, *, max_pixels: int) -> LookPlan:
+    """Looks all over the first seconds, where too few key frames were found."""
+    span_s = min(source.duration_s or _WHOLE_S, _WHOLE_S)
+    rate = max(2.0, _WHOLE_LOOKS / span_s)
+    picture = _at_rate(_opened(source, max_pixels, _NOT_BOTH_WAYS | {"t": f"{span_s:g}"}), rate)
+    return _plan(source, (0.0,), [picture], most=_WHOLE_LOOKS)
+
+
+def plan_finals(source: Source, times_s: tuple[float, ...], *, max_pixels: int) -> LookPlan:
+    """The second look, at the best key frames: what moves right after them."""
+    rate = _BURST_LOOKS / _BURST_S
+    starts = times_s[:_FINALISTS]
+    if not _reads_through(source) or max(starts) > _THROUGH_S:
+        stretch = _NOT_BOTH_WAYS | {"t": f"{_BURST_S:g}"}
+        opened = [_opened(source, max_pixels, stretch, start_s) for start_s in starts]
+        return _plan(source, starts, [_at_rate(picture, rate) for picture in opened], most=_BURST_LOOKS)
+    last_s = max(starts) + _BURST_S
+    # Times are rounded: each stretch begins a little early, so that it has its key frame.
+    wanted = "+".join(f"between(pts*tb,{start_s - 0.004:.3f},{start_s + _BURST_S:.3f})" for start_s in sorted(starts))
+    stretches = _NOT_BOTH_WAYS | _dropping(f"not({wanted})") | {"t": f"{last_s:.3f}"}
+    picture = _opened(source, max_pixels, stretches)
+    picture = picture.filter("select", f"isnan(prev_selected_t)+gte(t-prev_selected_t,{0.9 / rate:.3f})")
+    # Two stretches that touch or meet are one burst, as good for comparing.
+    return _plan(source, (0.0,), [picture], most=_BURST_LOOKS * len(starts), is_parted=True)
+
+
+def read_looks(plan: LookPlan, number: int, rgb: bytes, times: str) -> tuple[tuple[Look, ...], ...]:
+    """The bursts of one series, from its two files; none where nothing could be decoded."""
+    size = plan.width * plan.height * 3
+    found = [float(time_s) for time_s in re.findall(r"pts_time:([\d.]+)", times)]
+    bursts: list[list[Look]] = []
+    for place, time_s in enumerate(found[: len(rgb) // size]):
+        look = Look(
+            time_s=round(plan.starts[number] + time_s, 3),
+            width=plan.width,
+            height=plan.height,
+            rgb=rgb[place * size : (place + 1) * size],
+        )
+        if not bursts or (plan.is_parted and look.time_s - bursts[-1][-1].time_s > _BURST_S):
+            bursts.append([])
+        bursts[-1].append(look)
+    return tuple(tuple(burst) for burst in bursts)
+
+
+def can_seek(source: Source) -> bool:
+    """Whether its frames can be decoded from the middle on.
+
+    H.264 in 4:4:4 was written wrongly by older x264; decoders correct it where they have read the first frame's note.
+    """
+    return not (source.video.codec == "h264" and "444" in source.video.pixel_format)
+
+
+def fitted(width: int, height: int, longest: int) -> tuple[int, int]:
+    """The picture's shape with this longer side, at least 8 pixels high and wide."""
+    scale = longest / max(width, height)
+    return max(8, round(width * scale)), max(8, round(height * scale))
+
+
+def _reads_through(source: Source) -> bool:
+    return source.video.codec in _DEAR_TO_OPEN and source.container == _MP4
+
+
+def _dropping(condition: str) -> Options:
+    """The input's option that drops packets before they are decoded, by ffmpeg's noise filter, and adds no noise."""
+    return {"bsf:v": f"noise=amount=0:drop='{condition}'"}
+
+
+def _opened(source: Source, max_pixels: int, more: Options, start_s: float = 0.0) -> ffmpeg.nodes.FilterableStream:
+    options = input_options(max_pixels=max_pixels, video=source.video) | _threads(source).of_decoder
+    # What softens block edges is a fifth of decoding, and so small a look hides it.
+    options |= {"skip_loop_filter": "all"} | more
+    if start_s > 0:
+        options["ss"] = f"{start_s:.3f}"
+    return ffmpeg.input(SOURCE_FILE, **options)[str(source.video.index)]
+
+
+def _at_rate(picture: ffmpeg.nodes.FilterableStream, rate: float) -> ffmpeg.nodes.FilterableStream:
+    return picture.filter("fps", f"{rate:g}", start_time=0)
+
+
+def _plan(
+    source: Source,
+    starts: tuple[float, ...],
+    pictures: list[ffmpeg.nodes.FilterableStream],
+    *,
+    most: int,
+    enough: int = 0,
+    is_parted: bool = False,
+    is_of_all: bool = True,
+) -> LookPlan:
+    width, height = fitted(source.video.width, source.video.height, _SIDE)
+    outputs = []
+    for number, each in enumerate(pictures):
+        picture = each.filter("scale", width, height, flags="area").filter("format", "rgb24")
+        # The print filter prints frames that have something to print.
+        picture = picture.filter("metadata", "add", key="look", value=number)
+        picture = picture.filter("metadata", "print", file=f"{FOLDER}/{number}.txt")
+        # Each picture once: raw video has no times, and ffmpeg would repeat pictures to fill what lies between them.
+        options = {"frames:v": most, "c:v": "rawvideo", "f": "rawvideo", "fps_mode": "passthrough"}
+        outputs.append(picture.output(f"{FOLDER}/{number}.rgb", **options))
+    arguments = (*QUIET, *_threads(source).of_filters, *ffmpeg.merge_outputs(*outputs).get_args())
+    return LookPlan(
+        arguments=arguments,
+        starts=starts,
+        width=width,
+        height=height,
+        enough=enough,
+        is_parted=is_parted,
+        is_of_all=is_of_all,
+    )
+
+
+def _threads(source: Source) -> Threads:
+    return threads_to_look(source.video.pixels)

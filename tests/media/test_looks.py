@@ -1,0 +1,134 @@
+"""Looks: at which pictures of a clip its poster is looked for, and that they are those that were asked for."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tasks.media import looks
+from tasks.media.appeal import Look
+from tasks.media.looks import LookPlan
+from tests import clips
+from tests.media.test_encode import SMALL
+
+LONG = replace(SMALL, duration_s=3600.0)
+TAPE = replace(LONG, container="mxf", video=replace(SMALL.video, codec="mpeg2video"))
+
+
+def counting(path: Path, *, length_s: float, keys_s: float, **coded: str) -> Path:
+    """A clip whose grey tells the second, modulo 50; a key frame every ``keys_s``, B-frames between."""
+    size = "size=64x64:rate=25"
+    picture = (
+        f"color=black:{size}:duration={length_s},geq=lum=16+4*mod(floor(T+0.001)\\,50):cb=128:cr=128,format=yuv420p"
+    )
+    options = {"g": str(round(25 * keys_s)), "sc_threshold": "0", "bf": "2", "c:v": "libx264", "qp": "1"} | coded
+    return clips.make(
+        path, "-f", "lavfi", "-i", picture, *(each for key in options for each in (f"-{key}", options[key]))
+    )
+
+
+def taken(plan: LookPlan, clip: Path, folder: Path) -> list[tuple[Look, ...]]:
+    (folder / looks.FOLDER).mkdir(parents=True)
+    (folder / "source").symlink_to(clip)
+    subprocess.run([str(clips.FFMPEG), *plan.arguments], cwd=folder, check=True, timeout=60)
+    made = folder / looks.FOLDER
+    return [
+        burst
+        for number in range(len(plan.starts))
+        for burst in looks.read_looks(
+            plan, number, (made / f"{number}.rgb").read_bytes(), (made / f"{number}.txt").read_text()
+        )
+    ]
+
+
+def shown_s(look: Look) -> int:
+    """The second that the picture itself tells."""
+    return round(((sum(look.rgb) / len(look.rgb)) * 219 / 255) / 4)
+
+
+@pytest.mark.parametrize(
+    ("length_s", "keys_s", "expected"),
+    [
+        # Every key frame but the first, as long as they are a while apart.
+        (8, 1, [1, 2, 3, 4, 5, 6, 7]),
+        # All of them are key frames: some all over the clip, and not the first few.
+        (8, 0.04, [0, 0, 1, 2, 2, 3, 3, 4, 4, 5, 6, 6]),
+        (40, 1, [2, 5, 8, 11, 14, 17, 20, 23, 26, 29, 32, 35]),
+        # Of a long clip its first minute.
+        (70, 2, [4, 10, 16, 22, 28, 34, 40, 46, 52, 58, 64]),
+    ],
+)
+def test_the_looks_are_of_different_moments_and_each_is_of_the_time_it_is_given(
+    tmp_path: Path, length_s: int, keys_s: float, expected: list[int]
+) -> None:
+    clip = counting(tmp_path / "clip.mp4", length_s=length_s, keys_s=keys_s)
+    source = replace(SMALL, duration_s=float(length_s), video=replace(SMALL.video, width=64, height=64, index=0))
+    plan = looks.plan_looks(source, max_pixels=64 * 64)
+    assert plan.is_of_all == (length_s <= 64)
+    (burst,) = taken(plan, clip, tmp_path / "looks-of-it")
+    assert [shown_s(look) for look in burst] == [each % 50 for each in expected]
+    assert [int(look.time_s) for look in burst] == expected
+
+
+@pytest.mark.parametrize("container", ["mov", "matroska,webm"])
+def test_the_second_look_is_at_what_follows_each_of_the_best(tmp_path: Path, container: str) -> None:
+    clip = counting(tmp_path / "clip.mp4", length_s=30, keys_s=1)
+    video = replace(SMALL.video, width=64, height=64, index=0, codec="h264")
+    source = replace(SMALL, container=container, duration_s=30.0, video=video)
+    plan = looks.plan_finals(source, (20.0, 4.0, 11.0, 28.0), max_pixels=64 * 64)
+    bursts = taken(plan, clip, tmp_path / "finals")
+    assert sorted(shown_s(burst[0]) for burst in bursts) == [4, 11, 20]
+    for burst in bursts:
+        assert len(burst) >= 3
+        assert burst[-1].time_s - burst[0].time_s <= 0.6
+        assert all(shown_s(look) == int(look.time_s) for look in burst)
+
+
+def test_a_long_clip_that_costs_little_to_open_is_looked_at_by_seeking_however_long_it_is() -> None:
+    hour = looks.plan_looks(TAPE, max_pixels=1)
+    minute = looks.plan_looks(replace(TAPE, duration_s=60.0), max_pixels=1)
+    assert hour.is_of_all
+    assert len(hour.starts) == len(minute.starts) == 8
+    assert hour.arguments.count("-skip_frame") == 8
+    assert 0 < hour.starts[0] < hour.starts[-1] < 3600 * 0.9
+    assert looks.plan_sought(LONG, max_pixels=1).starts == hour.starts
+
+
+def test_a_clip_is_read_once_for_its_key_frames_of_which_some_must_be_there() -> None:
+    for source in (SMALL, replace(TAPE, duration_s=9.0)):
+        plan = looks.plan_looks(source, max_pixels=1)
+        assert plan.starts == (0.0,)
+        assert plan.enough > 1
+        assert plan.arguments[plan.arguments.index("-skip_frame") + 1] == "nokey"
+        assert "-ss" not in plan.arguments
+
+
+def test_what_was_found_beyond_the_first_minute_is_looked_at_again_by_seeking() -> None:
+    near, far = (looks.plan_finals(LONG, times, max_pixels=1) for times in ((3.0, 50.0), (3.0, 900.0)))
+    assert "-ss" not in near.arguments
+    assert far.arguments[far.arguments.index("-ss", far.arguments.index("-i")) + 1] == "900.000"
+
+
+def test_where_key_frames_are_too_few_all_frames_are_looked_at_that_others_need() -> None:
+    plan = looks.whole_looks(SMALL, max_pixels=1)
+    assert plan.starts == (0.0,)
+    assert plan.enough == 0
+    assert plan.arguments[plan.arguments.index("-skip_frame") + 1] == "bidir"
+
+
+def test_h264_in_444_is_never_entered_in_the_middle() -> None:
+    source = replace(SMALL, duration_s=60.0, video=replace(SMALL.video, pixel_format="yuv444p"))
+    assert looks.plan_looks(source, max_pixels=1).starts == (0.0,)
+    assert looks.plan_looks(source, max_pixels=1).enough == 0
+
+
+def test_looks_are_read_with_their_times_and_a_half_one_is_left_out() -> None:
+    plan = looks.plan_looks(replace(TAPE, duration_s=60.0), max_pixels=1)
+    size = plan.width * plan.height * 3
+    times = "frame:0    pts:1 pts_time:0.5\nlook=2\nframe:1    pts:2 pts_time:1.25\nlook=2\n"
+    (burst,) = looks.read_looks(plan, 2, bytes(size + 10), times)
+    assert [(look.time_s, len(look.rgb)) for look in burst] == [(round(plan.starts[2] + 0.5, 3), size)]
+    assert looks.read_looks(plan, 0, b"", "") == ()
