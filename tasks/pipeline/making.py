@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Final
-
-import structlog
 
 from config import queues
 from tasks.adapters.clock import utc_now
 from tasks.adapters.machine import usable_cores
 from tasks.adapters.object_store import NoSuchObject, PreconditionFailed
-from tasks.errors import LeaseLost, SourceRejected, TemporarilyUnavailable
-from tasks.media import dash, direct, encode, package, quality
+from tasks.errors import LeaseLost, SourceRejected
+from tasks.media import dash, encode, package, quality
 from tasks.media.captions import Caption
-from tasks.media.encode import EncodePlan, Run
-from tasks.media.ladder import Ladder, PlannedRung
+from tasks.media.encode import EncodePlan
 from tasks.media.progress import Progress
 from tasks.media.sound import Programme
-from tasks.media.source import SoundSource, Source
+from tasks.media.source import SoundSource
 from tasks.media.threads import threads_for
-from tasks.pipeline import captions, examine_picture, making_sound, packaging, pictures, sound_way
+from tasks.pipeline import captions, examine_picture, making_sound, packaging, picture_way, pictures, sound_way
 from tasks.pipeline.examine import describe_source, probe
 from tasks.pipeline.lease import Lease
 from tasks.pipeline.services import Services
-from tasks.pipeline.streaming import ENCODE_SHARE, Stream, beside_the_encode
+from tasks.pipeline.streaming import Stream, beside_the_encode
 from tasks.pipeline.together import together
 from tasks.records import arrival, keys, lifecycle
 from tasks.records.clip_facts import Mp4, Rendition
 from tasks.records.clip_record import Work
-
-log: Final = structlog.get_logger()
 
 
 def make(services: Services, name: str, work: Work, lease: Lease) -> None:
@@ -68,7 +60,9 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
                     ),
                 )
             )
-            copied = _copy(services, folder, source, ladder, work, stream, lease) if work.attempts == 1 else None
+            copied = (
+                picture_way.copy(services, folder, source, ladder, work, stream, lease) if work.attempts == 1 else None
+            )
             captioning = beside.submit(lambda stop: captions.extract(services, folder, source, stop=stop))
             plan = encode.plan_encode(
                 source,
@@ -77,7 +71,7 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
                 copied=copied,
                 threads=threads_for(services.settings.encode_cores or usable_cores()),
             )
-            encoded = _encode(services, folder, plan, source, stream, lease, stop=beside.stop)
+            encoded = picture_way.encode_all(services, folder, plan, source, stream, lease, stop=beside.stop)
             heard = sounding.result()
             captioned = captioning.result()
         # Pictures are counted: the sound may be longer or shorter than they are.
@@ -129,94 +123,6 @@ def _download(services: Services, folder: Path, name: str, work: Work, lease: Le
         raise LeaseLost(f"{name}: {work.source.key} was uploaded anew") from error
     lease.raise_if_stopped()
     return sha256
-
-
-def _copy(
-    services: Services, folder: Path, source: Source, ladder: Ladder, work: Work, stream: Stream, lease: Lease
-) -> PlannedRung | None:
-    """Publish the source's own pictures where players take them; returns the rung, if it can stand for the ladder's."""
-    max_pixels = services.settings.max_pixels
-    planned = direct.plan_direct(source, ladder, size_bytes=work.source.size_bytes, max_pixels=max_pixels)
-    if planned is None:
-        return None
-    try:
-        if source.duration_s > direct.SHORT_S:
-            index = source.video.index
-            gap_s = services.ffprobe.key_frame_gap_s(folder, encode.SOURCE_FILE, index, stop=lease.stop)
-            if not direct.is_cut_finely(gap_s):
-                log.info("not copied", key_frame_gap_s=gap_s)
-                return None
-        stream.follow(planned.run)
-        longest_s = source.longest_s(services.settings.max_duration_s)
-        timeout_s = _timeout_s(services, source)
-        _run(services, folder, planned.run, timeout_s=timeout_s, longest_s=longest_s, stop=lease.stop)
-        return planned.rung if packaging.complies(folder / encode.OUTPUT / encode.HLS, planned, ladder) else None
-    except (SourceRejected, TemporarilyUnavailable) as error:
-        # The encode will tell what is wrong with it, if anything is.
-        log.info("not copied", code=error.code, detail=error.detail)
-        stream.forget_original()
-        return None
-
-
-def _encode(
-    services: Services,
-    folder: Path,
-    plan: EncodePlan,
-    source: Source,
-    stream: Stream,
-    lease: Lease,
-    *,
-    stop: threading.Event,
-) -> Progress:
-    """Run the plan; returns how the first run ended, which has seen every picture."""
-    frames = source.duration_s * float(plan.rungs[0].frame_rate)
-    first = Progress()
-    for number, run in enumerate(plan.runs):
-        done, share = number / len(plan.runs), 1 / len(plan.runs)
-
-        def on_progress(progress: Progress, done: float = done, share: float = share) -> None:
-            if frames:
-                lease.report(ENCODE_SHARE * (done + share * min(1.0, progress.frames / frames)), progress.speed)
-
-        stream.follow(run)
-        ended = _run(
-            services,
-            folder,
-            run,
-            timeout_s=_timeout_s(services, source),
-            longest_s=source.longest_s(services.settings.max_duration_s),
-            stop=stop,
-            on_progress=on_progress,
-        )
-        first = ended if number == 0 else first
-    return first
-
-
-def _run(
-    services: Services,
-    folder: Path,
-    run: Run,
-    *,
-    timeout_s: float,
-    longest_s: float,
-    stop: threading.Event,
-    on_progress: Callable[[Progress], None] = lambda _: None,
-) -> Progress:
-    for track in run.tracks:
-        (folder / encode.OUTPUT / encode.HLS / track).mkdir(parents=True)
-    last = Progress()
-
-    def note(progress: Progress) -> None:
-        nonlocal last
-        last = progress
-        on_progress(progress)
-
-    services.ffmpeg.run(folder, run.arguments, timeout_s=timeout_s, on_progress=note, longest_s=longest_s, stop=stop)
-    return last
-
-
-def _timeout_s(services: Services, source: Source) -> float:
-    return 600 + 60 * (source.duration_s or services.settings.max_duration_s)
 
 
 def _package(

@@ -20,7 +20,7 @@ from tasks.media.encode import Run
 from tasks.media.ladder import Ladder, PlannedRung
 from tasks.media.package import MediaPlaylist, Track
 from tasks.media.progress import Progress
-from tasks.pipeline import making, packaging
+from tasks.pipeline import packaging, picture_way
 from tasks.pipeline.ingest import ingest
 from tasks.pipeline.services import Services
 from tasks.pipeline.thumbnails import thumbnails
@@ -121,7 +121,7 @@ def test_the_smallest_rung_is_played_before_the_others_are_made(
     services: Services, put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clip = clips.progressive(tmp_path / "a.mp4", seconds=8, size=SIZE)
-    run = making._run
+    run = picture_way._run
 
     def once_it_plays(services: Services, folder: Path, which: Run, **kept: object) -> Progress:
         # So short a clip is done on an idle machine before anybody has looked.
@@ -134,7 +134,7 @@ def test_the_smallest_rung_is_played_before_the_others_are_made(
             time.sleep(0.05)
         return run(services, folder, which, **kept)
 
-    monkeypatch.setattr(making, "_run", once_it_plays)
+    monkeypatch.setattr(picture_way, "_run", once_it_plays)
     record, seen = published(ladder(services, copy_max_bitrate_bps=0, smallest_first=True), put, "120320_LANE1", clip)
     assert renditions(seen[0]) == ["180p"]
     assert [each.name for each in record.renditions] == ["360p", "180p"]
@@ -161,7 +161,7 @@ def test_the_sound_of_a_long_clip_is_made_again_where_its_beginning_was_unlike_t
 def test_a_copy_that_was_ended_half_way_leaves_nothing_that_keeps_the_ladder_from_being_published(
     services: Services, put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_all = making._run
+    run_all = picture_way._run
 
     def killed(services: Services, folder: Path, run: Run, **options: object) -> Progress:
         if not run.sound:
@@ -171,7 +171,7 @@ def test_a_copy_that_was_ended_half_way_leaves_nothing_that_keeps_the_ladder_fro
         (begun / "00000.m4s.tmp").write_bytes(b"half a segment")
         raise TemporarilyUnavailable("encoder_killed", "The encoder was ended from outside.", "signal 9")
 
-    monkeypatch.setattr(making, "_run", killed)
+    monkeypatch.setattr(picture_way, "_run", killed)
     clip = clips.progressive(tmp_path / "a.mp4", seconds=2, size=SIZE)
     record, _ = published(ladder(services, copy_max_bitrate_bps=8_000_000), put, "120320_COPY3", clip)
     assert [each.name for each in record.renditions] == ["360p", "180p"]
