@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from tasks.adapters import machine_faults, memory_kills, process
+from tasks.adapters.arriving import Arriving
 from tasks.adapters.cage import MAX_ALLOCATION_BYTES, Cage, Limits
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media.decoders import without_lists
-from tasks.media.encode import SOURCE_FILE
+from tasks.media.encode import SOURCE_FILE, piped
 from tasks.media.progress import Progress, ProgressReader
 
 # A long run leaves the processor to short ones, so a poster does not wait for the encode beside it.
@@ -50,11 +51,13 @@ class Ffmpeg:
         longest_s: float | None = None,
         is_unhurried: bool = False,
         stop: threading.Event | None = None,
+        feed: Arriving | None = None,
     ) -> process.Finished:
         """Run to the end. With ``on_progress`` the arguments must hold ``-progress pipe:1``; silence then ends the run.
 
         So does, then, an output of more than ``longest_s`` seconds of media. A run that ``is_unhurried`` leaves the
-        processor to all others.
+        processor to all others. With ``feed``, the upload is read from there as it arrives; a run that goes back or
+        ahead in it (`tasks.media.encode.piped`) waits for all of it.
 
         Raises:
             SourceRejected: ffmpeg can't make anything of the input (``undecodable``), or ever more (``too_long``).
@@ -62,6 +65,7 @@ class Ffmpeg:
                 meanwhile, else ``encoder_killed``), stalled, overran, or could not be started
                 (``encoder_not_started``); the disk failed or is full (`machine_faults`).
             process.Stopped: ``stop`` was set.
+            As `Arriving.whole`, if the rest does not arrive.
         """
         limits = _UNHURRIED if is_unhurried else _BACKGROUND if on_progress else Limits()
         reader = ProgressReader()
@@ -77,10 +81,14 @@ class Ffmpeg:
                     )
                 on_progress(progress)
 
+        through_pipe = None if feed is None or feed.is_whole else piped(arguments)
+        if feed is not None and through_pipe is None:
+            feed.whole()
+            feed = None
         try:
             finished = process.run(
                 self._program,
-                [*_GUARDS, *arguments],
+                [*_GUARDS, *(through_pipe or arguments)],
                 folder=folder,
                 cage=self._cage,
                 limits=limits,
@@ -88,6 +96,7 @@ class Ffmpeg:
                 silence_s=_SILENCE_S if on_progress else None,
                 on_line=on_line if on_progress else None,
                 stop=stop,
+                feed=None if feed is None else feed.chunks,
             )
         except process.Overran as error:
             raise TemporarilyUnavailable("encoder_overran", "Encoding this clip took too long.", str(error)) from error

@@ -21,6 +21,8 @@ _UNTRUSTED: Final = (
     *("-format_whitelist", DEMUXERS, "-codec_whitelist", DECODERS_WITH_CAPTIONS, "-protocol_whitelist", "file"),
 )
 _TIMEOUT_S: Final = 30.0
+KEY_FRAMES_OF_S: Final = 30
+RATE_OF_S: Final = 20
 _NOT_STARTED: Final = "probe_not_started"
 
 
@@ -87,7 +89,7 @@ class Ffprobe:
         Raises:
             TemporarilyUnavailable: ffprobe could not run to its end.
         """
-        fields = self._packet_fields(folder, name, stream, first_s=30, stop=stop)
+        fields = self._packet_fields(folder, name, stream, first_s=KEY_FRAMES_OF_S, stop=stop)
         times = [_seconds(field[0]) for field in fields if len(field) > 1 and field[1].startswith("K")]
         known = sorted(time_s for time_s in times if time_s is not None)
         return max((later - earlier for earlier, later in itertools.pairwise(known)), default=None)
@@ -102,7 +104,7 @@ class Ffprobe:
         Raises:
             TemporarilyUnavailable: ffprobe could not run to its end.
         """
-        fields = self._packet_fields(folder, name, stream, first_s=20, stop=stop)
+        fields = self._packet_fields(folder, name, stream, first_s=RATE_OF_S, stop=stop)
         times = [_seconds(field[0]) for field in fields if len(field) > 1 and "D" not in field[1]]
         return [time_s for time_s in times if time_s is not None]
 

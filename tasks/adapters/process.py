@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from tasks.adapters.cage import Cage, Limits, before_exec
+from tasks.adapters.feeding import Feed, Feeder
 from tasks.errors import NewsreelError
 
 _TICK_S = 0.2
@@ -65,16 +66,19 @@ def run(
     silence_s: float | None = None,
     on_line: Callable[[str], None] | None = None,
     stop: threading.Event | None = None,
+    feed: Feed | None = None,
 ) -> Finished:
     """Run the program in the cage, in ``folder``, and wait for it.
 
-    With ``on_line``, standard output is handed over line by line and not kept. However this call ends, the program
-    and whatever it started are gone.
+    With ``on_line``, standard output is handed over line by line and not kept. With ``feed``, its standard input is
+    what that gives; it need not read all of it, and while it waits for more its silence doesn't count. However this
+    call ends, the program and whatever it started are gone.
 
     Raises:
         Overran: it ran for more than ``timeout_s``, printed nothing for ``silence_s``, or more than 32 MiB.
         Stopped: ``stop`` was set.
         NotStarted: it, or the cage, can't be started.
+        Whatever ``feed`` raises, at once.
     """
     try:
         process = subprocess.Popen(
@@ -82,7 +86,7 @@ def run(
             cwd=folder,
             # What decodes other people's files needs none of our variables, and some of them are secrets.
             env={},
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if feed is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
@@ -93,8 +97,12 @@ def run(
         raise NotStarted(str(error)) from error
     assert process.stdout is not None  # noqa: S101 # for the type checker
     assert process.stderr is not None  # noqa: S101
+    feeder: Feeder | None = None
+    reader: _Reader | None = None
     try:
         reader = _Reader(process.stdout, process.stderr, on_line)
+        if feed is not None and process.stdin is not None:
+            feeder = Feeder(process.stdin, feed)
         started = time.monotonic()
         died_at: float | None = None
         while reader.read(_TICK_S):
@@ -105,11 +113,16 @@ def run(
                 _kill_group(process)
             if stop is not None and stop.is_set():
                 raise Stopped(f"{program.name} was stopped")
+            if feeder is not None and feeder.error is not None:
+                raise feeder.error
             if now - started > timeout_s:
                 raise Overran(f"{program.name} ran for more than {timeout_s:.0f} s")
-            if silence_s is not None and now - reader.heard_at > silence_s:
+            heard_at = reader.heard_at if feeder is None else max(reader.heard_at, feeder.given_at)
+            if silence_s is not None and now - heard_at > silence_s:
                 raise Overran(f"{program.name} made no progress for {silence_s:.0f} s")
-        exit_code = process.wait(timeout=max(1.0, started + timeout_s - time.monotonic()))
+        exit_code = _wait(process, feeder, until=max(time.monotonic() + 1.0, started + timeout_s))
+        if feeder is not None and feeder.error is not None:
+            raise feeder.error
         # bubblewrap reports its program's death by a signal the shell's way; few of ffmpeg's own are among those.
         exit_code = 128 - exit_code if cage.works and 128 < exit_code < 128 + 32 else exit_code
         if _was_not_started(exit_code, reader.tail(), is_caged=cage.works):
@@ -119,6 +132,12 @@ def run(
         raise Overran(f"{program.name} ran for more than {timeout_s:.0f} s") from error
     finally:
         _end(process)
+        if reader is not None:
+            reader.close()
+        if feeder is not None:
+            feeder.end()
+        elif process.stdin is not None:
+            process.stdin.close()
         process.stdout.close()
         process.stderr.close()
 
@@ -146,10 +165,10 @@ class _Reader:
                 self._take(chunk)
             else:
                 self._messages = (self._messages + chunk)[-_TAIL_BYTES:]
-        if self._selector.get_map():
-            return True
+        return bool(self._selector.get_map())
+
+    def close(self) -> None:
         self._selector.close()
-        return False
 
     def _take(self, chunk: bytes) -> None:
         self.kept += chunk
@@ -163,6 +182,20 @@ class _Reader:
 
     def tail(self) -> str:
         return self._messages.decode("utf-8", "replace").strip()
+
+
+def _wait(process: subprocess.Popen[bytes], feeder: Feeder | None, *, until: float) -> int:
+    """Wait for one that has nothing more to say; its feed may fail yet.
+
+    Raises:
+        subprocess.TimeoutExpired: the monotonic clock has come to ``until``.
+    """
+    while feeder is not None and feeder.error is None and time.monotonic() < until:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(timeout=_TICK_S)
+    if feeder is not None and feeder.error is not None:
+        raise feeder.error
+    return process.wait(timeout=max(0.0, until - time.monotonic()))
 
 
 def _was_not_started(exit_code: int, messages: str, *, is_caged: bool) -> bool:

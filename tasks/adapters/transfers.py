@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from tasks.errors import TemporarilyUnavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 _READ_BYTES: Final = 1024 * 1024
 _STREAM_BYTES: Final = 256 * 1024
@@ -58,16 +60,39 @@ class Transfers:
                 answer = self._client.get_object(Bucket=bucket, Key=key)
             else:
                 answer = self._client.get_object(Bucket=bucket, Key=key, Range=byte_range)
-        return ObjectStream(
-            chunks=_chunks(answer["Body"], bucket, key),
-            close=answer["Body"].close,
-            size_bytes=answer["ContentLength"],
-            etag=answer["ETag"].strip('"'),
-            content_type=answer.get("ContentType", "application/octet-stream"),
-            cache_control=answer.get("CacheControl"),
-            content_range=answer.get("ContentRange"),
-            modified_at=answer["LastModified"],
+        return _stream(answer, _chunks(answer["Body"], bucket, key))
+
+    def exactly(self, bucket: str, key: str, *, etag: str, part: range | None = None) -> ObjectStream:
+        """The object of that ETag, or a ``part`` of it, in chunks of a MiB: those bytes, or an error.
+
+        Raises, also while it is read:
+            NoSuchObject: it isn't there.
+            PreconditionFailed: it is not the one of ``etag`` any more.
+            RangeNotSatisfiable: the part lies outside it.
+            TemporarilyUnavailable: another object or part came, or less than promised.
+        """
+        with translated(bucket, key):
+            if part is None:
+                answer = self._client.get_object(Bucket=bucket, Key=key, IfMatch=f'"{etag}"')
+            else:
+                span = f"bytes={part.start}-{part.stop - 1}"
+                answer = self._client.get_object(Bucket=bucket, Key=key, IfMatch=f'"{etag}"', Range=span)
+        told = answer.get("ContentRange", "")
+        # Not every server knows the condition, and a page that stands in for a store may have an ETag, too; nor does
+        # every server know of parts.
+        is_asked_for = _bare(answer["ETag"]) == _bare(etag) and (
+            part is None
+            or (told.startswith(f"bytes {part.start}-{part.stop - 1}/") and answer["ContentLength"] == len(part))
         )
+        if not is_asked_for:
+            answer["Body"].close()
+            asked = etag if part is None else f"{etag}, bytes {part.start}-{part.stop - 1}"
+            raise TemporarilyUnavailable(
+                "store_unavailable",
+                "The object store did not answer as it should.",
+                f"{key}: it answered with {answer['ETag']} {told}, asked for {asked}",
+            )
+        return _stream(answer, _all_of(answer["Body"], bucket, key, size_bytes=answer["ContentLength"]))
 
     def download(
         self, bucket: str, key: str, path: Path, *, etag: str, should_stop: Callable[[], bool] = lambda: False
@@ -83,31 +108,13 @@ class Transfers:
             TemporarilyUnavailable: another object came, or less than promised, or the disk is full (``disk_full``).
         """
         digest = hashlib.sha256()
-        written = 0
-        with translated(bucket, key):
-            answer = self._client.get_object(Bucket=bucket, Key=key, IfMatch=f'"{etag}"')
-            # Not every server knows the condition, and a page that stands in for a store may have an ETag, too.
-            if _bare(answer["ETag"]) != _bare(etag):
-                answer["Body"].close()
-                raise TemporarilyUnavailable(
-                    "store_unavailable",
-                    "The object store did not answer as it should.",
-                    f"{key}: it answered with {answer['ETag']}, asked for {etag}",
-                )
-            with path.open("xb") as file:
-                while chunk := answer["Body"].read(_READ_BYTES):
-                    if should_stop():
-                        answer["Body"].close()
-                        raise Stopped(f"the download of {key} was stopped")
-                    digest.update(chunk)
-                    file.write(chunk)
-                    written += len(chunk)
-        if written != answer["ContentLength"]:
-            raise TemporarilyUnavailable(
-                "store_unavailable",
-                "The upload could not be read whole from the object store.",
-                f"{key}: {written} of {answer['ContentLength']} bytes came",
-            )
+        stream = self.exactly(bucket, key, etag=etag)
+        with closing(stream), translated(bucket, key), path.open("xb") as file:
+            for chunk in stream.chunks:
+                if should_stop():
+                    raise Stopped(f"the download of {key} was stopped")
+                digest.update(chunk)
+                file.write(chunk)
         return digest.hexdigest()
 
     def upload(
@@ -139,6 +146,36 @@ def _bare(etag: str) -> str:
     return etag.removeprefix("W/").strip('"')
 
 
+def _stream(answer: GetObjectOutputTypeDef, chunks: Iterator[bytes]) -> ObjectStream:
+    return ObjectStream(
+        chunks=chunks,
+        close=answer["Body"].close,
+        size_bytes=answer["ContentLength"],
+        etag=answer["ETag"].strip('"'),
+        content_type=answer.get("ContentType", "application/octet-stream"),
+        cache_control=answer.get("CacheControl"),
+        content_range=answer.get("ContentRange"),
+        modified_at=answer["LastModified"],
+    )
+
+
 def _chunks(body: StreamingBody, bucket: str, key: str) -> Iterator[bytes]:
     with translated(bucket, key):
         yield from body.iter_chunks(_STREAM_BYTES)
+
+
+def _all_of(body: StreamingBody, bucket: str, key: str, *, size_bytes: int) -> Iterator[bytes]:
+    come = 0
+    while True:
+        with translated(bucket, key):
+            chunk = body.read(_READ_BYTES)
+        if not chunk:
+            break
+        come += len(chunk)
+        yield chunk
+    if come != size_bytes:
+        raise TemporarilyUnavailable(
+            "store_unavailable",
+            "The upload could not be read whole from the object store.",
+            f"{key}: {come} of {size_bytes} bytes came",
+        )

@@ -1,13 +1,14 @@
 """Reading our own CMAF files (ISO/IEC 14496-12, 23000-19): what an initialization section and a segment say of time.
 
-Only boxes that packaging needs are looked at. All times are in the track's own timescale unless a name ends in ``_s``.
+Only boxes that packaging needs are looked at; `boxes` and `box_at` walk through any. All times are in the track's own
+timescale unless a name ends in ``_s``.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, TypeVar
 
 from tasks.errors import TemporarilyUnavailable
 from tasks.records.base import Value
@@ -17,6 +18,8 @@ _VISUAL_ENTRY_BYTES: Final = 78
 _SIZE_AT: Final = 24
 _SOUND_ENTRY_BYTES: Final = 28
 _NOT_SYNC: Final = 0x0001_0000
+# A view of a larger buffer gives views.
+_Data = TypeVar("_Data", bytes, memoryview)
 
 
 class Header(Value):
@@ -62,13 +65,13 @@ def read_header(init: bytes) -> Header:
         movie = _one(init, "moov")
         track = _one(movie, "trak")
         media = _one(track, "mdia")
-        timescale = _after_times(_one(media, "mdhd"))
+        timescale = ticks_per_s(_one(media, "mdhd"))
         descriptions = _one(_one(_one(media, "minf"), "stbl"), "stsd")
         entry, body = next(boxes(descriptions[8:]))
         width, height = struct.unpack_from(">HH", body, _SIZE_AT) if entry in _VISUAL else (0, 0)
         return Header(
             timescale=timescale,
-            edit_offset=_edit_offset(track, timescale, _after_times(_one(movie, "mvhd"))),
+            edit_offset=_edit_offset(track, timescale, ticks_per_s(_one(movie, "mvhd"))),
             entry=entry,
             configuration=body[_VISUAL_ENTRY_BYTES if entry in _VISUAL else _SOUND_ENTRY_BYTES :],
             width=width,
@@ -85,7 +88,7 @@ def bytes_before_media(segment: bytes, size_bytes: int) -> int | None:
     """
     offset = 0
     while offset + 16 <= len(segment):
-        size, kind, head = _box_at(segment, offset)
+        size, kind, head = box_at(segment, offset)
         if kind == b"mdat":
             return offset + head if not size or offset + size == size_bytes else None
         if size < head:
@@ -159,8 +162,12 @@ def read_fragment(segment: bytes, header: Header, size_bytes: int | None = None)
         raise _damaged(f"a segment: {error}") from error
 
 
-def boxes(data: bytes) -> Iterator[tuple[str, bytes]]:
-    """The boxes that lie side by side in ``data``: type and body."""
+def boxes(data: _Data) -> Iterator[tuple[str, _Data]]:
+    """The boxes that lie side by side in ``data``: type and body.
+
+    Raises:
+        TemporarilyUnavailable: one is larger than what is there (``encoder_output_damaged``).
+    """
     for _, kind, body in _placed(data, len(data)):
         yield kind, body
 
@@ -170,10 +177,10 @@ def find(data: bytes, kind: str) -> bytes | None:
     return next((body for found, body in boxes(data) if found == kind), None)
 
 
-def _placed(data: bytes, size_bytes: int) -> Iterator[tuple[int, str, bytes]]:
+def _placed(data: _Data, size_bytes: int) -> Iterator[tuple[int, str, _Data]]:
     offset = 0
     while offset + 8 <= len(data):
-        size, kind, head = _box_at(data, offset)
+        size, kind, head = box_at(data, offset)
         if size == 0:
             size = size_bytes - offset
         if size < head or offset + size > size_bytes:
@@ -182,8 +189,12 @@ def _placed(data: bytes, size_bytes: int) -> Iterator[tuple[int, str, bytes]]:
         offset += size
 
 
-def _box_at(data: bytes, offset: int) -> tuple[int, bytes, int]:
-    """The size of the box (0: it goes on to the end), its type, and the size of its head."""
+def box_at(data: bytes | memoryview, offset: int) -> tuple[int, bytes, int]:
+    """The size of the box (0: it goes on to the end), its type, and the size of its head.
+
+    Raises:
+        struct.error: ``data`` ends before its head does.
+    """
     size, kind = struct.unpack_from(">I4s", data, offset)
     if size != 1:
         return size, kind, 8
@@ -198,8 +209,9 @@ def _one(data: bytes, kind: str) -> bytes:
     return body
 
 
-def _after_times(body: bytes) -> int:
-    # mvhd and mdhd begin alike: creation and modification time, then the timescale.
+def ticks_per_s(body: bytes | memoryview) -> int:
+    """The timescale that an ``mvhd`` or ``mdhd`` tells."""
+    # Both begin alike: creation and modification time, then the timescale.
     (timescale,) = struct.unpack_from(">I", body, 20 if body[0] else 12)
     return int(timescale)
 

@@ -32,6 +32,9 @@ HEAD: Final = ("-nostdin", "-hide_banner", "-loglevel", "warning", "-progress", 
 # Demuxers of streams that may be cut out of longer ones, whose times jump.
 RESTARTING_CLOCKS: Final = ("mpegts", "mpeg", "ogg")
 
+# Options of an input that is not read just once, from front to back.
+_SEEKING: Final = frozenset({"-ss", "-sseof", "-seek_timestamp", "-stream_loop"})
+
 # Demuxers of the formats that newsrooms meet. Not in it, on purpose: hls, dash, concat, sdp, imf, image2 and all others
 # that open further files or addresses; naming the allowed ones is what keeps a playlist called .mp4 harmless.
 DEMUXERS: Final = ",".join(
@@ -84,6 +87,20 @@ def input_options(
         # The codec's own cropping remains: that takes off what fills the last blocks up.
         **({"apply_cropping": "codec"} if video is not None and video.keeps_overscan else {}),
     }
+
+
+def piped(arguments: Sequence[str]) -> tuple[str, ...] | None:
+    """The same run, but the upload comes through its standard input; None if it needs to go back or ahead in it."""
+    inputs = [number for number, word in enumerate(arguments) if word == "-i"]
+    uploads = [number for number in inputs if arguments[number + 1] == SOURCE_FILE]
+    if len(uploads) != 1:
+        return None
+    begin = max((number + 2 for number in inputs if number < uploads[0]), default=0)
+    options = list(arguments[begin : uploads[0]])
+    if _SEEKING.intersection(options) or "-protocol_whitelist" not in options:
+        return None
+    options[options.index("-protocol_whitelist") + 1] = "pipe"
+    return (*arguments[:begin], *options, "-i", "pipe:0", *arguments[uploads[0] + 2 :])
 
 
 def plan_encode(

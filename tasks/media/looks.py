@@ -22,7 +22,7 @@ QUIET: Final = ("-nostdin", "-hide_banner", "-loglevel", "error", "-y")
 # Up to here reading all key frames costs no more than seeking to some.
 _WHOLE_S: Final = 12.0
 # So much of a file is read through, the key frames between those wanted passed over, sooner than seeking costs.
-_THROUGH_S: Final = 64.0
+THROUGH_S: Final = 64.0
 _THROUGH_CANDIDATES: Final = 12
 # ffmpeg decodes pictures of these at the opening of a file, and with each seek the file is opened once more.
 _DEAR_TO_OPEN: Final = ("h264", "hevc")
@@ -68,13 +68,13 @@ def plan_looks(source: Source, *, max_pixels: int) -> LookPlan:
         return whole_looks(source, max_pixels=max_pixels)
     if duration_s > _WHOLE_S and not _reads_through(source):
         return plan_sought(source, max_pixels=max_pixels)
-    span_s = min(duration_s or _WHOLE_S, _THROUGH_S)
+    span_s = min(duration_s or _WHOLE_S, THROUGH_S)
     first_s, apart_s = span_s * _ENDS, span_s * _BETWEEN / _THROUGH_CANDIDATES
     # Key frames alone get to the decoder, and of those one a while after the last; st and ld keep that one's time.
     passed_over = f"if(key*gte(dts*tb,{first_s:.3f}+ld(0)),st(0,dts*tb+{apart_s - first_s:.3f});0,1)"
     picture = _opened(source, max_pixels, _KEYS_ALONE | _dropping(passed_over) | {"t": f"{span_s:.3f}"})
     return _plan(
-        source, (0.0,), [picture], most=_THROUGH_CANDIDATES, enough=_ENOUGH, is_of_all=duration_s <= _THROUGH_S
+        source, (0.0,), [picture], most=_THROUGH_CANDIDATES, enough=_ENOUGH, is_of_all=duration_s <= THROUGH_S
     )
 
 
@@ -98,7 +98,7 @@ def plan_finals(source: Source, times_s: tuple[float, ...], *, max_pixels: int) 
     """The second look, at the best key frames: what moves right after them."""
     rate = _BURST_LOOKS / _BURST_S
     starts = times_s[:_FINALISTS]
-    if not _reads_through(source) or max(starts) > _THROUGH_S:
+    if not _reads_through(source) or max(starts) > THROUGH_S:
         stretch = _NOT_BOTH_WAYS | {"t": f"{_BURST_S:g}"}
         opened = [_opened(source, max_pixels, stretch, start_s) for start_s in starts]
         return _plan(source, starts, [_at_rate(picture, rate) for picture in opened], most=_BURST_LOOKS)

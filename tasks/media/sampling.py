@@ -16,6 +16,8 @@ _STRETCH_S: Final = 1.2
 _PLACES: Final = (0.15, 0.5, 0.8)
 _GLANCE_S: Final = 0.64
 _GLANCES: Final = (0.25, 0.7)
+# A glance need not wait for the end of a long clip to arrive.
+_GLANCED_S: Final = 40.0
 # The numbers of lines in which interlaced pictures come: 525 and 625 line systems, half HD on tape, HD.
 _INTERLACED_HEIGHTS: Final = (480, 486, 512, 576, 608, 1080, 1088)
 _NEVER_INTERLACED: Final = ("av1", "hevc", "vp8", "vp9", "gif", "png", "webp", "vvc")
@@ -31,13 +33,20 @@ def may_be_interlaced(video: VideoStream) -> bool:
     )
 
 
+def looked_at_s(source: Source) -> float:
+    """Where the last stretch ends, in seconds, that `plan_fields` looks at."""
+    span_s, places, length_s = _stretches(source)
+    # The stretch begins at a key frame, and that may follow.
+    return source.duration_s if span_s == source.duration_s else span_s * places[-1] + 2 * length_s
+
+
 def plan_fields(source: Source, *, max_pixels: int) -> tuple[str, ...]:
     """Arguments of a run that prints idet's finding for each frame: of a short clip whole, of others 4 s at most."""
     # Without the filter that smooths block edges, which costs a fifth of decoding and hides nothing of the fields.
     threads = threads_to_look(source.video.pixels)
     options = {"skip_loop_filter": "all", **input_options(max_pixels=max_pixels, video=source.video)}
     options |= threads.of_decoder
-    length_s, places = (_STRETCH_S, _PLACES) if source.video.is_interlaced else (_GLANCE_S, _GLANCES)
+    span_s, places, length_s = _stretches(source)
     index = str(source.video.index)
     if source.duration_s <= _WHOLE_S:
         picture = ffmpeg.input(SOURCE_FILE, t=f"{_WHOLE_S:g}", **options)[index]
@@ -46,7 +55,7 @@ def plan_fields(source: Source, *, max_pixels: int) -> tuple[str, ...]:
         stretches = [
             ffmpeg.input(
                 SOURCE_FILE,
-                ss=f"{source.duration_s * place:.3f}",
+                ss=f"{span_s * place:.3f}",
                 t=f"{length_s:g}",
                 noaccurate_seek=None,
                 **options,
@@ -60,3 +69,10 @@ def plan_fields(source: Source, *, max_pixels: int) -> tuple[str, ...]:
         picture = picture.filter("transpose", "clock")
     output = picture.filter("idet").filter("metadata", "print", file="-").output("-", f="null")
     return ("-nostdin", "-hide_banner", "-loglevel", "error", *threads.of_filters, *output.get_args())
+
+
+def _stretches(source: Source) -> tuple[float, tuple[float, ...], float]:
+    """How many seconds from the first on the stretches lie in, at which shares of those, and how long each is."""
+    if source.video.is_interlaced:
+        return source.duration_s, _PLACES, _STRETCH_S
+    return min(source.duration_s, _GLANCED_S), _GLANCES, _GLANCE_S

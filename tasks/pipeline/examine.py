@@ -13,7 +13,7 @@ from tasks.records.clip_facts import AudioFacts, SourceFacts, VideoFacts
 
 
 def probe(services: Services, folder: Path, *, stop: threading.Event | None = None) -> Source | SoundSource:
-    """Ask ffprobe what the downloaded source is.
+    """Ask ffprobe what the downloaded source is; the beginning of one that is arriving tells all of it.
 
     Raises:
         SourceRejected: it is nothing we take.
@@ -25,7 +25,7 @@ def probe(services: Services, folder: Path, *, stop: threading.Event | None = No
     return read_recording(answer, limits)
 
 
-def describe_source(known: SourceFacts, source: Recording, sha256: str) -> SourceFacts:
+def describe_source(known: SourceFacts, source: Recording, sha256: str | None) -> SourceFacts:
     """The record's facts of a probed source."""
     return known.evolve(
         sha256=sha256,

@@ -9,6 +9,8 @@ from typing import Final
 
 import structlog
 
+from tasks.adapters.arriving import Arriving
+from tasks.adapters.ffprobe import RATE_OF_S
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media import encode, faults, sampling
 from tasks.media.colour import colour_notice
@@ -16,6 +18,7 @@ from tasks.media.ladder import PlannedRung
 from tasks.media.scan import decide_scan, read_fields, scan_notice
 from tasks.media.source import Source
 from tasks.media.timing import measured_rate
+from tasks.pipeline import uploaded
 from tasks.pipeline.services import Services
 from tasks.records.base import Notice
 
@@ -24,7 +27,7 @@ _TIMEOUT_S: Final = 30.0
 
 
 def examine(
-    services: Services, folder: Path, source: Source, *, stop: threading.Event | None = None
+    services: Services, folder: Path, upload: Arriving, source: Source, *, stop: threading.Event | None = None
 ) -> tuple[Source, tuple[Notice, ...]]:
     """The source with its frame rate and scan as measured, where measuring is called for, and what is to be told of it.
 
@@ -33,13 +36,16 @@ def examine(
 
     Raises:
         process.Stopped: ``stop`` was set.
+        As `Arriving.whole`, where the upload can't be had.
     """
     video = source.video
     if not video.rate_is_sure:
+        uploaded.have_s(upload, source, RATE_OF_S)
         times_s = services.ffprobe.packet_times_s(folder, encode.SOURCE_FILE, video.index, stop=stop)
         video = replace(video, frame_rate=measured_rate(times_s, video.frame_rate, video.nominal_rate))
     if not sampling.may_be_interlaced(video):
         return replace(source, video=video), colour_notice(video.colour)
+    uploaded.have_s(upload, source, sampling.looked_at_s(source))
     try:
         arguments = sampling.plan_fields(source, max_pixels=services.settings.max_pixels)
         printed = services.ffmpeg.run(folder, arguments, timeout_s=_TIMEOUT_S, stop=stop).stdout
@@ -54,7 +60,14 @@ def examine(
 
 
 def recall(
-    services: Services, folder: Path, source: Source, name: str, version: str, *, stop: threading.Event | None = None
+    services: Services,
+    folder: Path,
+    upload: Arriving,
+    source: Source,
+    name: str,
+    version: str,
+    *,
+    stop: threading.Event | None = None,
 ) -> Source:
     """The source with its scan as measured: by another task, where the version's record tells so already, else here.
 
@@ -67,7 +80,7 @@ def recall(
     work = record.work_of(version) if record is not None else None
     known = work.source.video if work is not None else None
     if known is None:
-        return examine(services, folder, source, stop=stop)[0]
+        return examine(services, folder, upload, source, stop=stop)[0]
     video = replace(source.video, scan=known.scan, mixed=known.mixed, telecined=known.telecined)
     return replace(source, video=video)
 

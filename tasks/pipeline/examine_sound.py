@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from tasks.adapters.arriving import Arriving
 from tasks.errors import SourceRejected
 from tasks.media import loudness
 from tasks.media.ladder import AudioRung
@@ -62,12 +63,13 @@ def listen(
     stop: threading.Event | None = None,
     first_s: float | None = None,
     is_unhurried: bool = False,
+    feed: Arriving | None = None,
 ) -> Heard:
     """Decode the sound of the downloaded source once, and decide; a source without sound takes no run.
 
     With ``first_s`` only so many seconds of it are heard, and the decision may not be the last. ``is_unhurried`` leaves
-    the processor to all other runs. Tracks that can't be decoded are passed over with a notice, and so are silent ones
-    where others sound.
+    the processor to all other runs. With ``feed`` the upload is heard as it arrives. Tracks that can't be decoded are
+    passed over with a notice, and so are silent ones where others sound.
 
     Raises:
         TemporarilyUnavailable: ffmpeg was killed, stalled or overran.
@@ -86,6 +88,7 @@ def listen(
                 on_progress=lambda _: None,
                 is_unhurried=is_unhurried,
                 stop=stop,
+                feed=feed,
             )
         except SourceRejected:
             # One track that ffmpeg can't decode ends the whole run: without it the others may do.

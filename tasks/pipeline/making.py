@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from config import queues
+from tasks.adapters.arriving import Arriving
 from tasks.adapters.clock import utc_now
 from tasks.adapters.machine import usable_cores
 from tasks.adapters.object_store import NoSuchObject, PreconditionFailed
@@ -17,7 +20,16 @@ from tasks.media.progress import Progress
 from tasks.media.sound import Programme
 from tasks.media.source import SoundSource
 from tasks.media.threads import threads_for
-from tasks.pipeline import captions, examine_picture, making_sound, packaging, picture_way, pictures, sound_way
+from tasks.pipeline import (
+    captions,
+    examine_picture,
+    making_sound,
+    packaging,
+    picture_way,
+    pictures,
+    sound_way,
+    uploaded,
+)
 from tasks.pipeline.examine import describe_source, probe
 from tasks.pipeline.lease import Lease
 from tasks.pipeline.services import Services
@@ -38,20 +50,25 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
         OSError: the disk failed.
     """
     ladder = services.ladder_of(work)
-    with services.workspaces.open(source_bytes=work.source.size_bytes) as folder:
-        sha256 = _download(services, folder, name, work, lease)
+    with (
+        services.workspaces.open(source_bytes=work.source.size_bytes) as folder,
+        _brought(services, folder, name, work, lease) as upload,
+    ):
         probed = probe(services, folder, stop=lease.stop)
         if isinstance(probed, SoundSource):
-            making_sound.make(services, folder, probed, name, work, lease, sha256=sha256)
+            making_sound.make(services, folder, upload, probed, name, work, lease)
             return
         edition = keys.edition(work.version, work.attempts)
         stream = Stream(services, folder, name, edition, lease)
         # A second try leaves alone what the first had put up, until all is there: a playlist never gets shorter.
         with nullcontext() if work.hls else beside_the_encode(stream, lease), together(lease.stop) as beside:
             # Nothing that is measured of the picture matters to the sound; a smallest rung made first waits for it.
-            sounding = beside.submit(lambda stop: sound_way.make(services, folder, probed, ladder, stream, stop))
-            source, seen = examine_picture.examine(services, folder, probed, stop=beside.stop)
-            facts = describe_source(work.source, source, sha256)
+            sounding = beside.submit(
+                lambda stop: sound_way.make(services, folder, upload, probed, ladder, stream, stop)
+            )
+            source, seen = examine_picture.examine(services, folder, upload, probed, stop=beside.stop)
+            # What is still on its way has no checksum yet.
+            facts = describe_source(work.source, source, upload.whole() if upload.is_whole else None)
             lease.through_outages(
                 lambda: services.clips.update(
                     name,
@@ -60,10 +77,15 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
                     ),
                 )
             )
-            copied = (
-                picture_way.copy(services, folder, source, ladder, work, stream, lease) if work.attempts == 1 else None
-            )
-            captioning = beside.submit(lambda stop: captions.extract(services, folder, source, stop=stop))
+            copied = None
+            if work.attempts == 1:
+                copied = picture_way.copy(services, folder, upload, source, ladder, work, stream, lease)
+
+            def caption(stop: threading.Event) -> captions.Extracted:
+                upload.whole()
+                return captions.extract(services, folder, source, stop=stop)
+
+            captioning = beside.submit(caption)
             plan = encode.plan_encode(
                 source,
                 ladder,
@@ -71,7 +93,7 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
                 copied=copied,
                 threads=threads_for(services.settings.encode_cores or usable_cores()),
             )
-            encoded = picture_way.encode_all(services, folder, plan, source, stream, lease, stop=beside.stop)
+            encoded = picture_way.encode_all(services, folder, upload, plan, source, stream, lease, stop=beside.stop)
             heard = sounding.result()
             captioned = captioning.result()
         # Pictures are counted: the sound may be longer or shorter than they are.
@@ -90,8 +112,9 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
         said = captioned.captions
         made = _package(services, folder, plan, heard.programmes, said, edition, encoded, lease)
         made |= {"sound": heard.facts, "captions": captions.facts(said, edition)}
+        made |= {"source": facts.evolve(sha256=upload.whole())}
         lease.through_outages(stream.complete)
-        pictures.await_or_make(services, folder, source, name, work.version, stop=lease.stop)
+        pictures.await_or_make(services, folder, upload, source, name, work.version, stop=lease.stop)
         lease.raise_if_stopped()
         lease.through_outages(
             lambda: services.clips.update(
@@ -103,16 +126,13 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
         )
 
 
-def _download(services: Services, folder: Path, name: str, work: Work, lease: Lease) -> str:
+@contextmanager
+def _brought(services: Services, folder: Path, name: str, work: Work, lease: Lease) -> Iterator[Arriving]:
+    """The upload, until the work is done; that it is gone, or another one, may turn out at any moment."""
     try:
-        sha256 = services.sources.fetch(
-            services.settings.incoming_bucket,
-            work.source.key,
-            folder / encode.SOURCE_FILE,
-            etag=work.source.etag,
-            size_bytes=work.source.size_bytes,
-            should_stop=lease.stop.is_set,
-        )
+        with uploaded.bring(services, folder, work, should_stop=lease.stop.is_set) as upload:
+            lease.raise_if_stopped()
+            yield upload
     except NoSuchObject as error:
         raise SourceRejected(
             arrival.UPLOAD_REMOVED, "The upload was deleted before it could be processed.", str(error)
@@ -121,8 +141,6 @@ def _download(services: Services, folder: Path, name: str, work: Work, lease: Le
         # Other bytes lie there by now, and this version is of those that are gone; their event may have been lost.
         services.doorbell.ring(queues.INGEST_TASK, work.source.key)
         raise LeaseLost(f"{name}: {work.source.key} was uploaded anew") from error
-    lease.raise_if_stopped()
-    return sha256
 
 
 def _package(

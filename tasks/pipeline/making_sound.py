@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
+from tasks.adapters.arriving import Arriving
 from tasks.adapters.clock import utc_now
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media import dash, encode, package, quality, sound_only
@@ -29,15 +30,15 @@ _ESTIMATED: Final = ("aac", "ac3", "amr", "eac3", "mp3")
 
 
 def make(
-    services: Services, folder: Path, source: SoundSource, name: str, work: Work, lease: Lease, *, sha256: str
+    services: Services, folder: Path, upload: Arriving, source: SoundSource, name: str, work: Work, lease: Lease
 ) -> None:
-    """Bring a version, whose source lies in the workspace, to its publication.
+    """Bring a version, whose upload comes to the workspace, to its publication.
 
     Raises:
         As `tasks.pipeline.making.make`.
     """
     ladder = services.ladder_of(work)
-    facts = describe_source(work.source, source, sha256)
+    facts = describe_source(work.source, source, upload.whole())
     services.clips.update(
         name, lambda current: lifecycle.describe(current, owner=lease.owner, now=utc_now(), source=facts, warnings=())
     )
@@ -56,7 +57,7 @@ def make(
     if is_estimated:
         made["source"] = facts.evolve(duration_s=round(encoded_s, 3))
     lease.through_outages(stream.complete)
-    pictures.await_or_make(services, folder, source, name, work.version, stop=lease.stop)
+    pictures.await_or_make(services, folder, upload, source, name, work.version, stop=lease.stop)
     lease.raise_if_stopped()
     lease.through_outages(
         lambda: services.clips.update(

@@ -9,13 +9,15 @@ from typing import Final
 
 import structlog
 
+from tasks.adapters.arriving import Arriving
+from tasks.adapters.ffprobe import KEY_FRAMES_OF_S
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media import direct, encode
 from tasks.media.encode import EncodePlan, Run
 from tasks.media.ladder import Ladder, PlannedRung
 from tasks.media.progress import Progress
 from tasks.media.source import Source
-from tasks.pipeline import packaging
+from tasks.pipeline import packaging, uploaded
 from tasks.pipeline.lease import Lease
 from tasks.pipeline.services import Services
 from tasks.pipeline.streaming import ENCODE_SHARE, Stream
@@ -25,7 +27,14 @@ log: Final = structlog.get_logger()
 
 
 def copy(
-    services: Services, folder: Path, source: Source, ladder: Ladder, work: Work, stream: Stream, lease: Lease
+    services: Services,
+    folder: Path,
+    upload: Arriving,
+    source: Source,
+    ladder: Ladder,
+    work: Work,
+    stream: Stream,
+    lease: Lease,
 ) -> PlannedRung | None:
     """Publish the source's own pictures where players take them; returns the rung, if it can stand for the ladder's."""
     max_pixels = services.settings.max_pixels
@@ -35,6 +44,7 @@ def copy(
     try:
         if source.duration_s > direct.SHORT_S:
             index = source.video.index
+            uploaded.have_s(upload, source, KEY_FRAMES_OF_S)
             gap_s = services.ffprobe.key_frame_gap_s(folder, encode.SOURCE_FILE, index, stop=lease.stop)
             if not direct.is_cut_finely(gap_s):
                 log.info("not copied", key_frame_gap_s=gap_s)
@@ -42,7 +52,7 @@ def copy(
         stream.follow(planned.run)
         longest_s = source.longest_s(services.settings.max_duration_s)
         timeout_s = _timeout_s(services, source)
-        _run(services, folder, planned.run, timeout_s=timeout_s, longest_s=longest_s, stop=lease.stop)
+        _run(services, folder, upload, planned.run, timeout_s=timeout_s, longest_s=longest_s, stop=lease.stop)
         return planned.rung if packaging.complies(folder / encode.OUTPUT / encode.HLS, planned, ladder) else None
     except (SourceRejected, TemporarilyUnavailable) as error:
         # The encode will tell what is wrong with it, if anything is.
@@ -54,6 +64,7 @@ def copy(
 def encode_all(
     services: Services,
     folder: Path,
+    upload: Arriving,
     plan: EncodePlan,
     source: Source,
     stream: Stream,
@@ -75,6 +86,7 @@ def encode_all(
         ended = _run(
             services,
             folder,
+            upload,
             run,
             timeout_s=_timeout_s(services, source),
             longest_s=source.longest_s(services.settings.max_duration_s),
@@ -88,6 +100,7 @@ def encode_all(
 def _run(
     services: Services,
     folder: Path,
+    upload: Arriving,
     run: Run,
     *,
     timeout_s: float,
@@ -104,7 +117,15 @@ def _run(
         last = progress
         on_progress(progress)
 
-    services.ffmpeg.run(folder, run.arguments, timeout_s=timeout_s, on_progress=note, longest_s=longest_s, stop=stop)
+    services.ffmpeg.run(
+        folder,
+        run.arguments,
+        timeout_s=timeout_s,
+        on_progress=note,
+        longest_s=longest_s,
+        stop=stop,
+        feed=upload,
+    )
     return last
 
 

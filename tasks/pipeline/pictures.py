@@ -10,6 +10,7 @@ from typing import Final
 import structlog
 
 from config import queues
+from tasks.adapters.arriving import Arriving
 from tasks.adapters.clock import utc_now
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media import encode, storyboard
@@ -30,6 +31,7 @@ _TICK_S: Final = 0.1
 def await_or_make(
     services: Services,
     folder: Path,
+    upload: Arriving,
     source: Source | SoundSource,
     name: str,
     version: str,
@@ -47,7 +49,7 @@ def await_or_make(
     while (work := missing(services, name, version)) is not None and not stop.is_set():
         if services.doorbell.is_waiting(queues.THUMBNAILS_TASK, name) or time.monotonic() > deadline:
             try:
-                make(services, folder, source, name, work, stop=stop)
+                make(services, folder, upload, source, name, work, stop=stop)
             except TemporarilyUnavailable as error:
                 # A good clip is not held up by its picture: `finish.settle` rings for that again.
                 log.warning("published without its pictures", clip=name, code=error.code, detail=error.detail)
@@ -67,6 +69,7 @@ def missing(services: Services, name: str, version: str) -> Work | None:
 def make(
     services: Services,
     folder: Path,
+    upload: Arriving,
     source: Source | SoundSource,
     name: str,
     work: Work,
@@ -83,7 +86,7 @@ def make(
     (folder / encode.OUTPUT / storyboard.FOLDER).mkdir(parents=True, exist_ok=True)
     try:
         if work.poster is None or not work.poster.sources or work.poster.chosen_s != work.poster_wish_s:
-            taken = _take(services, folder, source, name, work, stop=stop)
+            taken = _take(services, folder, upload, source, name, work, stop=stop)
             if work.poster is None:
                 # Readers have a picture at once; one that takes another's place does so in all its forms.
                 _add_poster(services, name, work.version, taken.poster)
@@ -91,6 +94,7 @@ def make(
             varied = poster_way.vary(services, folder, name, taken, stop=stop)
             _add_poster(services, name, work.version, varied)
         if work.storyboard is None and isinstance(source, Source):
+            upload.whole()
             sheets = _storyboard(services, folder, source, name, work, stop)
             services.clips.update(
                 name, lambda current: lifecycle.picture(current, version=work.version, now=utc_now(), storyboard=sheets)
@@ -111,6 +115,7 @@ def give_up(services: Services, name: str, version: str, error: SourceRejected) 
 def _take(
     services: Services,
     folder: Path,
+    upload: Arriving,
     source: Source | SoundSource,
     name: str,
     work: Work,
@@ -119,7 +124,7 @@ def _take(
 ) -> Taken:
     if isinstance(source, SoundSource):
         return sound_poster.take(services, folder, source, name, work, stop=stop)
-    return poster_way.take(services, folder, source, name, work, stop=stop)
+    return poster_way.take(services, folder, upload, source, name, work, stop=stop)
 
 
 def _add_poster(services: Services, name: str, version: str, poster: Poster) -> None:

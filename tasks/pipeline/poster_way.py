@@ -12,6 +12,7 @@ from typing import Final
 
 import structlog
 
+from tasks.adapters.arriving import Arriving
 from tasks.errors import SourceRejected
 from tasks.media import appeal, encode, looks, poster
 from tasks.media.appeal import Look
@@ -21,7 +22,7 @@ from tasks.media.package import content_type
 from tasks.media.poster import Still
 from tasks.media.source import Source
 from tasks.media.thumbhash import thumbhash
-from tasks.pipeline import examine_picture
+from tasks.pipeline import examine_picture, uploaded
 from tasks.pipeline.services import Services
 from tasks.records import keys
 from tasks.records.clip_facts import Poster, PosterSource
@@ -43,7 +44,14 @@ class Taken:
 
 
 def take(
-    services: Services, folder: Path, source: Source, name: str, work: Work, *, stop: threading.Event | None = None
+    services: Services,
+    folder: Path,
+    upload: Arriving,
+    source: Source,
+    name: str,
+    work: Work,
+    *,
+    stop: threading.Event | None = None,
 ) -> Taken:
     """Find the frame, or take the one that an editor chose, and put the JPEG up.
 
@@ -53,9 +61,13 @@ def take(
     """
     ladder, wish_s = services.ladder_of(work), work.poster_wish_s
     # At the very end of a clip there may be no picture any more, but one a moment before.
-    times_s = (_moment(services, folder, source, stop),) if wish_s is None else (wish_s, max(0.0, wish_s - 0.5))
+    if wish_s is None:
+        times_s: tuple[float, ...] = (_moment(services, folder, upload, source, stop),)
+    else:
+        upload.whole()
+        times_s = (wish_s, max(0.0, wish_s - 0.5))
     # Only now: while this task looked for the frame another may have measured the scan.
-    source = examine_picture.recall(services, folder, source, name, work.version, stop=stop)
+    source = examine_picture.recall(services, folder, upload, source, name, work.version, stop=stop)
     max_pixels = services.settings.max_pixels
     (folder / encode.OUTPUT).mkdir(exist_ok=True)
     made_at = folder / encode.OUTPUT / poster.POSTER
@@ -124,13 +136,15 @@ def _placed(path: str, wish_s: float | None) -> str:
     return path if wish_s is None else path.replace("poster", f"poster-at-{round(wish_s * 1000)}", 1)
 
 
-def _moment(services: Services, folder: Path, source: Source, stop: threading.Event | None) -> float:
+def _moment(services: Services, folder: Path, upload: Arriving, source: Source, stop: threading.Event | None) -> float:
     """The time, in seconds, of the frame to take."""
     max_pixels = services.settings.max_pixels
     plan = looks.plan_looks(source, max_pixels=max_pixels)
+    uploaded.have_s(upload, source, source.duration_s if plan.is_of_all else looks.THROUGH_S)
     bursts = _look(services, folder, plan, stop)
     if not plan.is_of_all and not appeal.is_worthy(bursts):
         # Bars, a slate, a leader: the programme begins later.
+        upload.whole()
         plan = looks.plan_sought(source, max_pixels=max_pixels)
         bursts = _look(services, folder, plan, stop)
     if plan.enough:

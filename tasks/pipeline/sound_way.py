@@ -12,11 +12,12 @@ from typing import Final
 
 import structlog
 
+from tasks.adapters.arriving import Arriving
 from tasks.media import encode
 from tasks.media.ladder import Ladder
 from tasks.media.sound import Programme
 from tasks.media.source import Source
-from tasks.pipeline import packaging
+from tasks.pipeline import packaging, uploaded
 from tasks.pipeline.examine_sound import Heard, listen
 from tasks.pipeline.services import Services
 from tasks.pipeline.streaming import Stream
@@ -31,7 +32,13 @@ _CORRECTED: Final = f"-{keys.HEARD_WHOLE}"
 
 
 def make(
-    services: Services, folder: Path, source: Source, ladder: Ladder, stream: Stream, stop: threading.Event
+    services: Services,
+    folder: Path,
+    upload: Arriving,
+    source: Source,
+    ladder: Ladder,
+    stream: Stream,
+    stop: threading.Event,
 ) -> Heard:
     """Publish the sound below ``out/hls/``; what is returned names the folders in its programmes.
 
@@ -42,13 +49,16 @@ def make(
     """
     is_long = not 0 < source.duration_s <= _HEARD_WHOLE_S
     first_s = _HEARD_FIRST_S if is_long else None
-    heard = listen(services, folder, source, ladder.audio, stop=stop, first_s=first_s)
+    if is_long:
+        uploaded.have_s(upload, source, _HEARD_FIRST_S)
+    heard = listen(services, folder, source, ladder.audio, stop=stop, first_s=first_s, feed=None if is_long else upload)
     stream.follow_sound(heard.programmes)
-    _encode(services, folder, source, ladder, heard.programmes, stop)
+    _encode(services, folder, upload, source, ladder, heard.programmes, stop)
     if not is_long:
         _verify(folder, source, heard)
         return heard
     # It plays already.
+    upload.whole()
     whole = listen(services, folder, source, ladder.audio, stop=stop, is_unhurried=True)
     if is_as_decided(heard.programmes, whole.programmes):
         whole = whole.with_gains_of(heard)
@@ -56,7 +66,7 @@ def make(
         return whole
     log.info("sound made once more", gains_db=[each.gain_db for each in whole.programmes])
     whole = whole.evolve(programmes=tuple(each.evolve(name=each.name + _CORRECTED) for each in whole.programmes))
-    _encode(services, folder, source, ladder, whole.programmes, stop)
+    _encode(services, folder, upload, source, ladder, whole.programmes, stop)
     _verify(folder, source, whole)
     return whole
 
@@ -77,6 +87,7 @@ def is_as_decided(first: tuple[Programme, ...], whole: tuple[Programme, ...]) ->
 def _encode(
     services: Services,
     folder: Path,
+    upload: Arriving,
     source: Source,
     ladder: Ladder,
     programmes: tuple[Programme, ...],
@@ -97,4 +108,5 @@ def _encode(
         # Its first segments take a tenth of what the picture's do, and are there in time all the same.
         is_unhurried=True,
         stop=stop,
+        feed=upload,
     )

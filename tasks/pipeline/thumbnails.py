@@ -11,8 +11,7 @@ from tasks.adapters import machine_faults, process
 from tasks.adapters.clock import utc_now
 from tasks.adapters.object_store import NoSuchObject, PreconditionFailed
 from tasks.errors import SourceRejected
-from tasks.media import encode
-from tasks.pipeline import finish, pictures, watch
+from tasks.pipeline import finish, pictures, uploaded, watch
 from tasks.pipeline.examine import probe
 from tasks.pipeline.services import Services
 from tasks.records import arrival, lifecycle
@@ -40,17 +39,10 @@ def thumbnails(services: Services, name: str) -> None:
             with (
                 services.workspaces.open(source_bytes=work.source.size_bytes) as folder,
                 watch.until_unwanted(services, name, work.version) as stop,
+                uploaded.bring(services, folder, work, should_stop=stop.is_set) as upload,
             ):
-                services.sources.fetch(
-                    services.settings.incoming_bucket,
-                    work.source.key,
-                    folder / encode.SOURCE_FILE,
-                    etag=work.source.etag,
-                    size_bytes=work.source.size_bytes,
-                    should_stop=stop.is_set,
-                )
                 source = probe(services, folder, stop=stop)
-                pictures.make(services, folder, source, name, work, stop=stop)
+                pictures.make(services, folder, upload, source, name, work, stop=stop)
         except process.Stopped as error:
             log.info("stopped", clip=name, reason=str(error))
             return

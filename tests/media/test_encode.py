@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import config.ladders
 from tasks.media.decoders import DECODERS
-from tasks.media.encode import DEMUXERS, plan_encode, plan_mp4, plan_sound
+from tasks.media.encode import DEMUXERS, piped, plan_encode, plan_mp4, plan_sound
 from tasks.media.ladder import PlannedRung, read_ladder
 from tasks.media.sound import candidates, published
 from tasks.media.source import AudioStream, Source
@@ -151,3 +151,33 @@ def test_the_progressive_file_copies_the_tallest_rung_up_to_the_ladders_choice()
         *("-i", "out/hls/720p/index.m3u8", "-i", "out/hls/audio/index.m3u8"),
         *("-map", "0:v", "-map", "1:a", "-c", "copy", "-copyts", "-movflags", "+faststart", "out/mp4/720p.mp4"),
     )
+
+
+def test_a_plan_can_have_its_upload_from_a_pipe_and_from_nowhere_else() -> None:
+    (run,) = plan_encode(SMALL, NEWS, max_pixels=35389440).runs
+    at = run.arguments.index("-i")
+    changed = piped(run.arguments)
+    assert changed is not None
+    assert changed[:at] == tuple("pipe" if word == "file" else word for word in run.arguments[:at])
+    assert changed[at : at + 2] == ("-i", "pipe:0")
+    assert changed[at + 2 :] == run.arguments[at + 2 :]
+
+
+def test_what_is_read_beside_the_upload_stays_a_file() -> None:
+    other = ("-protocol_whitelist", "file", "-i", "captions.bin")
+    upload = ("-sn", "-protocol_whitelist", "file", "-i", "source")
+    through = ("-sn", "-protocol_whitelist", "pipe", "-i", "pipe:0")
+    assert piped((*other, *upload, "-ss", "1", "-")) == (*other, *through, "-ss", "1", "-")
+    assert piped((*upload, *other, "-")) == (*through, *other, "-")
+
+
+def test_a_run_that_goes_back_or_ahead_in_the_upload_has_no_use_for_a_pipe() -> None:
+    upload = ("-protocol_whitelist", "file", "-i", "source")
+    for arguments in (
+        (*upload, *upload, "-"),
+        ("-ss", "1", *upload, "-"),
+        ("-sseof", "-1", *upload, "-"),
+        ("-i", "source", "-"),
+        ("-protocol_whitelist", "file", "-i", "another", "-"),
+    ):
+        assert piped(arguments) is None

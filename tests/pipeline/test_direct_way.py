@@ -12,6 +12,7 @@ from urllib.parse import urljoin
 
 import pytest
 
+from tasks.adapters.arriving import Arriving
 from tasks.errors import TemporarilyUnavailable
 from tasks.media import boxes, encode, package
 from tasks.media.boxes import Fragment, Header
@@ -123,7 +124,7 @@ def test_the_smallest_rung_is_played_before_the_others_are_made(
     clip = clips.progressive(tmp_path / "a.mp4", seconds=8, size=SIZE)
     run = picture_way._run
 
-    def once_it_plays(services: Services, folder: Path, which: Run, **kept: object) -> Progress:
+    def once_it_plays(services: Services, folder: Path, upload: Arriving, which: Run, **kept: object) -> Progress:
         # So short a clip is done on an idle machine before anybody has looked.
         deadline = time.monotonic() + 30
         while "360p" in which.tracks and time.monotonic() < deadline:
@@ -132,7 +133,7 @@ def test_the_smallest_rung_is_played_before_the_others_are_made(
                 time.sleep(2)
                 break
             time.sleep(0.05)
-        return run(services, folder, which, **kept)
+        return run(services, folder, upload, which, **kept)
 
     monkeypatch.setattr(picture_way, "_run", once_it_plays)
     record, seen = published(ladder(services, copy_max_bitrate_bps=0, smallest_first=True), put, "120320_LANE1", clip)
@@ -163,9 +164,9 @@ def test_a_copy_that_was_ended_half_way_leaves_nothing_that_keeps_the_ladder_fro
 ) -> None:
     run_all = picture_way._run
 
-    def killed(services: Services, folder: Path, run: Run, **options: object) -> Progress:
+    def killed(services: Services, folder: Path, upload: Arriving, run: Run, **options: object) -> Progress:
         if not run.sound:
-            return run_all(services, folder, run, **options)
+            return run_all(services, folder, upload, run, **options)
         begun = folder / encode.OUTPUT / encode.HLS / "original"
         begun.mkdir(parents=True)
         (begun / "00000.m4s.tmp").write_bytes(b"half a segment")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.adapters.arriving import Arriving
 from tasks.adapters.clock import utc_now
 from tasks.adapters.ffprobe import Ffprobe
 from tasks.adapters.process import Stopped
@@ -25,16 +26,24 @@ from tests import clips
 from tests.pipeline.test_clip_way import Put
 
 
+def there(folder: Path) -> Arriving:
+    """The upload in the folder, all of it."""
+    path = folder / encode.SOURCE_FILE
+    upload = Arriving(path, path.stat().st_size)
+    upload.end("0" * 64)
+    return upload
+
+
 def test_every_look_ends_when_it_is_told_to(services: Services, tmp_path: Path) -> None:
     clips.progressive(tmp_path / "a.mp4", seconds=1, size="1920x1080").rename(tmp_path / encode.SOURCE_FILE)
     stop = threading.Event()
     source = probe(services, tmp_path, stop=stop)
     assert isinstance(source, Source)
-    examine(services, tmp_path, source, stop=stop)
+    examine(services, tmp_path, there(tmp_path), source, stop=stop)
     stop.set()
     for look in (
         lambda: probe(services, tmp_path, stop=stop),
-        lambda: examine(services, tmp_path, source, stop=stop),
+        lambda: examine(services, tmp_path, there(tmp_path), source, stop=stop),
         lambda: services.ffprobe.key_frame_gap_s(tmp_path, encode.SOURCE_FILE, 0, stop=stop),
         lambda: services.ffprobe.packet_times_s(tmp_path, encode.SOURCE_FILE, 0, stop=stop),
     ):
@@ -60,7 +69,7 @@ def test_a_scan_is_measured_once_for_all_tasks(
         return plan(of, max_pixels=max_pixels)
 
     monkeypatch.setattr(sampling, "plan_fields", note)
-    recall(services, tmp_path, source, "SCANNED1", record.version)
+    recall(services, tmp_path, there(tmp_path), source, "SCANNED1", record.version)
     assert asked == [1]
     told = replace(source, video=replace(source.video, scan="interlaced_bff", mixed=True))
     facts = describe_source(record.source, told, "0" * 64)
@@ -70,7 +79,7 @@ def test_a_scan_is_measured_once_for_all_tasks(
         return lifecycle.describe(taken, owner="other", now=utc_now(), source=facts, warnings=())
 
     services.clips.update("SCANNED1", describe)
-    assert recall(services, tmp_path, source, "SCANNED1", record.version) == told
+    assert recall(services, tmp_path, there(tmp_path), source, "SCANNED1", record.version) == told
     assert asked == [1]
 
 

@@ -1,0 +1,175 @@
+"""A file that grows while work on it goes on: waiting for parts of it, reading it from front to back, its end."""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Final, NoReturn, Self
+
+from tasks.adapters import machine_faults
+from tasks.adapters.process import Stopped
+
+_TICK_S: Final = 0.1
+_READ_BYTES: Final = 256 * 1024
+# A reader of a share of a film reads a little ahead of it: whole chunks, of picture and sound.
+_RESERVE_BYTES: Final = 4 * 1024**2
+
+
+class Arriving:
+    """An upload on its way to ``path``, where its first bytes are already, in order.
+
+    It is of ``size_bytes`` in the end. Safe to share between threads; to be closed by whoever began it.
+    """
+
+    def __init__(self, path: Path, size_bytes: int) -> None:
+        """Nothing is on its way before `start`, or `end` for what is there by now."""
+        self.path = path
+        self.size_bytes = size_bytes
+        self._there = 0
+        self._is_begun = False
+        self._digest: str | None = None
+        self._error: BaseException | None = None
+        self._changed = threading.Condition()
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it is there."""
+        return self._digest is not None
+
+    def whole(self) -> str:
+        """Wait for its end, and return the SHA-256 in hex of the object's own bytes, in their own order.
+
+        Raises:
+            NoSuchObject, PreconditionFailed, TemporarilyUnavailable: as `ObjectStore.download`.
+            process.Stopped: the download was stopped, or this closed.
+        """
+        self._await(lambda: self._digest is not None)
+        assert self._digest is not None  # noqa: S101 # for the type checker
+        return self._digest
+
+    def wait_for_share(self, share: float) -> None:
+        """Wait until that share of the file (0 to 1), and some MiB more, is there.
+
+        Raises:
+            As `whole`.
+        """
+        wanted = min(self.size_bytes, round(self.size_bytes * share) + _RESERVE_BYTES)
+        self._await(lambda: self._there >= wanted)
+
+    def chunks(self, stop: threading.Event) -> Iterator[bytes]:
+        """The file from its first byte to its last, each as soon as it is there; every call begins anew.
+
+        Raises:
+            process.Stopped: ``stop`` was set.
+            TemporarilyUnavailable: the disk failed.
+            As `whole`, wherever the reader has come to.
+        """
+        place = 0
+        try:
+            with self.path.open("rb", buffering=0) as file:
+                while place < self.size_bytes:
+                    self._await(partial(self._is_beyond, place), stop)
+                    chunk = file.read(min(_READ_BYTES, self._there - place))
+                    place += len(chunk) or _none_of(self.path)
+                    yield chunk
+        except OSError as error:
+            raise machine_faults.of_disk(error) from error
+        # Only now is it known that these were the right ones.
+        self._await(lambda: self._digest is not None, stop)
+
+    def close(self) -> None:
+        """Stop the download if it still goes on, and wait for its thread; whoever waits is told `process.Stopped`.
+
+        A store that doesn't answer is given up as late as its client does that.
+        """
+        self._closing.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def __enter__(self) -> Self:
+        """Give itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    # What follows is for whoever brings it.
+
+    def start(self, bring: Callable[[], str]) -> None:
+        """Bring it in a thread of its own, and return once its beginning is there; ``bring`` returns the digest.
+
+        Raises:
+            As ``bring``, if that fails before.
+        """
+
+        def run() -> None:
+            try:
+                self.end(bring())
+            except BaseException as error:  # it is for those who wait
+                with self._changed:
+                    self._error = error
+                    self._changed.notify_all()
+
+        self._thread = threading.Thread(target=run, name="arriving", daemon=True)
+        self._thread.start()
+        try:
+            self._await(lambda: self.is_begun)
+        except BaseException:
+            self.close()
+            raise
+
+    def grow(self, there: int) -> None:
+        """Tell that so many bytes, from the first one on, are in the file; work can begin."""
+        with self._changed:
+            self._there = max(self._there, min(there, self.size_bytes))
+            self._is_begun = True
+            self._changed.notify_all()
+
+    def end(self, digest: str) -> None:
+        """Tell that all of it is there.
+
+        Raises:
+            OSError: it is not.
+        """
+        size_bytes = self.path.stat().st_size
+        with self._changed:
+            # What comes in one piece may be of another size than was told.
+            self.size_bytes = self._there = size_bytes
+            self._digest, self._is_begun = digest, True
+            self._changed.notify_all()
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether work can begin."""
+        return self._is_begun
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether nobody wants it any more."""
+        return self._closing.is_set()
+
+    def _is_beyond(self, place: int) -> bool:
+        return self._there > place
+
+    def _await(self, is_there: Callable[[], bool], stop: threading.Event | None = None) -> None:
+        with self._changed:
+            # What failed is told at once, also to those for whom there would be something yet.
+            while self._error is not None or not is_there():
+                if self._error is not None:
+                    raise self._error
+                if stop is not None and stop.is_set():
+                    raise Stopped(f"reading {self.path.name} was stopped")
+                self._changed.wait(_TICK_S)
+
+
+def _none_of(path: Path) -> NoReturn:
+    raise OSError(errno.EIO, "the file is shorter than it was", path.name)

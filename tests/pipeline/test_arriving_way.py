@@ -1,0 +1,182 @@
+"""Work on an upload begins while it arrives, comes to the same, and ends with it where the rest does not come."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tasks.adapters import arriving, upload_way
+from tasks.adapters.object_store import ObjectStore
+from tasks.adapters.sources import Sources
+from tasks.errors import TemporarilyUnavailable
+from tasks.media import looks
+from tasks.pipeline import sound_way
+from tasks.pipeline.ingest import ingest
+from tasks.pipeline.services import Services
+from tasks.pipeline.thumbnails import thumbnails
+from tasks.pipeline.transcode import transcode
+from tasks.records import keys
+from tasks.records.clip_record import ClipRecord, ClipState
+from tests import clips
+from tests.adapters.test_arriving import MIB, Pace, Paced
+from tests.pipeline.published import Put
+from tests.pipeline.test_direct_way import ladder
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve seconds of noise, 13 MiB, a key frame each second, with the index at the end."""
+    path = clips.make(
+        tmp_path_factory.mktemp("film") / "film.mp4",
+        *("-f", "lavfi", "-i", "nullsrc=size=256x144:rate=25:duration=12,geq=random(1)*255:128:128"),
+        *("-f", "lavfi", "-i", "sine=sample_rate=48000:duration=12"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-qp", "8", "-g", "25", "-bf", "2", "-pix_fmt", "yuv420p"),
+        *("-c:a", "aac"),
+    )
+    assert 12 * MIB < path.stat().st_size < 24 * MIB
+    return path
+
+
+@pytest.fixture
+def pace() -> Iterator[Pace]:
+    pace = Pace()
+    yield pace
+    pace.let()
+
+
+@pytest.fixture
+def slow(
+    services: Services, store: ObjectStore, pace: Pace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Services:
+    """The services, to which films come as the test lets them, twelve seconds are long, and nothing is copied."""
+    monkeypatch.setattr(upload_way, "_BEGINNING_BYTES", MIB // 4)
+    monkeypatch.setattr(arriving, "_RESERVE_BYTES", MIB // 4)
+    monkeypatch.setattr(sound_way, "_HEARD_WHOLE_S", 5.0)
+    monkeypatch.setattr(sound_way, "_HEARD_FIRST_S", 2.0)
+    paced = Paced(store._client)
+    paced.pace = pace
+    return ladder(replace(services, sources=Sources(paced, tmp_path, large_bytes=MIB)), copy_max_bitrate_bps=0)
+
+
+def clip_of(services: Services, name: str) -> ClipRecord:
+    record = services.clips.get(name)
+    assert record is not None
+    return record
+
+
+def until(services: Services, name: str, is_so: Callable[[ClipRecord], bool]) -> ClipRecord:
+    deadline = time.monotonic() + 20
+    while not is_so(record := clip_of(services, name)):
+        assert time.monotonic() < deadline, record
+        time.sleep(0.05)
+    return record
+
+
+def files(services: Services, record: ClipRecord) -> dict[str, bytes]:
+    """What was published of the version, without what x264 makes a little differently each time: the pictures."""
+    prefix = keys.version_prefix(record.name, record.version)
+    bucket = services.settings.media_bucket
+    found = {each.key.removeprefix(prefix): each.key for each in services.store.list(bucket, prefix)}
+    is_picture = re.compile(r"p/\d+\.m4s$|\.mp4$|/iframes\.m3u8$|main\.|\.mpd$")
+    return {
+        name: b"" if is_picture.search(name) else services.store.get(bucket, key).body for name, key in found.items()
+    }
+
+
+def test_a_clip_plays_before_its_upload_has_come_whole_and_becomes_what_it_would_have_become(
+    slow: Services, services: Services, put: Put, pace: Pace, film: Path
+) -> None:
+    pace.let(film.stat().st_size * 3 // 4 // MIB)
+    put("clips/coming.mp4", film)
+    ingest(slow, "clips/coming.mp4")
+    with ThreadPoolExecutor(1) as pool:
+        work = pool.submit(transcode, slow, "coming")
+        try:
+            record = until(slow, "coming", lambda record: record.state is ClipState.PLAYABLE)
+            assert record.hls
+            assert record.source.duration_s == pytest.approx(12, abs=0.1)
+            assert record.source.sha256 is None
+        finally:
+            pace.let()
+        work.result()
+    coming = clip_of(slow, "coming")
+    assert (coming.state, pace.downloads) == (ClipState.READY, 1)
+    put("clips/there.mp4", film)
+    ingest(services, "clips/there.mp4")
+    transcode(replace(slow, sources=services.sources), "there")
+    there = clip_of(services, "there")
+    assert there.source.sha256 == coming.source.sha256 is not None
+    assert [each.code for each in coming.warnings] == [each.code for each in there.warnings]
+    made, expected = files(slow, coming), files(services, there)
+    assert sorted(made) == sorted(expected)
+    assert {name for name in made if made[name] != expected[name]} == set()
+
+
+def test_a_copy_plays_before_its_upload_has_come_whole(slow: Services, put: Put, pace: Pace, film: Path) -> None:
+    copying = ladder(slow, copy_max_bitrate_bps=100_000_000)
+    pace.let(film.stat().st_size * 3 // 4 // MIB)
+    put("clips/copied.mp4", film)
+    ingest(copying, "clips/copied.mp4")
+    with ThreadPoolExecutor(1) as pool:
+        work = pool.submit(transcode, copying, "copied")
+        try:
+            until(copying, "copied", lambda record: record.state is ClipState.PLAYABLE)
+        finally:
+            pace.let()
+        work.result()
+    assert clip_of(copying, "copied").state is ClipState.READY
+
+
+def test_a_poster_is_there_before_the_upload_of_a_long_clip_has_come_whole(
+    slow: Services, put: Put, pace: Pace, film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looks, "THROUGH_S", 4.0)
+    pace.let(film.stat().st_size * 3 // 4 // MIB)
+    put("clips/seen.mp4", film)
+    ingest(slow, "clips/seen.mp4")
+    with ThreadPoolExecutor(1) as pool:
+        work = pool.submit(thumbnails, slow, "seen")
+        try:
+            record = until(slow, "seen", lambda record: record.poster is not None)
+            assert record.poster is not None
+            assert record.poster.time_s < 5
+            assert record.storyboard is None
+        finally:
+            pace.let()
+        work.result()
+    assert clip_of(slow, "seen").storyboard is not None
+
+
+def test_where_the_rest_does_not_come_the_clip_is_tried_again_and_nothing_is_published_of_it(
+    slow: Services, put: Put, pace: Pace, film: Path
+) -> None:
+    chunks = film.stat().st_size * 3 // 4 // MIB
+    pace.let(chunks)
+    put("clips/broken.mp4", film)
+    ingest(slow, "clips/broken.mp4")
+    with ThreadPoolExecutor(1) as pool:
+        work = pool.submit(transcode, slow, "broken")
+        until(slow, "broken", lambda record: record.state is ClipState.PLAYABLE)
+        pace.let(chunks, fails=True)
+        with pytest.raises(TemporarilyUnavailable) as failed:
+            work.result()
+    assert failed.value.code == "store_unavailable"
+    record = clip_of(slow, "broken")
+    assert record.failure is not None
+    assert (record.failure.code, record.failure.retryable, record.state) == (
+        "store_unavailable",
+        True,
+        ClipState.PLAYABLE,
+    )
+    pace.let()
+    slow.clips.update("broken", lambda now: now and now.evolve(retry_at=None))
+    transcode(slow, "broken")
+    assert clip_of(slow, "broken").state is ClipState.READY
+    assert {each.name for each in threading.enumerate()}.isdisjoint({"arriving", "feeder"})
