@@ -17,6 +17,12 @@ _TICK_S: Final = 0.1
 _READ_BYTES: Final = 256 * 1024
 # A reader of a share of a film reads a little ahead of it: whole chunks, of picture and sound.
 _RESERVE_BYTES: Final = 4 * 1024**2
+# What the first looks at a film need comes as fast as it can. While nobody waits for more, the rest comes at such a
+# rate, or at what it takes to be there after so many seconds: fetching it needs the processor that those looks
+# need as well.
+_AT_ONCE_BYTES: Final = 144 * 1024**2
+_GENTLE_BYTES_PER_S: Final = 48 * 1024**2
+_GENTLE_S: Final = 10.0
 
 
 class Arriving:
@@ -30,6 +36,7 @@ class Arriving:
         self.path = path
         self.size_bytes = size_bytes
         self._there = 0
+        self._waiting = 0
         self._is_begun = False
         self._digest: str | None = None
         self._error: BaseException | None = None
@@ -88,7 +95,9 @@ class Arriving:
 
         A store that doesn't answer is given up as late as its client does that.
         """
-        self._closing.set()
+        with self._changed:
+            self._closing.set()
+            self._changed.notify_all()
         if self._thread is not None:
             self._thread.join()
 
@@ -134,6 +143,13 @@ class Arriving:
             self._is_begun = True
             self._changed.notify_all()
 
+    def linger(self, grown_bytes: int) -> None:
+        """Before so many more bytes are fetched, leave the machine to the work on the others, if nobody waits."""
+        rate = max(_GENTLE_BYTES_PER_S, self.size_bytes / _GENTLE_S)
+        with self._changed:
+            if self._there > _AT_ONCE_BYTES:
+                self._changed.wait_for(lambda: self._waiting > 0 or self.is_closing, grown_bytes / rate)
+
     def end(self, digest: str) -> None:
         """Tell that all of it is there.
 
@@ -146,6 +162,11 @@ class Arriving:
             self.size_bytes = self._there = size_bytes
             self._digest, self._is_begun = digest, True
             self._changed.notify_all()
+
+    @property
+    def there(self) -> int:
+        """How many bytes, from the first one on, are there."""
+        return self._there
 
     @property
     def is_begun(self) -> bool:
@@ -162,13 +183,18 @@ class Arriving:
 
     def _await(self, is_there: Callable[[], bool], stop: threading.Event | None = None) -> None:
         with self._changed:
-            # What failed is told at once, also to those for whom there would be something yet.
-            while self._error is not None or not is_there():
-                if self._error is not None:
-                    raise self._error
-                if stop is not None and stop.is_set():
-                    raise Stopped(f"reading {self.path.name} was stopped")
-                self._changed.wait(_TICK_S)
+            self._waiting += 1
+            try:
+                # What failed is told at once, also to those for whom there would be something yet.
+                while self._error is not None or not is_there():
+                    if self._error is not None:
+                        raise self._error
+                    if stop is not None and stop.is_set():
+                        raise Stopped(f"reading {self.path.name} was stopped")
+                    self._changed.notify_all()  # it may be lingering
+                    self._changed.wait(_TICK_S)
+            finally:
+                self._waiting -= 1
 
 
 def _none_of(path: Path) -> NoReturn:

@@ -175,7 +175,9 @@ class _Wish:
             if name is not None and not self.arriving.is_begun:
                 with contextlib.suppress(OSError):
                     os.link(path, name)
+            grown_bytes = there - self.arriving.there
             self.arriving.grow(there)
+            self.arriving.linger(grown_bytes)
 
         is_new = growing is None
         return upload.bring(path, front, is_new=is_new, on_growth=on_growth, is_stopped=self.is_stopped), name

@@ -32,6 +32,9 @@ HEAD: Final = ("-nostdin", "-hide_banner", "-loglevel", "warning", "-progress", 
 # Demuxers of streams that may be cut out of longer ones, whose times jump.
 RESTARTING_CLOCKS: Final = ("mpegts", "mpeg", "ogg")
 
+# Sound that is made as fast as it can at first: a few segments.
+_SOUND_BURST_S: Final = 6
+
 # Options of an input that is not read just once, from front to back.
 _SEEKING: Final = frozenset({"-ss", "-sseof", "-seek_timestamp", "-stream_loop"})
 
@@ -134,13 +137,21 @@ def plan_encode(
     return EncodePlan(runs=tuple(runs), rungs=rungs, mp4_rung=_mp4_rung(rungs, ladder.mp4.max_height))
 
 
-def plan_sound(source: Source, ladder: Ladder, programmes: Sequence[Programme], *, max_pixels: int) -> Run:
-    """The programmes, mixed and encoded in a run of their own: it can be heard how loud they are beside the encode."""
-    clip = ffmpeg.input(SOURCE_FILE, **input_options(max_pixels=max_pixels))
+def plan_sound(
+    source: Source, ladder: Ladder, programmes: Sequence[Programme], *, max_pixels: int, pace: float | None = None
+) -> Run:
+    """The programmes, mixed and encoded in a run of their own: it can be heard how loud they are beside the encode.
+
+    With ``pace``, so many seconds of it are made in a second once its beginning is there.
+    """
+    options = input_options(max_pixels=max_pixels)
+    if pace is not None:
+        options |= {"readrate": pace, "readrate_initial_burst": _SOUND_BURST_S}
+    clip = ffmpeg.input(SOURCE_FILE, **options)
     streams = [mixed(clip, programme, ladder.audio) for programme in programmes]
-    options: dict[str, object] = {"c:a": "aac", "b:a": ladder.audio.bitrate_bps}
-    options |= hls_options([f"a:{number},name:{programme.name}" for number, programme in enumerate(programmes)], ladder)
-    output = ffmpeg.output(*streams, PLAYLISTS, **options)
+    coded: dict[str, object] = {"c:a": "aac", "b:a": ladder.audio.bitrate_bps}
+    coded |= hls_options([f"a:{number},name:{programme.name}" for number, programme in enumerate(programmes)], ladder)
+    output = ffmpeg.output(*streams, PLAYLISTS, **coded)
     used = {track.index for programme in programmes for track in programme.tracks}
     arguments = steady(output.get_args(), programmes, ladder.audio)
     return Run(arguments=(*HEAD, *arguments, *in_step(source, used)), sound=tuple(programmes))

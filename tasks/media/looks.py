@@ -1,6 +1,6 @@
 """Looks: the small pictures of a clip among which its poster is found, at which times, and the runs that take them.
 
-How long that takes does not grow with the clip: of a long one its first minute is looked at, or a few key frames that
+How long that takes does not grow with the clip: of a long one its first 48 s are looked at, or a few key frames that
 are found by seeking.
 """
 
@@ -22,7 +22,7 @@ QUIET: Final = ("-nostdin", "-hide_banner", "-loglevel", "error", "-y")
 # Up to here reading all key frames costs no more than seeking to some.
 _WHOLE_S: Final = 12.0
 # So much of a file is read through, the key frames between those wanted passed over, sooner than seeking costs.
-THROUGH_S: Final = 64.0
+THROUGH_S: Final = 48.0
 _THROUGH_CANDIDATES: Final = 12
 # ffmpeg decodes pictures of these at the opening of a file, and with each seek the file is opened once more.
 _DEAR_TO_OPEN: Final = ("h264", "hevc")
@@ -62,7 +62,7 @@ class LookPlan(Value):
 
 
 def plan_looks(source: Source, *, max_pixels: int) -> LookPlan:
-    """The first look, at some key frames all over the clip, or its first minute. The very ends are left out."""
+    """The first look, at some key frames all over the clip, or its first 48 s. The very ends are left out."""
     duration_s = source.duration_s
     if not can_seek(source):
         return whole_looks(source, max_pixels=max_pixels)
@@ -73,9 +73,7 @@ def plan_looks(source: Source, *, max_pixels: int) -> LookPlan:
     # Key frames alone get to the decoder, and of those one a while after the last; st and ld keep that one's time.
     passed_over = f"if(key*gte(dts*tb,{first_s:.3f}+ld(0)),st(0,dts*tb+{apart_s - first_s:.3f});0,1)"
     picture = _opened(source, max_pixels, _KEYS_ALONE | _dropping(passed_over) | {"t": f"{span_s:.3f}"})
-    return _plan(
-        source, (0.0,), [picture], most=_THROUGH_CANDIDATES, enough=_ENOUGH, is_of_all=duration_s <= THROUGH_S
-    )
+    return _plan(source, (0.0,), [picture], most=_THROUGH_CANDIDATES, enough=_ENOUGH, is_of_all=duration_s <= THROUGH_S)
 
 
 def plan_sought(source: Source, *, max_pixels: int) -> LookPlan:

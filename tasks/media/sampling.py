@@ -17,7 +17,7 @@ _PLACES: Final = (0.15, 0.5, 0.8)
 _GLANCE_S: Final = 0.64
 _GLANCES: Final = (0.25, 0.7)
 # A glance need not wait for the end of a long clip to arrive.
-_GLANCED_S: Final = 40.0
+_GLANCED_S: Final = 24.0
 # The numbers of lines in which interlaced pictures come: 525 and 625 line systems, half HD on tape, HD.
 _INTERLACED_HEIGHTS: Final = (480, 486, 512, 576, 608, 1080, 1088)
 _NEVER_INTERLACED: Final = ("av1", "hevc", "vp8", "vp9", "gif", "png", "webp", "vvc")

@@ -50,6 +50,14 @@ def threads_to_look(pixels: int) -> Threads:
     return Threads(decoder=1, filters=1) if pixels <= _SMALL_PIXELS else ALL_THREADS
 
 
+def sound_pace(cores: int) -> float:
+    """How many seconds of sound to make in a second beside a ladder on that many cores: five times what that one makes.
+
+    All of it at once would cost the first segments of the pictures seconds.
+    """
+    return 2.0 * cores
+
+
 def threads_for(cores: int) -> Threads:
     """What an encode of a ladder gets on that many cores."""
     return Threads(

@@ -13,10 +13,12 @@ from typing import Final
 import structlog
 
 from tasks.adapters.arriving import Arriving
+from tasks.adapters.machine import usable_cores
 from tasks.media import encode
 from tasks.media.ladder import Ladder
 from tasks.media.sound import Programme
 from tasks.media.source import Source
+from tasks.media.threads import sound_pace
 from tasks.pipeline import packaging, uploaded
 from tasks.pipeline.examine_sound import Heard, listen
 from tasks.pipeline.services import Services
@@ -66,7 +68,7 @@ def make(
         return whole
     log.info("sound made once more", gains_db=[each.gain_db for each in whole.programmes])
     whole = whole.evolve(programmes=tuple(each.evolve(name=each.name + _CORRECTED) for each in whole.programmes))
-    _encode(services, folder, upload, source, ladder, whole.programmes, stop)
+    _encode(services, folder, upload, source, ladder, whole.programmes, stop, is_paced=False)
     _verify(folder, source, whole)
     return whole
 
@@ -92,10 +94,18 @@ def _encode(
     ladder: Ladder,
     programmes: tuple[Programme, ...],
     stop: threading.Event,
+    *,
+    is_paced: bool = True,
 ) -> None:
     if not programmes:
         return
-    run = encode.plan_sound(source, ladder, programmes, max_pixels=services.settings.max_pixels)
+    run = encode.plan_sound(
+        source,
+        ladder,
+        programmes,
+        max_pixels=services.settings.max_pixels,
+        pace=sound_pace(services.settings.encode_cores or usable_cores()) if is_paced else None,
+    )
     for track in run.tracks:
         (folder / encode.OUTPUT / encode.HLS / track).mkdir(parents=True)
     timeout_s = 600 + (source.duration_s or services.settings.max_duration_s)

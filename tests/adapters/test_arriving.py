@@ -17,7 +17,7 @@ from typing import Final
 
 import pytest
 
-from tasks.adapters import sources, upload_way
+from tasks.adapters import arriving, sources, upload_way
 from tasks.adapters.arriving import Arriving
 from tasks.adapters.cage import Cage
 from tasks.adapters.ffmpeg import Ffmpeg
@@ -529,3 +529,52 @@ def test_a_part_is_exactly_what_was_asked_for(
     for more in ({}, {"Content-Range": "bytes 0-3/4"}):
         with answering(b"body", told | more, monkeypatch) as other, pytest.raises(TemporarilyUnavailable):
             other.exactly("bucket", KEY, etag="abc", part=range(1, 4))
+
+
+def test_what_nobody_waits_for_yet_comes_gently_and_at_once_when_somebody_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arriving, "_RESERVE_BYTES", 0)
+    monkeypatch.setattr(arriving, "_AT_ONCE_BYTES", 2)
+    monkeypatch.setattr(arriving, "_GENTLE_BYTES_PER_S", 0.01)
+    monkeypatch.setattr(arriving, "_GENTLE_S", 100.0 * 8)
+    path = tmp_path / "source"
+    path.write_bytes(b"12345678")
+    come: list[int] = []
+    with Arriving(path, 8) as upload:
+
+        def bring() -> str:
+            for there in range(1, 9):
+                come.append(there)
+                upload.grow(there)
+                upload.linger(1)
+                if upload.is_closing:
+                    raise Stopped("nobody wants it")
+            return "digest"
+
+        upload.start(bring)
+        upload.wait_for_share(3 / 8)
+        assert not upload.is_whole
+        assert come[-1] < 8
+        assert upload.whole() == "digest"
+
+
+def test_a_download_that_lingers_is_ended_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arriving, "_AT_ONCE_BYTES", 0)
+    monkeypatch.setattr(arriving, "_GENTLE_BYTES_PER_S", 0.001)
+    monkeypatch.setattr(arriving, "_GENTLE_S", 10_000.0)
+    path = tmp_path / "source"
+    path.write_bytes(b"12")
+    upload = Arriving(path, 2)
+    ended = threading.Event()
+
+    def bring() -> str:
+        upload.grow(1)
+        upload.linger(1)
+        ended.set()
+        return "digest"
+
+    upload.start(bring)
+    assert not ended.is_set()
+    upload.close()
+    assert ended.is_set()
