@@ -49,25 +49,25 @@ class Arriving:
         """Whether all of it is there."""
         return self._digest is not None
 
-    def whole(self) -> str:
+    def whole(self, stop: threading.Event | None = None) -> str:
         """Wait for its end, and return the SHA-256 in hex of the object's own bytes, in their own order.
 
         Raises:
             NoSuchObject, PreconditionFailed, TemporarilyUnavailable: as `ObjectStore.download`.
-            process.Stopped: the download was stopped, or this closed.
+            process.Stopped: ``stop`` was set, the download was stopped, or this closed.
         """
-        self._await(lambda: self._digest is not None)
+        self._await(lambda: self._digest is not None, stop)
         assert self._digest is not None  # noqa: S101 # for the type checker
         return self._digest
 
-    def wait_for_share(self, share: float) -> None:
+    def wait_for_share(self, share: float, stop: threading.Event | None = None) -> None:
         """Wait until that share of the file (0 to 1), and some MiB more, is there.
 
         Raises:
             As `whole`.
         """
         wanted = min(self.size_bytes, round(self.size_bytes * share) + _RESERVE_BYTES)
-        self._await(lambda: self._there >= wanted)
+        self._await(lambda: self._there >= wanted, stop)
 
     def chunks(self, stop: threading.Event) -> Iterator[bytes]:
         """The file from its first byte to its last, each as soon as it is there; every call begins anew.

@@ -72,7 +72,7 @@ def plan_looks(source: Source, *, max_pixels: int) -> LookPlan:
     first_s, apart_s = span_s * _ENDS, span_s * _BETWEEN / _THROUGH_CANDIDATES
     # Key frames alone get to the decoder, and of those one a while after the last; st and ld keep that one's time.
     passed_over = f"if(key*gte(dts*tb,{first_s:.3f}+ld(0)),st(0,dts*tb+{apart_s - first_s:.3f});0,1)"
-    picture = _opened(source, max_pixels, _KEYS_ALONE | _dropping(passed_over) | {"t": f"{span_s:.3f}"})
+    picture = _opened(source, max_pixels, _KEYS_ALONE | dropping(passed_over) | {"t": f"{span_s:.3f}"})
     return _plan(source, (0.0,), [picture], most=_THROUGH_CANDIDATES, enough=_ENOUGH, is_of_all=duration_s <= THROUGH_S)
 
 
@@ -103,7 +103,7 @@ def plan_finals(source: Source, times_s: tuple[float, ...], *, max_pixels: int) 
     last_s = max(starts) + _BURST_S
     # Times are rounded: each stretch begins a little early, so that it has its key frame.
     wanted = "+".join(f"between(pts*tb,{start_s - 0.004:.3f},{start_s + _BURST_S:.3f})" for start_s in sorted(starts))
-    stretches = _NOT_BOTH_WAYS | _dropping(f"not({wanted})") | {"t": f"{last_s:.3f}"}
+    stretches = _NOT_BOTH_WAYS | dropping(f"not({wanted})") | {"t": f"{last_s:.3f}"}
     picture = _opened(source, max_pixels, stretches)
     picture = picture.filter("select", f"isnan(prev_selected_t)+gte(t-prev_selected_t,{0.9 / rate:.3f})")
     # Two stretches that touch or meet are one burst, as good for comparing.
@@ -146,7 +146,7 @@ def _reads_through(source: Source) -> bool:
     return source.video.codec in _DEAR_TO_OPEN and source.container == _MP4
 
 
-def _dropping(condition: str) -> Options:
+def dropping(condition: str) -> Options:
     """The input's option that drops packets before they are decoded, by ffmpeg's noise filter, and adds no noise."""
     return {"bsf:v": f"noise=amount=0:drop='{condition}'"}
 

@@ -14,6 +14,7 @@ import ffmpeg
 from tasks.media.colour import as_jpeg, scaled
 from tasks.media.encode import OUTPUT, SOURCE_FILE, input_options
 from tasks.media.ladder import Ladder, StoryboardShape
+from tasks.media.looks import dropping
 from tasks.media.picture import shown
 from tasks.media.source import Source
 from tasks.media.threads import threads_to_look
@@ -22,6 +23,8 @@ from tasks.records.base import Value
 FOLDER: Final = "storyboard"
 VTT: Final = f"{FOLDER}/storyboard.vtt"
 _DECODED_WHOLE_S: Final = 180.0
+# Files in which each packet has a time of its own.
+_TIMED: Final = ("mov", "matroska", "mxf")
 
 
 class StoryboardPlan(Value):
@@ -50,11 +53,16 @@ def plan_storyboard(
     dense = key_frame_gap_s is not None and key_frame_gap_s <= interval_s
     key_frames_only = dense or duration_s > _DECODED_WHOLE_S
     options = input_options(max_pixels=max_pixels, video=source.video, key_frames_only=key_frames_only)
+    picks = dense and source.container in _TIMED
+    alone, at_its_tile = _firsts(interval_s)
+    options |= alone if picks else {}
     threads = threads_to_look(source.video.pixels)
     # What softens block edges can't be seen in a picture this small, and takes a fifth of the decoding.
     picture = ffmpeg.input(SOURCE_FILE, **options | threads.of_decoder, skip_loop_filter="all")
     # Fields need no separating here: a picture this small is made of both.
     picture = picture[str(source.video.index)]
+    if picks:
+        picture = picture.filter("setpts", at_its_tile)
     if source.video.blanking_lines:
         picture = shown(picture, replace(source.video, scan="progressive"))
     picture = scaled(picture, source.video.colour, shape.tile_width, tile_height, flags="bicubic")
@@ -74,6 +82,16 @@ def plan_storyboard(
         tile_height=tile_height,
         shape=shape,
     )
+
+
+def _firsts(interval_s: float) -> tuple[dict[str, object], str]:
+    """Of each tile's interval the first key frame: the input's option that passes over all others before they are
+    decoded, and the expression that gives each the time of its tile.
+    """
+    # ld(0) is the number of the next tile, ld(1) the time of the first packet; times are rounded, hence the hundredth.
+    tile = f"floor((pts*tb-ld(1)+0.01)/{interval_s:g})"
+    option = dropping(f"if(eq(n,0),st(1,pts*tb),0);if(key*gte({tile},ld(0)),st(0,{tile}+1);0,1)")
+    return option, f"floor((T-STARTT+0.01)/{interval_s:g})*{interval_s:g}/TB"
 
 
 def storyboard_vtt(plan: StoryboardPlan, sheets: int, duration_s: float) -> str:

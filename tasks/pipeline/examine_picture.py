@@ -40,12 +40,12 @@ def examine(
     """
     video = source.video
     if not video.rate_is_sure:
-        uploaded.have_s(upload, source, RATE_OF_S)
+        uploaded.have_s(upload, source, RATE_OF_S, stop)
         times_s = services.ffprobe.packet_times_s(folder, encode.SOURCE_FILE, video.index, stop=stop)
         video = replace(video, frame_rate=measured_rate(times_s, video.frame_rate, video.nominal_rate))
     if not sampling.may_be_interlaced(video):
         return replace(source, video=video), colour_notice(video.colour)
-    uploaded.have_s(upload, source, sampling.looked_at_s(source))
+    uploaded.have_s(upload, source, sampling.looked_at_s(source), stop)
     try:
         arguments = sampling.plan_fields(source, max_pixels=services.settings.max_pixels)
         printed = services.ffmpeg.run(folder, arguments, timeout_s=_TIMEOUT_S, stop=stop).stdout

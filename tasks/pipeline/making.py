@@ -82,7 +82,7 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
                 copied = picture_way.copy(services, folder, upload, source, ladder, work, stream, lease)
 
             def caption(stop: threading.Event) -> captions.Extracted:
-                upload.whole()
+                upload.whole(stop)
                 return captions.extract(services, folder, source, stop=stop)
 
             captioning = beside.submit(caption)

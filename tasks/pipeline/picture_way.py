@@ -44,7 +44,7 @@ def copy(
     try:
         if source.duration_s > direct.SHORT_S:
             index = source.video.index
-            uploaded.have_s(upload, source, KEY_FRAMES_OF_S)
+            uploaded.have_s(upload, source, KEY_FRAMES_OF_S, lease.stop)
             gap_s = services.ffprobe.key_frame_gap_s(folder, encode.SOURCE_FILE, index, stop=lease.stop)
             if not direct.is_cut_finely(gap_s):
                 log.info("not copied", key_frame_gap_s=gap_s)

@@ -64,7 +64,7 @@ def take(
     if wish_s is None:
         times_s: tuple[float, ...] = (_moment(services, folder, upload, source, stop),)
     else:
-        upload.whole()
+        upload.whole(stop)
         times_s = (wish_s, max(0.0, wish_s - 0.5))
     # Only now: while this task looked for the frame another may have measured the scan.
     source = examine_picture.recall(services, folder, upload, source, name, work.version, stop=stop)
@@ -140,11 +140,11 @@ def _moment(services: Services, folder: Path, upload: Arriving, source: Source, 
     """The time, in seconds, of the frame to take."""
     max_pixels = services.settings.max_pixels
     plan = looks.plan_looks(source, max_pixels=max_pixels)
-    uploaded.have_s(upload, source, source.duration_s if plan.is_of_all else looks.THROUGH_S)
+    uploaded.have_s(upload, source, source.duration_s if plan.is_of_all else looks.THROUGH_S, stop)
     bursts = _look(services, folder, plan, stop)
     if not plan.is_of_all and not appeal.is_worthy(bursts):
         # Bars, a slate, a leader: the programme begins later.
-        upload.whole()
+        upload.whole(stop)
         plan = looks.plan_sought(source, max_pixels=max_pixels)
         bursts = _look(services, folder, plan, stop)
     if plan.enough:

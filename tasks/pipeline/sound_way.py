@@ -52,7 +52,7 @@ def make(
     is_long = not 0 < source.duration_s <= _HEARD_WHOLE_S
     first_s = _HEARD_FIRST_S if is_long else None
     if is_long:
-        uploaded.have_s(upload, source, _HEARD_FIRST_S)
+        uploaded.have_s(upload, source, _HEARD_FIRST_S, stop)
     heard = listen(services, folder, source, ladder.audio, stop=stop, first_s=first_s, feed=None if is_long else upload)
     stream.follow_sound(heard.programmes)
     _encode(services, folder, upload, source, ladder, heard.programmes, stop)
@@ -60,7 +60,7 @@ def make(
         _verify(folder, source, heard)
         return heard
     # It plays already.
-    upload.whole()
+    upload.whole(stop)
     whole = listen(services, folder, source, ladder.audio, stop=stop, is_unhurried=True)
     if is_as_decided(heard.programmes, whole.programmes):
         whole = whole.with_gains_of(heard)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -34,13 +35,13 @@ def bring(services: Services, folder: Path, work: Work, *, should_stop: Callable
     )
 
 
-def have_s(upload: Arriving, source: Recording, end_s: float) -> None:
+def have_s(upload: Arriving, source: Recording, end_s: float, stop: threading.Event | None) -> None:
     """Wait until what is shown and heard before ``end_s`` has come; the rest may look like a file's early end.
 
     Raises:
         As `Arriving.whole`.
     """
     if not source.duration_s or end_s * _UNEVENNESS >= source.duration_s:
-        upload.whole()
+        upload.whole(stop)
     elif not upload.is_whole:
-        upload.wait_for_share(end_s * _UNEVENNESS / source.duration_s)
+        upload.wait_for_share(end_s * _UNEVENNESS / source.duration_s, stop)

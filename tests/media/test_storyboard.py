@@ -1,0 +1,66 @@
+"""The storyboard: each tile is of its own interval, however the key frames lie."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tasks.media import storyboard
+from tests import clips
+from tests.media.test_encode import NEWS, SMALL
+from tests.media.test_looks import counting
+
+SECONDS = 21
+
+
+def seconds_shown(clip: Path, folder: Path, *, container: str, keys_s: float) -> list[int]:
+    """The second that each tile of the only sheet tells, of the tiles that the WebVTT has a cue for."""
+    video = replace(SMALL.video, width=64, height=64, index=0, codec="h264")
+    source = replace(SMALL, container=container, duration_s=float(SECONDS), video=video)
+    plan = storyboard.plan_storyboard(source, NEWS, key_frame_gap_s=keys_s, max_pixels=64 * 64)
+    (folder / "out" / storyboard.FOLDER).mkdir(parents=True)
+    (folder / "source").symlink_to(clip)
+    subprocess.run([str(clips.FFMPEG), *plan.arguments], cwd=folder, check=True, timeout=60, capture_output=True)
+    (sheet,) = (folder / "out" / storyboard.FOLDER).glob("*.jpg")
+    command = [str(clips.FFMPEG), "-v", "error", "-i", str(sheet), "-pix_fmt", "gray", "-f", "rawvideo", "pipe:1"]
+    grey = subprocess.run(command, check=True, timeout=60, capture_output=True).stdout
+    line = plan.tile_width * plan.shape.columns
+
+    def middle(tile: int) -> int:
+        row, column = divmod(tile, plan.shape.columns)
+        y, x = plan.tile_height * row + plan.tile_height // 2, plan.tile_width * column + plan.tile_width // 2
+        return grey[y * line + x]
+
+    return [round(middle(tile) * 219 / 255 / 4) for tile in range(plan.tiles)]
+
+
+@pytest.mark.parametrize("container", ["mov", "matroska", "asf"])
+@pytest.mark.parametrize("keys_s", [1.0, 2.0, 0.4])
+def test_each_tile_shows_its_own_interval(tmp_path: Path, container: str, keys_s: float) -> None:
+    clip = counting(tmp_path / "clip.mp4", length_s=SECONDS, keys_s=keys_s)
+    shown = seconds_shown(clip, tmp_path / "made", container=container, keys_s=keys_s)
+    assert len(shown) == 11
+    # What is not picked out shows the last key frame that is nearer to this tile than to the next.
+    late = 0 if container != "asf" else 1
+    assert all(2 * tile <= second <= 2 * tile + late for tile, second in enumerate(shown)), shown
+
+
+def test_only_one_key_frame_of_each_interval_is_decoded_however_many_there_are(tmp_path: Path) -> None:
+    clip = counting(tmp_path / "clip.mov", length_s=SECONDS, keys_s=0.04)
+    assert seconds_shown(clip, tmp_path / "made", container="mov", keys_s=0.04) == list(range(0, SECONDS, 2))
+
+
+def test_times_that_do_not_begin_at_zero_change_nothing(tmp_path: Path) -> None:
+    clip = counting(tmp_path / "clip.mp4", length_s=SECONDS, keys_s=1)
+    late = tmp_path / "late.mkv"
+    copy = ["-v", "error", "-i", str(clip), "-c", "copy", "-output_ts_offset", "3600.7", str(late)]
+    subprocess.run([str(clips.FFMPEG), *copy], check=True, timeout=60)
+    assert seconds_shown(late, tmp_path / "made", container="matroska", keys_s=1) == list(range(0, SECONDS, 2))
+
+
+def test_where_key_frames_become_rare_the_last_one_stands_for_the_tiles_without(tmp_path: Path) -> None:
+    clip = counting(tmp_path / "clip.mp4", length_s=SECONDS, keys_s=5)
+    assert seconds_shown(clip, tmp_path / "made", container="mov", keys_s=1) == [0, 0, 5, 5, 5, 10, 10, 15, 15, 15, 20]
