@@ -7,6 +7,7 @@ of different kinds is that of ours, interpolated between encodes; what ours need
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -25,7 +26,7 @@ _VMAF_BAR: Final = -0.2
 _SSIM_BAR: Final = -0.001
 _SAVED_BAR: Final = 30.0
 # Shares of a rung's cap; between them lies what any shot needs.
-_SHARES: Final = (0.35, 0.6, 1.0, 1.6)
+_SHARES: Final = (0.1, 0.2, 0.4, 0.8, 1.6)
 _SHOT_EVERY: Final = 3
 
 
@@ -107,13 +108,17 @@ def _saved(cache: Path, ladder: Path, scratch: Path, say: Callable[[str], None])
 
 
 def bitrate_at(points: Sequence[tuple[float, float]], vmaf: float) -> float:
-    """The bitrate at which a curve through ``points`` (bitrate, VMAF) reaches that VMAF, beyond them in a line."""
+    """The bitrate at which a curve through ``points`` (bitrate, VMAF) reaches that VMAF, beyond them in a line.
+
+    Straight in the logarithm of the bitrate, as Bjøntegaard's rate difference has it (ITU-T VCEG-M33).
+    """
     ordered = sorted(points)
     pairs = list(itertools.pairwise(ordered))
     low, high = next(((low, high) for low, high in pairs if vmaf <= high[1]), pairs[-1])
     if high[1] <= low[1]:
         return high[0]
-    return low[0] + (high[0] - low[0]) * (vmaf - low[1]) / (high[1] - low[1])
+    steps = (vmaf - low[1]) / (high[1] - low[1])
+    return math.exp(math.log(low[0]) + math.log(high[0] / low[0]) * steps)
 
 
 def _point(shot: Job, rung: PlannedRung, scratch: Path) -> tuple[float, float]:

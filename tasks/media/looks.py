@@ -35,6 +35,8 @@ _FINALISTS: Final = 3
 _BURST_S: Final = 0.6
 _BURST_LOOKS: Final = 4
 _SIDE: Final = 128
+_LINES_WIDTH: Final = 400
+_LEAST_LINES: Final = 720
 _ENDS: Final = 0.04
 _BETWEEN: Final = 0.84
 
@@ -49,6 +51,7 @@ class LookPlan(Value):
 
     Series *n* is written to ``looks/n.rgb``, and the times of its pictures, from its start on, to ``looks/n.txt``.
     ``enough``: of key frames alone, so many have to be found; 0 where the looks are neighbours, to be compared.
+    With ``has_lines``, *n*``.pgm`` has a part of each picture in its own size, from top to bottom.
     ``is_parted``: a series holds several bursts of neighbours. ``is_of_all``: no part of the clip is left out.
     """
 
@@ -59,6 +62,7 @@ class LookPlan(Value):
     enough: int
     is_parted: bool = False
     is_of_all: bool = True
+    has_lines: bool = False
 
 
 def plan_looks(source: Source, *, max_pixels: int) -> LookPlan:
@@ -175,9 +179,21 @@ def _plan(
     is_of_all: bool = True,
 ) -> LookPlan:
     width, height = fitted(source.video.width, source.video.height, _SIDE)
+    has_lines = enough > 0 and _has_lines(source)
     outputs = []
     for number, each in enumerate(pictures):
-        picture = each.filter("scale", width, height, flags="area").filter("format", "rgb24")
+        picture = each
+        if has_lines:
+            branches = each.split()
+            picture = branches[0]
+            lines = branches[1].filter("crop", f"min(iw,{_LINES_WIDTH})", "ih").filter("format", "gray")
+            outputs.append(
+                lines.output(
+                    f"{FOLDER}/{number}.pgm",
+                    **{"frames:v": most, "c:v": "pgm", "f": "image2pipe", "fps_mode": "passthrough"},
+                )
+            )
+        picture = picture.filter("scale", width, height, flags="area").filter("format", "rgb24")
         # The print filter prints frames that have something to print.
         picture = picture.filter("metadata", "add", key="look", value=number)
         picture = picture.filter("metadata", "print", file=f"{FOLDER}/{number}.txt")
@@ -193,7 +209,13 @@ def _plan(
         enough=enough,
         is_parted=is_parted,
         is_of_all=is_of_all,
+        has_lines=has_lines,
     )
+
+
+def _has_lines(source: Source) -> bool:
+    # Fields would have to be parted first; and small pictures are not what anybody enlarges to.
+    return not source.video.is_interlaced and source.video.height >= _LEAST_LINES and source.video.rotation % 180 == 0
 
 
 def _threads(source: Source) -> Threads:

@@ -89,10 +89,10 @@ def make(
             taken = _take(services, folder, upload, source, name, work, stop=stop)
             if work.poster is None:
                 # Readers have a picture at once; one that takes another's place does so in all its forms.
-                _add_poster(services, name, work.version, taken.poster)
+                _add_poster(services, name, work.version, taken.poster, taken.notices)
                 finish.announce(services, name)
             varied = poster_way.vary(services, folder, name, taken, stop=stop)
-            _add_poster(services, name, work.version, varied)
+            _add_poster(services, name, work.version, varied, taken.notices)
         if work.storyboard is None and isinstance(source, Source):
             upload.whole(stop)
             sheets = _storyboard(services, folder, source, name, work, stop)
@@ -127,9 +127,10 @@ def _take(
     return poster_way.take(services, folder, upload, source, name, work, stop=stop)
 
 
-def _add_poster(services: Services, name: str, version: str, poster: Poster) -> None:
+def _add_poster(services: Services, name: str, version: str, poster: Poster, notices: tuple[Notice, ...]) -> None:
     services.clips.update(
-        name, lambda current: lifecycle.picture(current, version=version, now=utc_now(), poster=poster)
+        name,
+        lambda current: lifecycle.picture(current, version=version, now=utc_now(), poster=poster, warnings=notices),
     )
 
 

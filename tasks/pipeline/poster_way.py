@@ -6,7 +6,7 @@ import base64
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +14,7 @@ import structlog
 
 from tasks.adapters.arriving import Arriving
 from tasks.errors import SourceRejected
-from tasks.media import appeal, encode, looks, poster
+from tasks.media import appeal, encode, looks, poster, upscaling
 from tasks.media.appeal import Look
 from tasks.media.ladder import Ladder
 from tasks.media.looks import LookPlan
@@ -25,6 +25,7 @@ from tasks.media.thumbhash import thumbhash
 from tasks.pipeline import examine_picture, uploaded
 from tasks.pipeline.services import Services
 from tasks.records import keys
+from tasks.records.base import Notice
 from tasks.records.clip_facts import Poster, PosterSource
 from tasks.records.clip_record import Work
 
@@ -41,6 +42,7 @@ class Taken:
     still: Still
     version: str
     ladder: Ladder
+    notices: tuple[Notice, ...] = ()
 
 
 def take(
@@ -61,8 +63,10 @@ def take(
     """
     ladder, wish_s = services.ladder_of(work), work.poster_wish_s
     # At the very end of a clip there may be no picture any more, but one a moment before.
+    notices: tuple[Notice, ...] = ()
     if wish_s is None:
-        times_s: tuple[float, ...] = (_moment(services, folder, upload, source, stop),)
+        found_s, notices = _moment(services, folder, upload, source, stop)
+        times_s: tuple[float, ...] = (found_s,)
     else:
         upload.whole(stop)
         times_s = (wish_s, max(0.0, wish_s - 0.5))
@@ -79,7 +83,7 @@ def take(
             break
     else:
         raise SourceRejected("undecodable", "No picture in this file could be decoded.", f"nothing at {times_s[0]} s")
-    return publish_still(services, folder, name, work, still, moment_s)
+    return replace(publish_still(services, folder, name, work, still, moment_s), notices=notices)
 
 
 def publish_still(services: Services, folder: Path, name: str, work: Work, still: Still, time_s: float) -> Taken:
@@ -136,12 +140,15 @@ def _placed(path: str, wish_s: float | None) -> str:
     return path if wish_s is None else path.replace("poster", f"poster-at-{round(wish_s * 1000)}", 1)
 
 
-def _moment(services: Services, folder: Path, upload: Arriving, source: Source, stop: threading.Event | None) -> float:
-    """The time, in seconds, of the frame to take."""
+def _moment(
+    services: Services, folder: Path, upload: Arriving, source: Source, stop: threading.Event | None
+) -> tuple[float, tuple[Notice, ...]]:
+    """The time, in seconds, of the frame to take, and what an editor should know of what was seen."""
     max_pixels = services.settings.max_pixels
     plan = looks.plan_looks(source, max_pixels=max_pixels)
     uploaded.have_s(upload, source, source.duration_s if plan.is_of_all else looks.THROUGH_S, stop)
     bursts = _look(services, folder, plan, stop)
+    notices = _look_at_lines(folder, plan)
     if not plan.is_of_all and not appeal.is_worthy(bursts):
         # Bars, a slate, a leader: the programme begins later.
         upload.whole(stop)
@@ -156,7 +163,16 @@ def _moment(services: Services, folder: Path, upload: Arriving, source: Source, 
             bursts = _look(services, folder, looks.whole_looks(source, max_pixels=max_pixels), stop)
     best = appeal.best(bursts)
     # Where nothing can be looked at, taking the first frame says why.
-    return best.time_s if best else 0.0
+    return best.time_s if best else 0.0, notices
+
+
+def _look_at_lines(folder: Path, plan: LookPlan) -> tuple[Notice, ...]:
+    if not plan.has_lines:
+        return ()
+    files = [folder / looks.FOLDER / f"{number}.pgm" for number in range(len(plan.starts))]
+    return upscaling.notice(
+        [lines for file in files if file.is_file() for lines in upscaling.read_lines(file.read_bytes())]
+    )
 
 
 def _look(services: Services, folder: Path, plan: LookPlan, stop: threading.Event | None) -> list[tuple[Look, ...]]:

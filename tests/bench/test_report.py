@@ -49,7 +49,9 @@ def test_the_page_gets_the_figures_between_its_marks_and_nothing_else_changes(
 
 def test_a_bitrate_is_read_off_the_curve_between_its_points_and_beyond_them() -> None:
     curve = [(1000.0, 80.0), (2000.0, 90.0), (4000.0, 94.0)]
-    assert bitrate_at(curve, 85.0) == 1500
-    assert bitrate_at(curve, 92.0) == 3000
-    assert bitrate_at(curve, 75.0) == 500
-    assert bitrate_at(curve, 95.0) == 4500
+    assert bitrate_at(curve, 85.0) == pytest.approx(1000 * 2**0.5)
+    assert bitrate_at(curve, 92.0) == pytest.approx(2000 * 2**0.5)
+    assert bitrate_at(curve, 75.0) == pytest.approx(1000 / 2**0.5)
+    assert bitrate_at(curve, 95.0) == pytest.approx(4000 * 2**0.25)
+    # A rate is above nothing, however little is wanted.
+    assert bitrate_at(curve, 10.0) > 0

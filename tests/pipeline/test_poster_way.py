@@ -83,3 +83,21 @@ def test_every_size_and_format_can_be_fetched_and_is_what_the_record_says(
         assert size.split()[0].rstrip(",") == f"{each.width},{each.height}"
     assert poster.thumbhash is not None
     assert 15 <= len(base64.b64decode(poster.thumbhash)) <= 25
+
+
+def test_what_was_enlarged_is_told_of_with_the_poster(services: Services, put: Put, tmp_path: Path) -> None:
+    small = (
+        "mandelbrot=size=1280x720:rate=25:start_scale=0.5:end_scale=0.05:end_pts=150,format=yuv420p,noise=alls=6:allf=t"
+    )
+    clip = clips.make(
+        tmp_path / "large.mp4",
+        *("-f", "lavfi", "-i", f"{small},scale=1920:1080:flags=bicubic", "-t", "5"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-b:v", "12M", "-g", "12"),
+    )
+    put("clips/120320_LARGE1.mp4", clip)
+    ingest(services, "clips/120320_LARGE1.mp4")
+    thumbnails(services, "120320_LARGE1")
+    record = services.clips.get("120320_LARGE1")
+    assert record is not None
+    assert record.poster is not None
+    assert [each.code for each in record.warnings] == ["upscaled"]

@@ -201,6 +201,7 @@ _WARNINGS_VI: Final[Mapping[str, str]] = {
     "frozen_stretch": "Có một đoạn hình đứng.",
     "letterboxed": "Hình có dải đen trên dưới.",
     "pillarboxed": "Hình có dải đen hai bên.",
+    "upscaled": "Hình được phóng to từ độ phân giải thấp hơn.",
     "loudness_missed": "Độ lớn tiếng không đạt mức chuẩn.",
     "silent": "Tiếng gần như im lặng.",
     "too_loud": "Tiếng quá lớn.",
