@@ -29,6 +29,7 @@ class Feeder:
         self._ended = threading.Event()
         self._waits = True
         self._given_at = time.monotonic()
+        self._waited_s = 0.0
         os.set_blocking(pipe.fileno(), False)
         self._thread = threading.Thread(target=self._run, args=(feed,), name="feeder", daemon=True)
         self._thread.start()
@@ -37,6 +38,11 @@ class Feeder:
     def given_at(self) -> float:
         """When the program last was given something, by the monotonic clock; now, while it could be given nothing."""
         return time.monotonic() if self._waits else self._given_at
+
+    @property
+    def waited_s(self) -> float:
+        """How long the program could be given nothing, in seconds."""
+        return self._waited_s + (time.monotonic() - self._given_at if self._waits else 0.0)
 
     def end(self) -> None:
         """Stop feeding, wait for the thread and close the pipe; the program has ended."""
@@ -47,7 +53,9 @@ class Feeder:
     def _run(self, feed: Feed) -> None:
         try:
             for chunk in feed(self._ended):
-                self._given_at, self._waits = time.monotonic(), False
+                now = time.monotonic()
+                self._waited_s += now - self._given_at
+                self._given_at, self._waits = now, False
                 if not self._give(memoryview(chunk)):
                     return
                 self._waits = True

@@ -87,7 +87,7 @@ class Ffmpeg:
 
         through_pipe = None if feed is None or feed.is_whole else piped(arguments)
         if feed is not None and through_pipe is None:
-            feed.whole()
+            feed.whole(stop)
             feed = None
         try:
             finished = process.run(

@@ -71,7 +71,7 @@ def run(
     """Run the program in the cage, in ``folder``, and wait for it.
 
     With ``on_line``, standard output is handed over line by line and not kept. With ``feed``, its standard input is
-    what that gives; it need not read all of it, and while it waits for more its silence doesn't count. However this
+    what that gives; it need not read all of it, and the time in which it waits for more doesn't count. However this
     call ends, the program and whatever it started are gone.
 
     Raises:
@@ -115,7 +115,7 @@ def run(
                 raise Stopped(f"{program.name} was stopped")
             if feeder is not None and feeder.error is not None:
                 raise feeder.error
-            if now - started > timeout_s:
+            if now - started - (feeder.waited_s if feeder is not None else 0.0) > timeout_s:
                 raise Overran(f"{program.name} ran for more than {timeout_s:.0f} s")
             heard_at = reader.heard_at if feeder is None else max(reader.heard_at, feeder.given_at)
             if silence_s is not None and now - heard_at > silence_s:

@@ -153,10 +153,11 @@ class _Wish:
     def _download(self, growing: Path | None) -> tuple[str, Path | None]:
         """Bring it, or go on with what ``growing`` names; returns the digest and the name under which it grew."""
         upload, path = self.upload, self.arriving.path
-        front = upload.look() if self.is_large else None
+        front = upload.look(is_begun=growing is not None) if self.is_large else None
         name = self.shared.with_suffix(f".{_GROWING}{form_of(front)}") if front is not None else None
         if growing is not None and growing != name:
-            growing.unlink(missing_ok=True)
+            if name is not None:
+                growing.unlink(missing_ok=True)
             raise TemporarilyUnavailable(
                 "store_unavailable",
                 "The upload could not be read whole from the object store.",

@@ -37,7 +37,7 @@ class Upload:
     etag: str
     size_bytes: int
 
-    def look(self) -> FrontIndex | None:
+    def look(self, *, is_begun: bool = False) -> FrontIndex | None:
         """How it is to be laid; None where it must be there whole before it is read.
 
         Raises:
@@ -47,7 +47,7 @@ class Upload:
         looks = front_index.look(self.size_bytes)
         part = next(looks, None)
         while part is not None:
-            answer = self._part(part)
+            answer = self._part(part, is_begun=is_begun)
             try:
                 part = looks.send(answer)
             except StopIteration as outcome:
@@ -75,9 +75,15 @@ class Upload:
         """
         digest = hashlib.sha256()
         with translated(self.bucket, self.key), path.open("x+b" if is_new else "r+b", buffering=0) as file:
+
+            def take(chunk: bytes) -> None:
+                if is_stopped():
+                    raise Stopped(f"the download of {self.key} was stopped")
+                digest.update(chunk)
+
             if is_new:
                 _put(file.fileno(), front.prefix, 0)
-            come = 0 if is_new else _again(file.fileno(), front, digest.update)
+            come = 0 if is_new else _again(file.fileno(), front, take)
             stream = self.store.exactly(
                 self.bucket, self.key, etag=self.etag, part=range(come, self.size_bytes) if come else None
             )
@@ -99,12 +105,17 @@ class Upload:
                     digest.update(chunk)
         return digest.hexdigest()
 
-    def _part(self, part: range) -> bytes:
+    def _part(self, part: range, *, is_begun: bool) -> bytes:
         """The part, or nothing where the store has no parts to give: the upload is then read when it is there."""
         try:
             with closing(self.store.exactly(self.bucket, self.key, etag=self.etag, part=part)) as stream:
                 return b"".join(stream.chunks)
-        except (TemporarilyUnavailable, RangeNotSatisfiable):
+        except RangeNotSatisfiable:
+            return b""
+        except TemporarilyUnavailable:
+            # What was begun can be gone on with another time.
+            if is_begun:
+                raise
             return b""
 
 

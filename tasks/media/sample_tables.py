@@ -20,7 +20,7 @@ from tasks.media.boxes import boxes, ticks_per_s
 _MOST_BOXES: Final = 1000
 _MOST_TRACKS: Final = 64
 _MOST_CHUNKS: Final = 2_000_000
-_MOST_BYTES: Final = 2**62
+_MOST_BYTES: Final = 2**61
 _SELF_CONTAINED: Final = 1
 _HEARD_OR_SEEN: Final = (b"vide", b"soun")
 # ffmpeg holds back what comes first for ten seconds of media at most; beyond that, outputs would be cut otherwise.

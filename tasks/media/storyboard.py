@@ -23,8 +23,8 @@ from tasks.records.base import Value
 FOLDER: Final = "storyboard"
 VTT: Final = f"{FOLDER}/storyboard.vtt"
 _DECODED_WHOLE_S: Final = 180.0
-# Files in which each packet has a time of its own.
-_TIMED: Final = ("mov", "matroska", "mxf")
+# Files in which each packet has a time of its own, counted from the file's beginning.
+_TIMED: Final = ("mov", "mxf")
 
 
 class StoryboardPlan(Value):
@@ -88,10 +88,10 @@ def _firsts(interval_s: float) -> tuple[dict[str, object], str]:
     """Of each tile's interval the first key frame: the input's option that passes over all others before they are
     decoded, and the expression that gives each the time of its tile.
     """
-    # ld(0) is the number of the next tile, ld(1) the time of the first packet; times are rounded, hence the hundredth.
-    tile = f"floor((pts*tb-ld(1)+0.01)/{interval_s:g})"
-    option = dropping(f"if(eq(n,0),st(1,pts*tb),0);if(key*gte({tile},ld(0)),st(0,{tile}+1);0,1)")
-    return option, f"floor((T-STARTT+0.01)/{interval_s:g})*{interval_s:g}/TB"
+    # ld(0) is the number of the next tile; times are rounded, hence the hundredth.
+    tile = f"floor((pts*tb+0.01)/{interval_s:g})"
+    option = dropping(f"if(key*gte({tile},ld(0)),st(0,{tile}+1);0,1)")
+    return option, f"floor((T+0.01)/{interval_s:g})*{interval_s:g}/TB"
 
 
 def storyboard_vtt(plan: StoryboardPlan, sheets: int, duration_s: float) -> str:

@@ -50,12 +50,12 @@ def threads_to_look(pixels: int) -> Threads:
     return Threads(decoder=1, filters=1) if pixels <= _SMALL_PIXELS else ALL_THREADS
 
 
-def sound_pace(cores: int) -> float:
-    """How many seconds of sound to make in a second beside a ladder on that many cores: five times what that one makes.
+def sound_pace(cores: int, pixels: int) -> float:
+    """How many seconds of sound to make in a second, beside a ladder out of frames of that size on that many cores.
 
-    All of it at once would cost the first segments of the pictures seconds.
+    It is five times what the ladder makes: all of it at once would cost the first segments of the pictures seconds.
     """
-    return 2.0 * cores
+    return 2.0 * cores * max(1.0, _SMALL_PIXELS / max(1, pixels))
 
 
 def threads_for(cores: int) -> Threads:

@@ -48,11 +48,15 @@ def examine(
     uploaded.have_s(upload, source, sampling.looked_at_s(source), stop)
     try:
         arguments = sampling.plan_fields(source, max_pixels=services.settings.max_pixels)
-        printed = services.ffmpeg.run(folder, arguments, timeout_s=_TIMEOUT_S, stop=stop).stdout
+        fields = read_fields(services.ffmpeg.run(folder, arguments, timeout_s=_TIMEOUT_S, stop=stop).stdout)
+        if not fields.determined and not upload.is_whole:
+            # The places that were to be looked at may lie later in the file than most films have them.
+            upload.whole(stop)
+            fields = read_fields(services.ffmpeg.run(folder, arguments, timeout_s=_TIMEOUT_S, stop=stop).stdout)
     except (SourceRejected, TemporarilyUnavailable) as error:
         log.info("scan not measured", code=error.code, detail=error.detail)
         return replace(source, video=video), colour_notice(video.colour)
-    decision = decide_scan(video.scan, video.frame_rate, read_fields(printed))
+    decision = decide_scan(video.scan, video.frame_rate, fields)
     # Turned upside down, fields change their order with no fault of the file's.
     notices = scan_notice(video.scan, decision) if video.scan_is_told and not video.rotation else ()
     video = replace(video, scan=decision.scan, mixed=decision.mixed, telecined=decision.telecined)

@@ -30,7 +30,7 @@ from tasks.pipeline import (
     sound_way,
     uploaded,
 )
-from tasks.pipeline.examine import describe_source, probe
+from tasks.pipeline.examine import describe_source
 from tasks.pipeline.lease import Lease
 from tasks.pipeline.services import Services
 from tasks.pipeline.streaming import Stream, beside_the_encode
@@ -54,7 +54,7 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
         services.workspaces.open(source_bytes=work.source.size_bytes) as folder,
         _brought(services, folder, name, work, lease) as upload,
     ):
-        probed = probe(services, folder, stop=lease.stop)
+        probed = uploaded.probe(services, folder, upload, stop=lease.stop)
         if isinstance(probed, SoundSource):
             making_sound.make(services, folder, upload, probed, name, work, lease)
             return
@@ -79,7 +79,7 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
             )
             copied = None
             if work.attempts == 1:
-                copied = picture_way.copy(services, folder, upload, source, ladder, work, stream, lease)
+                copied = picture_way.copy(services, folder, upload, source, ladder, work, stream, stop=beside.stop)
 
             def caption(stop: threading.Event) -> captions.Extracted:
                 upload.whole(stop)

@@ -34,7 +34,8 @@ def copy(
     ladder: Ladder,
     work: Work,
     stream: Stream,
-    lease: Lease,
+    *,
+    stop: threading.Event,
 ) -> PlannedRung | None:
     """Publish the source's own pictures where players take them; returns the rung, if it can stand for the ladder's."""
     max_pixels = services.settings.max_pixels
@@ -44,15 +45,15 @@ def copy(
     try:
         if source.duration_s > direct.SHORT_S:
             index = source.video.index
-            uploaded.have_s(upload, source, KEY_FRAMES_OF_S, lease.stop)
-            gap_s = services.ffprobe.key_frame_gap_s(folder, encode.SOURCE_FILE, index, stop=lease.stop)
+            uploaded.have_s(upload, source, KEY_FRAMES_OF_S, stop)
+            gap_s = services.ffprobe.key_frame_gap_s(folder, encode.SOURCE_FILE, index, stop=stop)
             if not direct.is_cut_finely(gap_s):
                 log.info("not copied", key_frame_gap_s=gap_s)
                 return None
         stream.follow(planned.run)
         longest_s = source.longest_s(services.settings.max_duration_s)
         timeout_s = _timeout_s(services, source)
-        _run(services, folder, upload, planned.run, timeout_s=timeout_s, longest_s=longest_s, stop=lease.stop)
+        _run(services, folder, upload, planned.run, timeout_s=timeout_s, longest_s=longest_s, stop=stop)
         return planned.rung if packaging.complies(folder / encode.OUTPUT / encode.HLS, planned, ladder) else None
     except (SourceRejected, TemporarilyUnavailable) as error:
         # The encode will tell what is wrong with it, if anything is.

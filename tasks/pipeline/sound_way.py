@@ -104,7 +104,7 @@ def _encode(
         ladder,
         programmes,
         max_pixels=services.settings.max_pixels,
-        pace=sound_pace(services.settings.encode_cores or usable_cores()) if is_paced else None,
+        pace=sound_pace(services.settings.encode_cores or usable_cores(), source.video.pixels) if is_paced else None,
     )
     for track in run.tracks:
         (folder / encode.OUTPUT / encode.HLS / track).mkdir(parents=True)

@@ -12,7 +12,6 @@ from tasks.adapters.clock import utc_now
 from tasks.adapters.object_store import NoSuchObject, PreconditionFailed
 from tasks.errors import SourceRejected
 from tasks.pipeline import finish, pictures, uploaded, watch
-from tasks.pipeline.examine import probe
 from tasks.pipeline.services import Services
 from tasks.records import arrival, lifecycle
 from tasks.records.base import Failure
@@ -41,7 +40,7 @@ def thumbnails(services: Services, name: str) -> None:
                 watch.until_unwanted(services, name, work.version) as stop,
                 uploaded.bring(services, folder, work, should_stop=stop.is_set) as upload,
             ):
-                source = probe(services, folder, stop=stop)
+                source = uploaded.probe(services, folder, upload, stop=stop)
                 pictures.make(services, folder, upload, source, name, work, stop=stop)
         except process.Stopped as error:
             log.info("stopped", clip=name, reason=str(error))

@@ -7,12 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from tasks.adapters.arriving import Arriving
+from tasks.errors import SourceRejected
 from tasks.media import encode
-from tasks.media.source import Recording
+from tasks.media.source import Recording, SoundSource, Source
+from tasks.pipeline import examine
 from tasks.pipeline.services import Services
 from tasks.records.clip_record import Work
 
+log: Final = structlog.get_logger()
 # A second at the beginning may take more bytes than one later on.
 _UNEVENNESS: Final = 1.5
 
@@ -33,6 +38,25 @@ def bring(services: Services, folder: Path, work: Work, *, should_stop: Callable
         size_bytes=work.source.size_bytes,
         should_stop=should_stop,
     )
+
+
+def probe(services: Services, folder: Path, upload: Arriving, *, stop: threading.Event | None) -> Source | SoundSource:
+    """Ask ffprobe what the upload is: its beginning tells, or else all of it.
+
+    Raises:
+        As `examine.probe` and `Arriving.whole`.
+    """
+    if not upload.is_whole:
+        try:
+            probed = examine.probe(services, folder, stop=stop)
+        except SourceRejected as error:
+            log.info("not told by its beginning", code=error.code)
+        else:
+            # Where no picture could be decoded yet, neither its colours nor its scan are known.
+            if isinstance(probed, Source) and probed.video.pixel_format and not probed.unreadable_audio:
+                return probed
+        upload.whole(stop)
+    return examine.probe(services, folder, stop=stop)
 
 
 def have_s(upload: Arriving, source: Recording, end_s: float, stop: threading.Event | None) -> None:

@@ -24,6 +24,7 @@ from tasks.adapters.ffmpeg import Ffmpeg
 from tasks.adapters.object_store import ObjectStore, ObjectStream, PreconditionFailed, RangeNotSatisfiable
 from tasks.adapters.process import Stopped
 from tasks.adapters.sources import Sources
+from tasks.adapters.upload_way import Upload
 from tasks.errors import TemporarilyUnavailable
 from tests import clips
 from tests.adapters.test_s3_answers import answering
@@ -397,6 +398,7 @@ from dataclasses import replace
 from tasks.adapters import upload_way
 from tasks.adapters.object_store import ObjectStore
 from tasks.adapters.sources import Sources
+from tasks.adapters.upload_way import Upload
 upload_way._BEGINNING_BYTES = 1024**2
 endpoint, region, bucket, key, etag, size, root = sys.argv[1:]
 
@@ -578,3 +580,35 @@ def test_a_download_that_lingers_is_ended_at_once(tmp_path: Path, monkeypatch: p
     assert not ended.is_set()
     upload.close()
     assert ended.is_set()
+
+
+def test_a_download_that_is_gone_on_with_can_be_stopped_while_it_reads_what_is_there(
+    store: ObjectStore, buckets: Buckets, upload: bytes, etag: str, tmp_path: Path
+) -> None:
+    wanted = Upload(store=store, bucket=buckets.incoming, key=KEY, etag=etag, size_bytes=len(upload))
+    front = wanted.look()
+    assert front is not None
+    path = tmp_path / "begun"
+    path.write_bytes(laid(upload)[: 4 * MIB])
+    with pytest.raises(Stopped):
+        wanted.bring(path, front, is_new=False, on_growth=lambda _: None, is_stopped=lambda: True)
+
+
+def test_what_was_begun_is_kept_where_the_store_fails_whoever_goes_on_with_it(
+    begin: Callable[..., Arriving], pace: Pace, upload: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pace.let(4)
+    first = begin("one/source")
+    close_meanwhile(first, pace)
+    assert shared_names(tmp_path).count(".growing") == 1
+
+    def fails(*_: object, **__: object) -> ObjectStream:
+        raise TemporarilyUnavailable("store_unavailable", "Once.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Paced, "exactly", fails)
+        with pytest.raises(TemporarilyUnavailable, match="Once"), begin("two/source") as second:
+            second.whole()
+    assert shared_names(tmp_path).count(".growing") == 1
+    with begin("three/source") as third:
+        assert third.whole() == hashlib.sha256(upload).hexdigest()

@@ -119,3 +119,14 @@ def test_the_pipe_is_seen_by_no_other_program(tmp_path: Path) -> None:
         yield b"last"
 
     assert run("cat", tmp_path, beside).stdout == b"firstlast"
+
+
+def test_the_time_in_which_nothing_was_there_to_read_does_not_count(tmp_path: Path) -> None:
+    def slow(_: threading.Event) -> Iterator[bytes]:
+        for _ in range(4):
+            time.sleep(0.5)
+            yield b"line\n"
+
+    assert run("while read -r line; do :; done; exit 3", tmp_path, slow, timeout_s=1.0).exit_code == 3
+    with pytest.raises(process.Overran):
+        run("sleep 20", tmp_path, slow, timeout_s=1.0)

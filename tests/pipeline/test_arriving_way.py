@@ -17,7 +17,8 @@ from tasks.adapters.object_store import ObjectStore
 from tasks.adapters.sources import Sources
 from tasks.errors import TemporarilyUnavailable
 from tasks.media import looks
-from tasks.pipeline import sound_way
+from tasks.media.source import SoundSource, Source
+from tasks.pipeline import examine, sound_way
 from tasks.pipeline.ingest import ingest
 from tasks.pipeline.services import Services
 from tasks.pipeline.thumbnails import thumbnails
@@ -180,3 +181,42 @@ def test_where_the_rest_does_not_come_the_clip_is_tried_again_and_nothing_is_pub
     transcode(slow, "broken")
     assert clip_of(slow, "broken").state is ClipState.READY
     assert {each.name for each in threading.enumerate()}.isdisjoint({"arriving", "feeder"})
+
+
+def test_what_the_beginning_does_not_tell_is_asked_of_the_whole(
+    slow: Services, put: Put, pace: Pace, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Bytes that belong to nothing lie before the first picture, so that its beginning shows none.
+    box, size = film.read_bytes(), 4 * MIB
+    at = box.index(b"mdat") + 4
+    moov = box.index(b"moov") - 4
+    padded = tmp_path / "padded.mp4"
+    media = box[: at - 8] + (int.from_bytes(box[at - 8 : at - 4]) + size).to_bytes(4) + b"mdat" + bytes(size)
+    padded.write_bytes(media + box[at:moov] + _moved(box[moov:], size))
+    put("clips/padded.mp4", padded)
+    ingest(slow, "clips/padded.mp4")
+    probed: list[bool] = []
+    probe = examine.probe
+
+    def note(services: Services, folder: Path, *, stop: threading.Event | None = None) -> Source | SoundSource:
+        found = probe(services, folder, stop=stop)
+        probed.append(isinstance(found, Source) and bool(found.video.pixel_format))
+        return found
+
+    monkeypatch.setattr(examine, "probe", note)
+    transcode(slow, "padded")
+    record = clip_of(slow, "padded")
+    assert record.state is ClipState.READY, record.failure
+    assert record.source.video is not None
+    assert record.source.video.pixel_format == "yuv420p"
+    assert probed[-1]
+
+
+def _moved(index: bytes, by: int) -> bytes:
+    """The index with all chunk offsets moved."""
+    moved, place = bytearray(index), 0
+    while (place := index.find(b"stco", place + 1)) > 0:
+        for number in range(int.from_bytes(index[place + 8 : place + 12])):
+            at = place + 12 + 4 * number
+            moved[at : at + 4] = (int.from_bytes(index[at : at + 4]) + by).to_bytes(4)
+    return bytes(moved)
