@@ -24,12 +24,14 @@ class Look:
 def look(job: Job, made: Path, scratch: Path, *, every: int = _EVERY) -> Look:
     """Compare a rendition, a file or a playlist, with the job's clip, deinterlaced as it is for all renditions."""
     video = job.source.video
-    reference = f"fps={job.rungs[0].frame_rate},setpts=PTS-STARTPTS,format=yuv420p"
+    # From zero on: where a clip's first picture comes later, a rendition shows that one until then.
+    steady = f"fps={job.rungs[0].frame_rate}:start_time=0"
+    reference = f"{steady},format=yuv420p"
     if video.is_interlaced:
         reference = f"bwdif=mode=send_frame:parity={video.scan.removeprefix('interlaced_')},{reference}"
     report = scratch / "vmaf.json"
     graph = (
-        f"[0:v]scale={video.width}:{video.height}:flags=bicubic,format=yuv420p,setpts=PTS-STARTPTS[made];"
+        f"[0:v]scale={video.width}:{video.height}:flags=bicubic,format=yuv420p,{steady}[made];"
         f"[1:v]{reference}[source];"
         f"[made][source]libvmaf=feature=name=float_ssim:n_subsample={every}:n_threads=2:"
         f"log_fmt=json:log_path={report.name}"
