@@ -10,7 +10,7 @@ import pytest
 
 from tasks.adapters.process import Stopped
 from tasks.errors import SourceRejected, TemporarilyUnavailable
-from tasks.pipeline import making, sound_way
+from tasks.pipeline import picture_way, sound_way
 from tasks.pipeline.ingest import ingest
 from tasks.pipeline.services import Services
 from tasks.pipeline.thumbnails import thumbnails
@@ -76,7 +76,7 @@ def test_nobody_waits_for_the_sound_of_a_clip_whose_pictures_failed(
     def broken(*_: object, **__: object) -> None:
         raise SourceRejected("undecodable", "This video can't be decoded.")
 
-    monkeypatch.setattr(making, "_encode", broken)
+    monkeypatch.setattr(picture_way, "encode_all", broken)
     assert _failure(services, put, "TOGETHER1", tmp_path) == "undecodable"
 
 
@@ -87,7 +87,7 @@ def test_nobody_waits_for_the_pictures_of_a_clip_whose_sound_failed(
         raise TemporarilyUnavailable("encoder_killed", "The encoder was ended from outside.")
 
     monkeypatch.setattr(sound_way, "make", broken)
-    monkeypatch.setattr(making, "_encode", lambda *_, stop, **__: until_stopped(stop))
+    monkeypatch.setattr(picture_way, "encode_all", lambda *_, stop, **__: until_stopped(stop))
     assert _failure(services, put, "TOGETHER2", tmp_path) == "encoder_killed"
 
 
@@ -100,7 +100,7 @@ def test_a_fault_that_nobody_foresaw_is_told_of_and_tried_again(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("half a frame")
 
-    monkeypatch.setattr(making, "_encode", broken)
+    monkeypatch.setattr(picture_way, "encode_all", broken)
     with pytest.raises(ZeroDivisionError):
         transcode(services, "UNFORESEEN1")
     record = services.clips.get("UNFORESEEN1")
