@@ -134,9 +134,9 @@ class Transfers:
         with translated(bucket, key):
             if on_bytes is None and path.stat().st_size < _TRANSFER.multipart_threshold:
                 # The same request at two thirds of the cost: the transfer manager starts threads for each file.
-                # (The stubs want each argument spelt out.)
                 with path.open("rb") as body:
-                    self._client.put_object(Bucket=bucket, Key=key, Body=body, **extra)  # type: ignore[arg-type]
+                    put = self._client.put_object
+                    put(Bucket=bucket, Key=key, Body=body, **extra)  # type: ignore[arg-type] # the stubs want each spelt out
             else:
                 self._client.upload_file(str(path), bucket, key, ExtraArgs=extra, Callback=on_bytes, Config=_TRANSFER)
 

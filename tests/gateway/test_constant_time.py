@@ -35,7 +35,7 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 
     def noted(first: str | bytes, second: str | bytes) -> bool:
         seen.extend(each.encode() if isinstance(each, str) else each for each in (first, second))
-        return compare(first, second)  # type: ignore[arg-type,type-var] # as the caller has them
+        return compare(first, second)  # type: ignore[arg-type,type-var] # both are str or both bytes, as the caller has them
 
     monkeypatch.setattr(hmac, "compare_digest", noted)
     return seen

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from tasks.pipeline.transcode import transcode
 from tasks.records import keys
 from tasks.records.clip_record import ClipRecord, ClipState
 from tests import clips
-from tests.adapters.test_arriving import MIB, Pace, Paced
+from tests.adapters.arriving.paced import MIB, Pace, Paced
 from tests.pipeline.published import Put
 from tests.pipeline.test_direct_way import ladder
 
@@ -80,6 +81,18 @@ def until(services: Services, name: str, is_so: Callable[[ClipRecord], bool]) ->
     return record
 
 
+@contextmanager
+def rest_held_back(pace: Pace, task: Callable[[Services, str], None], services: Services, name: str) -> Iterator[None]:
+    """Have the task at work in the block, then let the rest of the upload come, and see the task to its end."""
+    with ThreadPoolExecutor(1) as pool:
+        work = pool.submit(task, services, name)
+        try:
+            yield
+        finally:
+            pace.let()
+        work.result()
+
+
 def files(services: Services, record: ClipRecord) -> dict[str, bytes]:
     """What was published of the version, without what x264 makes a little differently each time: the pictures."""
     prefix = keys.version_prefix(record.name, record.version)
@@ -97,16 +110,11 @@ def test_a_clip_plays_before_its_upload_has_come_whole_and_becomes_what_it_would
     pace.let(film.stat().st_size * 3 // 4 // MIB)
     put("clips/coming.mp4", film)
     ingest(slow, "clips/coming.mp4")
-    with ThreadPoolExecutor(1) as pool:
-        work = pool.submit(transcode, slow, "coming")
-        try:
-            record = until(slow, "coming", lambda record: record.state is ClipState.PLAYABLE)
-            assert record.hls
-            assert record.source.duration_s == pytest.approx(12, abs=0.1)
-            assert record.source.sha256 is None
-        finally:
-            pace.let()
-        work.result()
+    with rest_held_back(pace, transcode, slow, "coming"):
+        record = until(slow, "coming", lambda record: record.state is ClipState.PLAYABLE)
+        assert record.hls
+        assert record.source.duration_s == pytest.approx(12, abs=0.1)
+        assert record.source.sha256 is None
     coming = clip_of(slow, "coming")
     assert (coming.state, pace.downloads) == (ClipState.READY, 1)
     put("clips/there.mp4", film)
@@ -125,13 +133,8 @@ def test_a_copy_plays_before_its_upload_has_come_whole(slow: Services, put: Put,
     pace.let(film.stat().st_size * 3 // 4 // MIB)
     put("clips/copied.mp4", film)
     ingest(copying, "clips/copied.mp4")
-    with ThreadPoolExecutor(1) as pool:
-        work = pool.submit(transcode, copying, "copied")
-        try:
-            until(copying, "copied", lambda record: record.state is ClipState.PLAYABLE)
-        finally:
-            pace.let()
-        work.result()
+    with rest_held_back(pace, transcode, copying, "copied"):
+        until(copying, "copied", lambda record: record.state is ClipState.PLAYABLE)
     assert clip_of(copying, "copied").state is ClipState.READY
 
 
@@ -142,20 +145,15 @@ def test_a_poster_is_there_before_the_upload_of_a_long_clip_has_come_whole(
     pace.let(film.stat().st_size * 3 // 4 // MIB)
     put("clips/seen.mp4", film)
     ingest(slow, "clips/seen.mp4")
-    with ThreadPoolExecutor(1) as pool:
-        work = pool.submit(thumbnails, slow, "seen")
-        try:
-            record = until(slow, "seen", lambda record: record.poster is not None)
-            assert record.poster is not None
-            assert record.poster.time_s < 5
-            assert record.storyboard is None
-        finally:
-            pace.let()
-        work.result()
+    with rest_held_back(pace, thumbnails, slow, "seen"):
+        record = until(slow, "seen", lambda record: record.poster is not None)
+        assert record.poster is not None
+        assert record.poster.time_s < 5
+        assert record.storyboard is None
     assert clip_of(slow, "seen").storyboard is not None
 
 
-def test_where_the_rest_does_not_come_the_clip_is_tried_again_and_nothing_is_published_of_it(
+def test_where_the_rest_does_not_come_the_clip_is_tried_again_and_never_ready_with_a_part(
     slow: Services, put: Put, pace: Pace, film: Path
 ) -> None:
     chunks = film.stat().st_size * 3 // 4 // MIB
