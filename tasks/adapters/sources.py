@@ -37,30 +37,12 @@ _SLOW_BYTES_PER_S: Final = 40 * 1024**2
 
 
 class Sources:
-    """Fetches from ``store``; what jobs share is named in a folder below ``root``, where their workspaces are."""
+    """Brings uploads from ``store``; what jobs share is named in a folder of ``root``, where their workspaces are."""
 
     def __init__(self, store: ObjectStore, root: Path, *, large_bytes: int = LARGE_BYTES) -> None:
         self._store = store
         self._folder = root / _FOLDER
         self._large_bytes = large_bytes
-
-    def fetch(
-        self,
-        bucket: str,
-        key: str,
-        path: Path,
-        *,
-        etag: str,
-        size_bytes: int,
-        should_stop: Callable[[], bool] = lambda: False,
-    ) -> str:
-        """Put the object at ``path``, which is new, and return its SHA-256 in hex. The file is not to be written to.
-
-        Raises:
-            As `ObjectStore.download`; waiting for another job's download can be stopped as well.
-        """
-        with self.begin(bucket, key, path, etag=etag, size_bytes=size_bytes, should_stop=should_stop) as arriving:
-            return arriving.whole()
 
     def begin(
         self,

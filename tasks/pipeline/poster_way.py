@@ -62,13 +62,13 @@ def take(
         process.Stopped: ``stop`` was set.
     """
     ladder, wish_s = services.ladder_of(work), work.poster_wish_s
-    # At the very end of a clip there may be no picture any more, but one a moment before.
     notices: tuple[Notice, ...] = ()
     if wish_s is None:
         found_s, notices = _moment(services, folder, upload, source, stop)
         times_s: tuple[float, ...] = (found_s,)
     else:
         upload.whole(stop)
+        # At the very end of a clip there may be no picture any more, but one a moment before.
         times_s = (wish_s, max(0.0, wish_s - 0.5))
     # Only now: while this task looked for the frame another may have measured the scan.
     source = examine_picture.recall(services, folder, upload, source, name, work.version, stop=stop)

@@ -50,7 +50,10 @@ def fetch(counted: Counted, buckets: Buckets, tmp_path: Path, etag: str) -> Call
     shared = Sources(counted, tmp_path)
 
     def run(path: Path, *, should_stop: Callable[[], bool] = lambda: False, tag: str = etag) -> str:
-        return shared.fetch(buckets.incoming, "a.mp4", path, etag=tag, size_bytes=len(BODY), should_stop=should_stop)
+        with shared.begin(
+            buckets.incoming, "a.mp4", path, etag=tag, size_bytes=len(BODY), should_stop=should_stop
+        ) as arriving:
+            return arriving.whole()
 
     return run
 
