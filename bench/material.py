@@ -103,7 +103,9 @@ def shots(cache: Path) -> list[Clip]:
         if not target.is_file():
             _make_part(cache, folder, number)
             cut = ["-ss", f"{place * _SHOT_S:g}", "-t", f"{_SHOT_S:g}"]
-            coded = ["-c:v", "libx264", "-preset", "ultrafast", "-qp", "0", "-c:a", "pcm_s16le", "-f", "matroska"]
+            # From zero on, wherever between two pictures it was cut: the renditions begin there.
+            coded = ["-vf", "setpts=PTS-STARTPTS", "-c:v", "libx264", "-preset", "ultrafast", "-qp", "0"]
+            coded += ["-c:a", "pcm_s16le", "-f", "matroska"]
             unfinished = target.with_suffix(".part")
             inputs = [*cut, "-i", _part(folder, "progressive", number), *cut, "-i", _voice(cache, folder, PART_S)]
             run_quietly([FFMPEG, "-y", *inputs, *coded, *_COLOUR, unfinished])

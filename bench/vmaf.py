@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import m3u8
+
 from bench.job import Job
-from bench.programs import FFMPEG, run_quietly
+from bench.programs import FFMPEG, ask, run_quietly
 
 _EVERY: Final = 5
 
@@ -22,10 +24,18 @@ class Look:
 
 
 def look(job: Job, made: Path, scratch: Path, *, every: int = _EVERY) -> Look:
-    """Compare a rendition, a file or a playlist, with the job's clip, deinterlaced as it is for all renditions."""
+    """Compare a rendition, a file or a playlist, with the job's clip, deinterlaced as it is for all renditions.
+
+    Raises:
+        RuntimeError: they differ in their number of pictures, so that pictures of different moments would be compared.
+    """
     video = job.source.video
-    # From zero on: where a clip's first picture comes later, a rendition shows that one until then.
-    steady = f"fps={job.rungs[0].frame_rate}:start_time=0"
+    if made.suffix == ".m3u8":
+        made = _joined(made, scratch)
+    counts = [_pictures(path) for path in (made, job.clip.path)]
+    if counts[0] != counts[1]:
+        raise RuntimeError(f"{made} holds {counts[0]} pictures, and {job.clip.path.name} {counts[1]}")
+    steady = f"setpts=PTS-STARTPTS,fps={job.rungs[0].frame_rate}"
     reference = f"{steady},format=yuv420p"
     if video.is_interlaced:
         reference = f"bwdif=mode=send_frame:parity={video.scan.removeprefix('interlaced_')},{reference}"
@@ -40,3 +50,18 @@ def look(job: Job, made: Path, scratch: Path, *, every: int = _EVERY) -> Look:
     run_quietly(command, folder=scratch)
     means = json.loads(report.read_text(encoding="utf-8"))["pooled_metrics"]
     return Look(vmaf=means["vmaf"]["mean"], ssim=means["float_ssim"]["mean"])
+
+
+def _joined(playlist: Path, scratch: Path) -> Path:
+    """The segments as one file: read as a playlist, ffmpeg's times begin at the first decoding time, not at zero."""
+    read = m3u8.load(str(playlist))
+    target = scratch / "joined.mp4"
+    with target.open("wb") as file:
+        for uri in (read.segment_map[0].uri, *(segment.uri for segment in read.segments)):
+            file.write((playlist.parent / uri).read_bytes())
+    return target
+
+
+def _pictures(path: Path) -> int:
+    counted = ask(path, "stream=nb_read_packets", "-count_packets", "-select_streams", "v:0")
+    return int(counted["streams"][0]["nb_read_packets"])

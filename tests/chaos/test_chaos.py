@@ -22,5 +22,9 @@ def test_no_promise_is_broken_while_everything_breaks(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     figures = json.loads((tmp_path / "run" / "seed-1" / "result.json").read_text(encoding="utf-8"))
     assert figures["clips"] == 8
-    assert figures["fault_total"] >= 24
-    assert len(figures["faults"]) >= 12
+    # Which faults meet somebody depends on what runs at their moment, and so on the machine: all are tried, most meet.
+    events = {"event_dropped", "event_fivefold", "event_shuffled", "upload_replaced"}
+    met = {kind: number for kind, number in figures["faults"].items() if kind not in events}
+    assert sum(met.values()) + sum(figures["missed"].values()) == 30
+    assert sum(met.values()) >= 15
+    assert len(met) >= 8
