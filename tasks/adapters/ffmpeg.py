@@ -6,6 +6,7 @@ import shutil
 import signal
 import threading
 from collections.abc import Callable, Sequence
+from enum import IntEnum
 from pathlib import Path
 from typing import Final
 
@@ -17,12 +18,6 @@ from tasks.media.decoders import without_lists
 from tasks.media.encode import SOURCE_FILE, piped
 from tasks.media.progress import Progress, ProgressReader
 
-# What can be played is waited for sooner than its picture.
-_BESIDE: Final = Limits(niceness=5)
-# A long run leaves the processor to short ones, so a poster does not wait for the encode beside it.
-_BACKGROUND: Final = Limits(niceness=10)
-# What nobody waits for leaves it even to those: the first seconds that can be played come from the encode.
-_UNHURRIED: Final = Limits(niceness=19)
 _SILENCE_S: Final = 120.0
 _SPARE_BYTES: Final = 1024**2
 _NO_MEMORY: Final = "The worker ran out of memory while encoding."
@@ -34,6 +29,19 @@ _GUARDS: Final = (
 )
 _DETAIL_CHARACTERS: Final = 2000
 _NOT_STARTED: Final = "encoder_not_started"
+
+
+class Urgency(IntEnum):
+    """To which other runs of the machine one leaves the processor: to those above it. The values are nicenesses."""
+
+    # On the way to the first seconds that play.
+    FIRST = 0
+    # What can be played is waited for sooner than its picture.
+    PICTURE = 5
+    # A long run leaves the processor to short ones, so a poster does not wait for the encode beside it.
+    ENCODE = 10
+    # What nobody waits for leaves it even to those: the first seconds that can be played may come from the encode.
+    UNHURRIED = 19
 
 
 class Ffmpeg:
@@ -51,17 +59,14 @@ class Ffmpeg:
         timeout_s: float,
         on_progress: Callable[[Progress], None] | None = None,
         longest_s: float | None = None,
-        is_beside: bool = False,
-        is_unhurried: bool = False,
+        urgency: Urgency = Urgency.FIRST,
         stop: threading.Event | None = None,
         feed: Arriving | None = None,
     ) -> process.Finished:
         """Run to the end. With ``on_progress`` the arguments must hold ``-progress pipe:1``; silence then ends the run.
 
-        So does, then, an output of more than ``longest_s`` seconds of media. A run that ``is_unhurried`` leaves the
-        processor to all others, and one that ``is_beside`` to short ones on the way to the first seconds that play.
-        With ``feed``, the upload is read from there as it arrives; a run that goes back or ahead in it
-        (`tasks.media.encode.piped`) waits for all of it.
+        So does, then, an output of more than ``longest_s`` seconds of media. With ``feed``, the upload is read from
+        there as it arrives; a run that goes back or ahead in it (`tasks.media.encode.piped`) waits for all of it.
 
         Raises:
             SourceRejected: ffmpeg can't make anything of the input (``undecodable``), or ever more (``too_long``).
@@ -71,7 +76,6 @@ class Ffmpeg:
             process.Stopped: ``stop`` was set.
             As `Arriving.whole`, if the rest does not arrive.
         """
-        limits = _UNHURRIED if is_unhurried else _BACKGROUND if on_progress else _BESIDE if is_beside else Limits()
         reader = ProgressReader()
         kills = memory_kills.count()
 
@@ -95,7 +99,7 @@ class Ffmpeg:
                 [*_GUARDS, *(through_pipe or arguments)],
                 folder=folder,
                 cage=self._cage,
-                limits=limits,
+                limits=Limits(niceness=urgency),
                 timeout_s=timeout_s,
                 silence_s=_SILENCE_S if on_progress else None,
                 on_line=on_line if on_progress else None,

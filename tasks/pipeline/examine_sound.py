@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from tasks.adapters.arriving import Arriving
+from tasks.adapters.ffmpeg import Urgency
 from tasks.errors import SourceRejected
 from tasks.media import loudness
 from tasks.media.ladder import AudioRung
@@ -62,14 +63,14 @@ def listen(
     *,
     stop: threading.Event | None = None,
     first_s: float | None = None,
-    is_unhurried: bool = False,
+    urgency: Urgency = Urgency.ENCODE,
     feed: Arriving | None = None,
 ) -> Heard:
     """Decode the sound of the downloaded source once, and decide; a source without sound takes no run.
 
-    With ``first_s`` only so many seconds of it are heard, and the decision may not be the last. ``is_unhurried`` leaves
-    the processor to all other runs. With ``feed`` the upload is heard as it arrives. Tracks that can't be decoded are
-    passed over with a notice, and so are silent ones where others sound.
+    With ``first_s`` only so many seconds of it are heard, and the decision may not be the last. With ``feed`` the
+    upload is heard as it arrives. Tracks that can't be decoded are passed over with a notice, and so are silent ones
+    where others sound.
 
     Raises:
         TemporarilyUnavailable: ffmpeg was killed, stalled or overran.
@@ -86,7 +87,7 @@ def listen(
                 arguments,
                 timeout_s=timeout_s,
                 on_progress=lambda _: None,
-                is_unhurried=is_unhurried,
+                urgency=urgency,
                 stop=stop,
                 feed=feed,
             )

@@ -8,6 +8,7 @@ from typing import Final
 
 from tasks.adapters.arriving import Arriving
 from tasks.adapters.clock import utc_now
+from tasks.adapters.ffmpeg import Urgency
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media import dash, encode, package, quality, sound_only
 from tasks.media.ladder import Ladder
@@ -95,6 +96,7 @@ def _encode(
         run.arguments,
         timeout_s=600 + (source.duration_s or limit_s),
         on_progress=note,
+        urgency=Urgency.ENCODE,
         longest_s=source.longest_s(limit_s),
         stop=lease.stop,
     )

@@ -10,6 +10,7 @@ from typing import Final
 import structlog
 
 from tasks.adapters.arriving import Arriving
+from tasks.adapters.ffmpeg import Urgency
 from tasks.adapters.ffprobe import KEY_FRAMES_OF_S
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media import direct, encode
@@ -53,7 +54,7 @@ def copy(
         stream.follow(planned.run)
         longest_s = source.longest_s(services.settings.max_duration_s)
         timeout_s = _timeout_s(services, source)
-        _run(services, folder, upload, planned.run, timeout_s=timeout_s, longest_s=longest_s, stop=stop)
+        _run(services, folder, upload, planned.run, Urgency.FIRST, timeout_s=timeout_s, longest_s=longest_s, stop=stop)
         return planned.rung if packaging.complies(folder / encode.OUTPUT / encode.HLS, planned, ladder) else None
     except (SourceRejected, TemporarilyUnavailable) as error:
         # The encode will tell what is wrong with it, if anything is.
@@ -89,6 +90,7 @@ def encode_all(
             folder,
             upload,
             run,
+            Urgency.ENCODE,
             timeout_s=_timeout_s(services, source),
             longest_s=source.longest_s(services.settings.max_duration_s),
             stop=stop,
@@ -103,6 +105,7 @@ def _run(
     folder: Path,
     upload: Arriving,
     run: Run,
+    urgency: Urgency,
     *,
     timeout_s: float,
     longest_s: float,
@@ -123,6 +126,7 @@ def _run(
         run.arguments,
         timeout_s=timeout_s,
         on_progress=note,
+        urgency=urgency,
         longest_s=longest_s,
         stop=stop,
         feed=upload,

@@ -12,6 +12,7 @@ import structlog
 from config import queues
 from tasks.adapters.arriving import Arriving
 from tasks.adapters.clock import utc_now
+from tasks.adapters.ffmpeg import Urgency
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media import encode, storyboard
 from tasks.media.source import SoundSource, Source
@@ -141,7 +142,7 @@ def _storyboard(
     plan = storyboard.plan_storyboard(
         source, services.ladder_of(work), key_frame_gap_s=gap_s, max_pixels=services.settings.max_pixels
     )
-    services.ffmpeg.run(folder, plan.arguments, timeout_s=600 + source.duration_s, is_unhurried=True, stop=stop)
+    services.ffmpeg.run(folder, plan.arguments, timeout_s=600 + source.duration_s, urgency=Urgency.UNHURRIED, stop=stop)
     root = folder / encode.OUTPUT
     sheets = sorted((root / storyboard.FOLDER).glob("sheet-*.jpg"))
     if not sheets:

@@ -13,6 +13,7 @@ from typing import Final
 import structlog
 
 from tasks.adapters.arriving import Arriving
+from tasks.adapters.ffmpeg import Urgency
 from tasks.errors import SourceRejected
 from tasks.media import appeal, encode, looks, poster, upscaling
 from tasks.media.appeal import Look
@@ -78,7 +79,7 @@ def take(
     # A file with odd time stamps may have nothing where it was looked at; its first frame will do.
     for moment_s in (*times_s, 0.0):
         still = poster.plan_poster(source, ladder, moment_s, max_pixels=max_pixels)
-        services.ffmpeg.run(folder, still.arguments, timeout_s=_TIMEOUT_S, is_beside=True, stop=stop)
+        services.ffmpeg.run(folder, still.arguments, timeout_s=_TIMEOUT_S, urgency=Urgency.PICTURE, stop=stop)
         if made_at.is_file() and made_at.stat().st_size:
             break
     else:
@@ -109,7 +110,7 @@ def vary(services: Services, folder: Path, name: str, taken: Taken, *, stop: thr
         process.Stopped: ``stop`` was set.
     """
     arguments, variants = poster.plan_variants(taken.ladder, taken.still)
-    services.ffmpeg.run(folder, arguments, timeout_s=_TIMEOUT_S, is_beside=True, stop=stop)
+    services.ffmpeg.run(folder, arguments, timeout_s=_TIMEOUT_S, urgency=Urgency.PICTURE, stop=stop)
     made = [each.path for each in variants if each.path != poster.POSTER]
     to = {each.path: _placed(each.path, taken.poster.chosen_s) for each in variants}
     with ThreadPoolExecutor(_UPLOADS_AT_A_TIME) as pool:
@@ -180,7 +181,7 @@ def _look(services: Services, folder: Path, plan: LookPlan, stop: threading.Even
     shutil.rmtree(taken, ignore_errors=True)
     taken.mkdir()
     try:
-        services.ffmpeg.run(folder, plan.arguments, timeout_s=_TIMEOUT_S, is_beside=True, stop=stop)
+        services.ffmpeg.run(folder, plan.arguments, timeout_s=_TIMEOUT_S, urgency=Urgency.PICTURE, stop=stop)
     except SourceRejected as error:
         # A damaged stretch; what was seen of the others may do.
         log.info("looked in part", detail=error.detail)

@@ -13,6 +13,7 @@ from typing import Final
 import structlog
 
 from tasks.adapters.arriving import Arriving
+from tasks.adapters.ffmpeg import Urgency
 from tasks.adapters.machine import usable_cores
 from tasks.media import encode
 from tasks.media.ladder import Ladder
@@ -61,7 +62,7 @@ def make(
         return heard
     # It plays already.
     upload.whole(stop)
-    whole = listen(services, folder, source, ladder.audio, stop=stop, is_unhurried=True)
+    whole = listen(services, folder, source, ladder.audio, stop=stop, urgency=Urgency.UNHURRIED)
     if is_as_decided(heard.programmes, whole.programmes):
         whole = whole.with_gains_of(heard)
         _verify(folder, source, whole)
@@ -116,7 +117,7 @@ def _encode(
         on_progress=lambda _: None,
         longest_s=source.longest_s(services.settings.max_duration_s),
         # Its first segments take a tenth of what the picture's do, and are there in time all the same.
-        is_unhurried=True,
+        urgency=Urgency.UNHURRIED,
         stop=stop,
         feed=upload,
     )
