@@ -32,6 +32,12 @@ _FASTEST: Final = 61
 _IDR: Final = 5
 # What the ladder allows itself: a buffer of two seconds of the cap.
 _PEAK: Final = 2
+# A file with so many times a rung's bits has too many in its picture alone, whatever its sound takes.
+_FAR_TOO_MANY: Final = 2
+# What has to give way is copied no faster than anybody loads it, in seconds of it in one second: to copy and upload
+# half a gigabyte at once would take the processor from all that people wait for.
+_PACE: Final = 20
+_BURST_S: Final = 20
 _LONGEST_SEGMENTS: Final = 2
 # ffmpeg holds a segment in memory until it is whole, and so does a player. A clip no longer than this is its own limit.
 SHORT_S: Final = 30.0
@@ -63,7 +69,16 @@ def plan_direct(source: Source, ladder: Ladder, *, size_bytes: int, max_pixels: 
         crf=0,
         max_bitrate_bps=bitrate_bps,
     )
-    clip = ffmpeg.input(SOURCE_FILE, **input_options(max_pixels=max_pixels))
+    fitting = climb(ladder, video)
+    # Only x264 is known to put its key frames exactly where another stream has them; and rungs are all of one colour.
+    may_stand = all(each.codec == "h264" for each in fitting) and video.colour.is_plain
+    alike = [
+        each
+        for each in fitting
+        if may_stand and rung.replaces(each) and bitrate_bps <= _FAR_TOO_MANY * each.max_bitrate_bps
+    ]
+    pace = {} if alike else {"readrate": _PACE, "readrate_initial_burst": _BURST_S}
+    clip = ffmpeg.input(SOURCE_FILE, **input_options(max_pixels=max_pixels), **pace)
     streams, options = [clip[str(video.index)]], {"c:v": "copy"}
     sound = tuple(each.evolve(name=PASSING_SOUND) for each in published(candidates(source), ladder.audio.languages)[:1])
     tracks = [f"v:0,name:{ORIGINAL}"]
@@ -74,10 +89,6 @@ def plan_direct(source: Source, ladder: Ladder, *, size_bytes: int, max_pixels: 
         options |= {"c:a": "copy"} if is_taken else {"c:a": "aac", "b:a": str(ladder.audio.bitrate_bps)}
         tracks.append(f"a:0,name:{PASSING_SOUND}")
     output = ffmpeg.output(*streams, PLAYLISTS, **options, **hls_options(tracks, ladder))
-    fitting = climb(ladder, video)
-    # Only x264 is known to put its key frames exactly where another stream has them; and rungs are all of one colour.
-    may_stand = all(each.codec == "h264" for each in fitting) and video.colour.is_plain
-    alike = [each for each in fitting if rung.replaces(each)] if may_stand else []
     return Direct(
         run=Run(arguments=(*HEAD, *steady(output.get_args(), sound, ladder.audio)), rungs=(rung,), sound=sound),
         rung=rung,

@@ -30,6 +30,7 @@ from tasks.pipeline import (
     sound_way,
     uploaded,
 )
+from tasks.pipeline.copy_way import CopyWay
 from tasks.pipeline.examine import describe_source
 from tasks.pipeline.lease import Lease
 from tasks.pipeline.services import Services
@@ -61,12 +62,18 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
         edition = keys.edition(work.version, work.attempts)
         stream = Stream(services, folder, name, edition, lease)
         # A second try leaves alone what the first had put up, until all is there: a playlist never gets shorter.
-        with nullcontext() if work.hls else beside_the_encode(stream, lease), together(lease.stop) as beside:
+        with (
+            nullcontext() if work.hls else beside_the_encode(stream, lease),
+            together(lease.stop) as beside,
+            together(beside.stop) as copying,
+        ):
+            copy = CopyWay(services, folder, upload, work, ladder, stream, copying)
+            copy.begin(probed)
             # Nothing that is measured of the picture matters to the sound; a smallest rung made first waits for it.
             sounding = beside.submit(
                 lambda stop: sound_way.make(services, folder, upload, probed, ladder, stream, stop)
             )
-            source, seen = examine_picture.examine(services, folder, upload, probed, stop=beside.stop)
+            source, seen = examine_picture.examine(services, folder, upload, probed, stop=copying.stop)
             # What is still on its way has no checksum yet.
             facts = describe_source(work.source, source, upload.whole() if upload.is_whole else None)
             lease.through_outages(
@@ -77,9 +84,7 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
                     ),
                 )
             )
-            copied = None
-            if work.attempts == 1:
-                copied = picture_way.copy(services, folder, upload, source, ladder, work, stream, stop=beside.stop)
+            copy.settle(source)
 
             def caption(stop: threading.Event) -> captions.Extracted:
                 upload.whole(stop)
@@ -90,10 +95,11 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
                 source,
                 ladder,
                 max_pixels=services.settings.max_pixels,
-                copied=copied,
+                copied=copy.rung(),
                 threads=threads_for(services.settings.encode_cores or usable_cores()),
             )
-            encoded = picture_way.encode_all(services, folder, upload, plan, source, stream, lease, stop=beside.stop)
+            encoded = picture_way.encode_all(services, folder, upload, plan, source, stream, lease, stop=copying.stop)
+            copy.finish()
             heard = sounding.result()
             captioned = captioning.result()
         # Pictures are counted: the sound may be longer or shorter than they are.

@@ -30,6 +30,8 @@ from tasks.pipeline.services import Services
 from tasks.records import keys, lifecycle
 
 log: Final = structlog.get_logger()
+# Until there is something to play somebody waits for it.
+_SOON_S: Final = 0.05
 _POLL_S: Final = 0.25
 _UPLOADS_AT_A_TIME: Final = 6
 _NAMES_OTHERS: Final = (".m3u8", ".mpd")
@@ -50,6 +52,7 @@ class Stream:
         self._edition = edition
         self._lease = lease
         self._original: Run | None = None
+        self._is_forgotten = False
         self._pictures: list[Run] = []
         self._sound: tuple[Programme, ...] | None = None
         self._heard: tuple[SoundRendition, ...] = ()
@@ -59,14 +62,19 @@ class Stream:
         self._shown: tuple[PlannedRung, ...] = ()
 
     def follow(self, run: Run) -> None:
-        """A run that makes pictures begins."""
-        if run.sound:
-            self._original = run
-        else:
-            self._pictures.append(run)
+        """A run that encodes pictures begins."""
+        self._pictures.append(run)
+
+    def follow_original(self, run: Run) -> None:
+        """The run that copies the source's own pictures has begun, or it was soon forgotten."""
+        self._original = run
+        # Another thread may forget it at this very moment.
+        if self._is_forgotten:
+            self._original = None
 
     def forget_original(self) -> None:
         """The copy did not come about: the ladder will be shown."""
+        self._is_forgotten = True
         self._original = None
 
     def follow_only_sound(self, run: Run, renditions: Sequence[SoundRendition]) -> None:
@@ -107,6 +115,11 @@ class Stream:
             list(pool.map(put, [path for path in playlists if path not in last]))
         for path in last:
             put(path)
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether readers have something to play."""
+        return self._is_shown
 
     def _playlist(self, track: str) -> Path:
         return self._root / encode.HLS / track / encode.MEDIA_PLAYLIST
@@ -214,7 +227,7 @@ def beside_the_encode(stream: Stream, lease: Lease) -> Iterator[None]:
     failures: list[Exception] = []
 
     def run() -> None:
-        while not done.wait(_POLL_S):
+        while not done.wait(_POLL_S if stream.is_shown else _SOON_S):
             try:
                 stream.advance()
             except LeaseLost:

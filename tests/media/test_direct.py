@@ -86,6 +86,17 @@ def test_a_source_of_another_size_than_every_rung_stands_for_none() -> None:
     assert planned.stands_for is None
 
 
+def test_what_has_far_too_many_bits_to_stand_for_its_rung_is_copied_at_a_pace_beside_the_encode() -> None:
+    planned = plan_direct(PLAIN, NEWS, size_bytes=4_000_000, max_pixels=1)  # 3.2 Mb/s; the rung has 1.6 at most
+    assert planned is not None
+    assert planned.stands_for is not None
+    assert "-readrate" not in planned.run.arguments
+    planned = plan_direct(PLAIN, NEWS, size_bytes=4_100_000, max_pixels=1)
+    assert planned is not None
+    assert planned.stands_for is None
+    assert planned.run.arguments.index("-readrate") < planned.run.arguments.index("-i")
+
+
 HEADER = Header(timescale=25, edit_offset=0, entry="avc1", configuration=b"")
 FRAGMENT = Fragment(decode_time=0, start=0, duration=50, samples=50, offset=0, size_bytes=9, begins_with_key_frame=True)
 

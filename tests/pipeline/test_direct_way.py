@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin
 
 import pytest
@@ -21,6 +22,7 @@ from tasks.media.encode import Run
 from tasks.media.ladder import Ladder, PlannedRung
 from tasks.media.package import MediaPlaylist, Track
 from tasks.media.progress import Progress
+from tasks.media.source import Source
 from tasks.pipeline import packaging, picture_way
 from tasks.pipeline.ingest import ingest
 from tasks.pipeline.services import Services
@@ -122,9 +124,11 @@ def test_the_smallest_rung_is_played_before_the_others_are_made(
     services: Services, put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clip = clips.progressive(tmp_path / "a.mp4", seconds=8, size=SIZE)
-    run = picture_way._run
+    run = picture_way.run
 
-    def once_it_plays(services: Services, folder: Path, upload: Arriving, which: Run, **kept: object) -> Progress:
+    def once_it_plays(
+        services: Services, folder: Path, upload: Arriving, source: Source, which: Run, *kept: Any, **named: Any
+    ) -> Progress:
         # So short a clip is done on an idle machine before anybody has looked.
         deadline = time.monotonic() + 30
         while "360p" in which.tracks and time.monotonic() < deadline:
@@ -133,9 +137,9 @@ def test_the_smallest_rung_is_played_before_the_others_are_made(
                 time.sleep(2)
                 break
             time.sleep(0.05)
-        return run(services, folder, upload, which, **kept)
+        return run(services, folder, upload, source, which, *kept, **named)
 
-    monkeypatch.setattr(picture_way, "_run", once_it_plays)
+    monkeypatch.setattr(picture_way, "run", once_it_plays)
     record, seen = published(ladder(services, copy_max_bitrate_bps=0, smallest_first=True), put, "120320_LANE1", clip)
     assert renditions(seen[0]) == ["180p"]
     assert [each.name for each in record.renditions] == ["360p", "180p"]
@@ -162,17 +166,19 @@ def test_the_sound_of_a_long_clip_is_made_again_where_its_beginning_was_unlike_t
 def test_a_copy_that_was_ended_half_way_leaves_nothing_that_keeps_the_ladder_from_being_published(
     services: Services, put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_all = picture_way._run
+    run_all = picture_way.run
 
-    def killed(services: Services, folder: Path, upload: Arriving, run: Run, **options: object) -> Progress:
+    def killed(
+        services: Services, folder: Path, upload: Arriving, source: Source, run: Run, *kept: Any, **named: Any
+    ) -> Progress:
         if not run.sound:
-            return run_all(services, folder, upload, run, **options)
+            return run_all(services, folder, upload, source, run, *kept, **named)
         begun = folder / encode.OUTPUT / encode.HLS / "original"
         begun.mkdir(parents=True)
         (begun / "00000.m4s.tmp").write_bytes(b"half a segment")
         raise TemporarilyUnavailable("encoder_killed", "The encoder was ended from outside.", "signal 9")
 
-    monkeypatch.setattr(picture_way, "_run", killed)
+    monkeypatch.setattr(picture_way, "run", killed)
     clip = clips.progressive(tmp_path / "a.mp4", seconds=2, size=SIZE)
     record, _ = published(ladder(services, copy_max_bitrate_bps=8_000_000), put, "120320_COPY3", clip)
     assert [each.name for each in record.renditions] == ["360p", "180p"]
@@ -185,6 +191,29 @@ def test_a_clip_of_one_key_frame_is_not_shown_as_one_endless_segment(
     record, seen = published(ladder(services, copy_max_bitrate_bps=8_000_000), put, "120320_COPY4", clip)
     assert record.renditions
     assert not any("original" in text for text in seen)
+
+
+def test_a_copy_that_turns_out_to_be_of_fields_is_shown_to_nobody(services: Services, put: Put, tmp_path: Path) -> None:
+    # The file says that its pictures are progressive.
+    fields = ("-vf", "tinterlace=interleave_top,setfield=prog", "-g", "25", *TAGGED)
+    clip = clips.progressive(tmp_path / "a.mp4", seconds=4, size="720x576", rate="50", extra=fields)
+    record, seen = published(ladder(services, copy_max_bitrate_bps=20_000_000), put, "120320_COPY5", clip)
+    assert record.source is not None
+    assert record.source.video is not None
+    assert record.source.video.scan == "interlaced_tff"
+    assert not any("original" in text for text in seen)
+    published_keys = [each.key for each in services.store.list(services.settings.media_bucket, "clips/120320_COPY5/")]
+    assert published_keys
+    assert not [key for key in published_keys if "original" in key]
+
+
+def test_a_source_whose_flags_say_fields_where_there_are_none_is_copied_all_the_same(
+    services: Services, put: Put, tmp_path: Path
+) -> None:
+    told = ("-field_order", "tt", "-f", "mov", "-g", "25", *TAGGED)
+    clip = clips.progressive(tmp_path / "a.mp4", seconds=4, size="720x576", extra=told)
+    _, seen = published(ladder(services, copy_max_bitrate_bps=20_000_000), put, "120320_COPY6", clip)
+    assert renditions(seen[0]) == ["original"]
 
 
 def test_renditions_whose_segments_part_are_not_published() -> None:

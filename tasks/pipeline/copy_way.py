@@ -1,0 +1,136 @@
+"""The copy's way: the source's own pictures, published as they are where players take them, before any encode."""
+
+from __future__ import annotations
+
+import shutil
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from tasks.adapters.arriving import Arriving
+from tasks.adapters.ffmpeg import Urgency
+from tasks.adapters.ffprobe import KEY_FRAMES_OF_S
+from tasks.adapters.process import Stopped
+from tasks.errors import SourceRejected, TemporarilyUnavailable
+from tasks.media import direct, encode
+from tasks.media.direct import Direct
+from tasks.media.ladder import Ladder, PlannedRung
+from tasks.media.source import Source
+from tasks.pipeline import packaging, picture_way, uploaded
+from tasks.pipeline.services import Services
+from tasks.pipeline.streaming import Stream
+from tasks.pipeline.together import LinkedStop, Together
+from tasks.records.clip_record import Work
+
+log: Final = structlog.get_logger()
+
+
+class CopyWay:
+    """The copy of one version, made beside the caller's work.
+
+    It begins by what the file says of itself, while that is still being measured, and is shown to nobody before.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        folder: Path,
+        upload: Arriving,
+        work: Work,
+        ladder: Ladder,
+        stream: Stream,
+        beside: Together,
+    ) -> None:
+        """Nothing is begun yet."""
+        self._services = services
+        self._folder = folder
+        self._upload = upload
+        self._work = work
+        self._ladder = ladder
+        self._stream = stream
+        self._beside = beside
+        self._stop = LinkedStop(beside.stop)
+        self._planned: Direct | None = None
+        self._made: Future[PlannedRung | None] | None = None
+
+    def begin(self, source: Source) -> None:
+        """Begin to copy, if players take such pictures."""
+        planned = self._plan(source)
+        if planned is not None:
+            self._planned = planned
+            self._made = self._beside.submit(lambda _: self._make(source, planned))
+
+    def settle(self, source: Source) -> None:
+        """What the pictures are is measured now: show the copy, leave nothing of it, or begin it after all.
+
+        Raises:
+            process.Stopped: the work around it had to end.
+        """
+        is_wanted = self._plan(source) is not None
+        if is_wanted and self._planned is None:
+            self.begin(source)
+        if self._planned is None:
+            return
+        if is_wanted:
+            self._stream.follow_original(self._planned.run)
+            return
+        log.info("not copied", scan=source.video.scan)
+        self._stop.set()
+        self.finish()
+        for track in self._planned.run.tracks:
+            shutil.rmtree(self._folder / encode.OUTPUT / encode.HLS / track, ignore_errors=True)
+        self._planned = self._made = None
+
+    def rung(self) -> PlannedRung | None:
+        """The rung that it stands for from now on; whether it can is waited for, where that isn't known beforehand.
+
+        Raises:
+            As `settle`.
+        """
+        may_stand = self._planned is not None and self._planned.stands_for is not None
+        return self._made.result() if may_stand and self._made is not None else None
+
+    def finish(self) -> None:
+        """Wait for its end.
+
+        Raises:
+            As `settle`.
+        """
+        if self._made is not None:
+            self._made.result()
+
+    def _plan(self, source: Source) -> Direct | None:
+        # A second try leaves alone what the first had put up.
+        if self._work.attempts > 1:
+            return None
+        max_pixels = self._services.settings.max_pixels
+        return direct.plan_direct(source, self._ladder, size_bytes=self._work.source.size_bytes, max_pixels=max_pixels)
+
+    def _make(self, source: Source, planned: Direct) -> PlannedRung | None:
+        try:
+            return self._copy(source, planned)
+        except (SourceRejected, TemporarilyUnavailable) as error:
+            # The encode will tell what is wrong with it, if anything is.
+            log.info("not copied", code=error.code, detail=error.detail)
+            self._stream.forget_original()
+        except Stopped:
+            if self._beside.stop.is_set():
+                raise
+        return None
+
+    def _copy(self, source: Source, planned: Direct) -> PlannedRung | None:
+        services, folder, stop = self._services, self._folder, self._stop
+        if source.duration_s > direct.SHORT_S:
+            uploaded.have_s(self._upload, source, KEY_FRAMES_OF_S, stop)
+            gap_s = services.ffprobe.key_frame_gap_s(folder, encode.SOURCE_FILE, source.video.index, stop=stop)
+            if not direct.is_cut_finely(gap_s):
+                log.info("not copied", key_frame_gap_s=gap_s)
+                self._stream.forget_original()
+                return None
+        picture_way.run(services, folder, self._upload, source, planned.run, Urgency.FIRST, stop=stop)
+        is_rung = planned.stands_for is not None and packaging.complies(
+            folder / encode.OUTPUT / encode.HLS, planned, self._ladder
+        )
+        return planned.rung if is_rung else None
