@@ -20,9 +20,9 @@ _RESERVE_BYTES: Final = 4 * 1024**2
 # What the first looks at a film need comes as fast as it can. While nobody waits for more, the rest comes at such a
 # rate, or at what it takes to be there after so many seconds: fetching it needs the processor that those looks
 # need as well.
-_AT_ONCE_BYTES: Final = 144 * 1024**2
-_GENTLE_BYTES_PER_S: Final = 48 * 1024**2
-_GENTLE_S: Final = 10.0
+_AT_ONCE_BYTES: Final = 64 * 1024**2
+_GENTLE_BYTES_PER_S: Final = 24 * 1024**2
+_GENTLE_S: Final = 20.0
 
 
 class Arriving:

@@ -39,7 +39,7 @@ class Urgency(IntEnum):
     # What can be played is waited for sooner than its picture.
     PICTURE = 5
     # A long run leaves the processor to short ones, so a poster does not wait for the encode beside it.
-    ENCODE = 10
+    ENCODE = 15
     # What nobody waits for leaves it even to those: the first seconds that can be played may come from the encode.
     UNHURRIED = 19
 

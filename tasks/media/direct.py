@@ -36,8 +36,8 @@ _PEAK: Final = 2
 _FAR_TOO_MANY: Final = 2
 # What has to give way is copied no faster than anybody loads it, in seconds of it in one second: to copy and upload
 # half a gigabyte at once would take the processor from all that people wait for.
-_PACE: Final = 20
-_BURST_S: Final = 20
+_PACE: Final = 8
+_BURST_S: Final = 8
 _LONGEST_SEGMENTS: Final = 2
 # ffmpeg holds a segment in memory until it is whole, and so does a player. A clip no longer than this is its own limit.
 SHORT_S: Final = 30.0

@@ -1,18 +1,19 @@
 """Looks: the small pictures of a clip among which its poster is found, at which times, and the runs that take them.
 
-How long that takes does not grow with the clip: of a long one its first 48 s are looked at, or a few key frames that
+How long that takes does not grow with the clip: of a long one its first 32 s are looked at, or a few key frames that
 are found by seeking.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Final, TypeAlias
+from typing import Final
 
 import ffmpeg
 
 from tasks.media.appeal import Look
 from tasks.media.encode import SOURCE_FILE, input_options
+from tasks.media.opening import Options, dropping, reads_through
 from tasks.media.source import Source
 from tasks.media.threads import Threads, threads_to_look
 from tasks.records.base import Value
@@ -22,11 +23,8 @@ QUIET: Final = ("-nostdin", "-hide_banner", "-loglevel", "error", "-y")
 # Up to here reading all key frames costs no more than seeking to some.
 _WHOLE_S: Final = 12.0
 # So much of a file is read through, the key frames between those wanted passed over, sooner than seeking costs.
-THROUGH_S: Final = 48.0
+THROUGH_S: Final = 32.0
 _THROUGH_CANDIDATES: Final = 12
-# ffmpeg decodes pictures of these at the opening of a file, and with each seek the file is opened once more.
-_DEAR_TO_OPEN: Final = ("h264", "hevc")
-_MP4: Final = "mov"
 # With fewer key frames than this there is too little to choose from, and a whole decode is worth its cost.
 _ENOUGH: Final = 3
 _WHOLE_LOOKS: Final = 24
@@ -40,7 +38,6 @@ _LEAST_LINES: Final = 720
 _ENDS: Final = 0.04
 _BETWEEN: Final = 0.84
 
-Options: TypeAlias = dict[str, object]
 _KEYS_ALONE: Final[Options] = {"skip_frame": "nokey"}
 # Frames predicted from both sides are passed over, a fifth of the work.
 _NOT_BOTH_WAYS: Final[Options] = {"skip_frame": "bidir"}
@@ -66,11 +63,11 @@ class LookPlan(Value):
 
 
 def plan_looks(source: Source, *, max_pixels: int) -> LookPlan:
-    """The first look, at some key frames all over the clip, or its first 48 s. The very ends are left out."""
+    """The first look, at some key frames all over the clip, or its first 32 s. The very ends are left out."""
     duration_s = source.duration_s
     if not can_seek(source):
         return whole_looks(source, max_pixels=max_pixels)
-    if duration_s > _WHOLE_S and not _reads_through(source):
+    if duration_s > _WHOLE_S and not reads_through(source):
         return plan_sought(source, max_pixels=max_pixels)
     span_s = min(duration_s or _WHOLE_S, THROUGH_S)
     first_s, apart_s = span_s * _ENDS, span_s * _BETWEEN / _THROUGH_CANDIDATES
@@ -100,7 +97,7 @@ def plan_finals(source: Source, times_s: tuple[float, ...], *, max_pixels: int) 
     """The second look, at the best key frames: what moves right after them."""
     rate = _BURST_LOOKS / _BURST_S
     starts = times_s[:_FINALISTS]
-    if not _reads_through(source) or max(starts) > THROUGH_S:
+    if not reads_through(source) or max(starts) > THROUGH_S:
         stretch = _NOT_BOTH_WAYS | {"t": f"{_BURST_S:g}"}
         opened = [_opened(source, max_pixels, stretch, start_s) for start_s in starts]
         return _plan(source, starts, [_at_rate(picture, rate) for picture in opened], most=_BURST_LOOKS)
@@ -144,15 +141,6 @@ def fitted(width: int, height: int, longest: int) -> tuple[int, int]:
     """The picture's shape with this longer side, at least 8 pixels high and wide."""
     scale = longest / max(width, height)
     return max(8, round(width * scale)), max(8, round(height * scale))
-
-
-def _reads_through(source: Source) -> bool:
-    return source.video.codec in _DEAR_TO_OPEN and source.container == _MP4
-
-
-def dropping(condition: str) -> Options:
-    """The input's option that drops packets before they are decoded, by ffmpeg's noise filter, and adds no noise."""
-    return {"bsf:v": f"noise=amount=0:drop='{condition}'"}
 
 
 def _opened(source: Source, max_pixels: int, more: Options, start_s: float = 0.0) -> ffmpeg.nodes.FilterableStream:

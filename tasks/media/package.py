@@ -75,6 +75,13 @@ def read_media_playlist(text: str) -> MediaPlaylist:
     return MediaPlaylist(init=init, segments=tuple(segments), is_complete="#EXT-X-ENDLIST" in text)
 
 
+def beginning(text: str, segments: int) -> str:
+    """The media playlist as it was when it had so many segments, or as it is if it has no more."""
+    lines = text.splitlines(keepends=True)
+    ends = [number for number, line in enumerate(lines, start=1) if line.strip() and not line.startswith("#")]
+    return text if len(ends) <= segments else "".join(lines[: ends[segments - 1]])
+
+
 def measure_track(playlist: MediaPlaylist, sizes_bytes: Sequence[int], codecs: str) -> Track:
     """Bit rates of a rendition; ``sizes_bytes`` are those of the segments, in order."""
     rates = [

@@ -7,6 +7,7 @@ from typing import Final
 import ffmpeg
 
 from tasks.media.encode import SOURCE_FILE, input_options
+from tasks.media.opening import dropping, reads_through
 from tasks.media.source import Source, VideoStream
 from tasks.media.threads import threads_to_look
 
@@ -14,10 +15,10 @@ _WHOLE_S: Final = 3.0
 # Fields are told from film and mixtures by a closer look than it takes to believe a file that it is progressive.
 _STRETCH_S: Final = 1.2
 _PLACES: Final = (0.15, 0.5, 0.8)
-_GLANCE_S: Final = 0.64
+_GLANCE_S: Final = 0.48
 _GLANCES: Final = (0.25, 0.7)
 # A glance need not wait for the end of a long clip to arrive.
-_GLANCED_S: Final = 24.0
+_GLANCED_S: Final = 16.0
 # The numbers of lines in which interlaced pictures come: 525 and 625 line systems, half HD on tape, HD.
 _INTERLACED_HEIGHTS: Final = (480, 486, 512, 576, 608, 1080, 1088)
 _NEVER_INTERLACED: Final = ("av1", "hevc", "vp8", "vp9", "gif", "png", "webp", "vvc")
@@ -33,23 +34,39 @@ def may_be_interlaced(video: VideoStream) -> bool:
     )
 
 
-def looked_at_s(source: Source) -> float:
-    """Where the last stretch ends, in seconds, that `plan_fields` looks at."""
+def looked_at_s(source: Source) -> float | None:
+    """Where the last stretch ends, in seconds, that `plan_fields` seeks; None where it reads on from the beginning."""
+    if _glances_through(source):
+        return None
     span_s, places, length_s = _stretches(source)
     # The stretch begins at a key frame, and that may follow.
     return source.duration_s if span_s == source.duration_s else span_s * places[-1] + 2 * length_s
 
 
-def plan_fields(source: Source, *, max_pixels: int) -> tuple[str, ...]:
-    """Arguments of a run that prints idet's finding for each frame: of a short clip whole, of others 4 s at most."""
+def plan_fields(source: Source, *, max_pixels: int, seeks: bool = False) -> tuple[str, ...]:
+    """Arguments of a run that prints idet's finding for each frame: of a short clip whole, of others 4 s at most.
+
+    With ``seeks`` the stretches are sought in any case, and found where key frames are rare.
+    """
     # Without the filter that smooths block edges, which costs a fifth of decoding and hides nothing of the fields.
     threads = threads_to_look(source.video.pixels)
     options = {"skip_loop_filter": "all", **input_options(max_pixels=max_pixels, video=source.video)}
     options |= threads.of_decoder
     span_s, places, length_s = _stretches(source)
     index = str(source.video.index)
+    enough: dict[str, object] = {}
     if source.duration_s <= _WHOLE_S:
         picture = ffmpeg.input(SOURCE_FILE, t=f"{_WHOLE_S:g}", **options)[index]
+    elif _glances_through(source) and not seeks:
+        first, second = (f"{span_s * place:.3f}" for place in places)
+        # The first keeps count of the stretches that were begun, the other the last one's time.
+        wanted = f"if(eq(ld(1),0),{first},if(eq(ld(1),1),{second},dts*tb+1))"
+        begun = f"if(key*gte(dts*tb,{wanted}),st(1,ld(1)+1)*0+st(0,dts*tb)*0,0)"
+        # Key frames after the second stretch are let through: only what comes out of it ends a run.
+        beyond = f"gte(dts*tb-ld(0),{length_s:g})*(1-key*eq(ld(1),2))"
+        passed_over = dropping(f"{begun}+eq(ld(1),0)+{beyond}")
+        enough = {"frames:v": max(2, round(len(places) * length_s * float(source.video.frame_rate)))}
+        picture = ffmpeg.input(SOURCE_FILE, t=f"{span_s:.3f}", **passed_over, **options)[index]
     else:
         # From the key frame before, without decoding up to the very time: any frames will do.
         stretches = [
@@ -67,8 +84,12 @@ def plan_fields(source: Source, *, max_pixels: int) -> tuple[str, ...]:
         picture = picture.filter("crop", "iw", f"ih-{source.video.blanking_lines}", 0, source.video.blanking_lines)
     if source.video.rotation % 180:
         picture = picture.filter("transpose", "clock")
-    output = picture.filter("idet").filter("metadata", "print", file="-").output("-", f="null")
+    output = picture.filter("idet").filter("metadata", "print", file="-").output("-", f="null", **enough)
     return ("-nostdin", "-hide_banner", "-loglevel", "error", *threads.of_filters, *output.get_args())
+
+
+def _glances_through(source: Source) -> bool:
+    return not source.video.is_interlaced and source.duration_s > _WHOLE_S and reads_through(source)
 
 
 def _stretches(source: Source) -> tuple[float, tuple[float, ...], float]:

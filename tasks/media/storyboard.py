@@ -14,7 +14,7 @@ import ffmpeg
 from tasks.media.colour import as_jpeg, scaled
 from tasks.media.encode import OUTPUT, SOURCE_FILE, input_options
 from tasks.media.ladder import Ladder, StoryboardShape
-from tasks.media.looks import dropping
+from tasks.media.opening import dropping
 from tasks.media.picture import shown
 from tasks.media.source import Source
 from tasks.media.threads import threads_to_look

@@ -15,7 +15,7 @@ from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media import encode, faults, sampling
 from tasks.media.colour import colour_notice
 from tasks.media.ladder import PlannedRung
-from tasks.media.scan import decide_scan, read_fields, scan_notice
+from tasks.media.scan import Fields, decide_scan, read_fields, scan_notice
 from tasks.media.source import Source
 from tasks.media.timing import measured_rate
 from tasks.pipeline import uploaded
@@ -45,14 +45,16 @@ def examine(
         video = replace(video, frame_rate=measured_rate(times_s, video.frame_rate, video.nominal_rate))
     if not sampling.may_be_interlaced(video):
         return replace(source, video=video), colour_notice(video.colour)
-    uploaded.have_s(upload, source, sampling.looked_at_s(source), stop)
+    sought_s = sampling.looked_at_s(source)
+    if sought_s is not None:
+        uploaded.have_s(upload, source, sought_s, stop)
     try:
-        arguments = sampling.plan_fields(source, max_pixels=services.settings.max_pixels)
-        fields = read_fields(services.ffmpeg.run(folder, arguments, timeout_s=_TIMEOUT_S, stop=stop).stdout)
-        if not fields.determined and not upload.is_whole:
-            # The places that were to be looked at may lie later in the file than most films have them.
+        fields = _fields(services, folder, source, None if sought_s is not None else upload, stop)
+        if not fields.determined and not (upload.is_whole and sought_s is not None):
+            # The places that were to be looked at may lie later in the file than most films have them, or key frames
+            # be too rare.
             upload.whole(stop)
-            fields = read_fields(services.ffmpeg.run(folder, arguments, timeout_s=_TIMEOUT_S, stop=stop).stdout)
+            fields = _fields(services, folder, source, None, stop)
     except (SourceRejected, TemporarilyUnavailable) as error:
         log.info("scan not measured", code=error.code, detail=error.detail)
         return replace(source, video=video), colour_notice(video.colour)
@@ -61,6 +63,14 @@ def examine(
     notices = scan_notice(video.scan, decision) if video.scan_is_told and not video.rotation else ()
     video = replace(video, scan=decision.scan, mixed=decision.mixed, telecined=decision.telecined)
     return replace(source, video=video), (*notices, *colour_notice(video.colour))
+
+
+def _fields(
+    services: Services, folder: Path, source: Source, feed: Arriving | None, stop: threading.Event | None
+) -> Fields:
+    """What idet finds: of an upload that arrives, or of what is there by now, in which places are sought."""
+    arguments = sampling.plan_fields(source, max_pixels=services.settings.max_pixels, seeks=feed is None)
+    return read_fields(services.ffmpeg.run(folder, arguments, timeout_s=_TIMEOUT_S, stop=stop, feed=feed).stdout)
 
 
 def recall(

@@ -147,8 +147,11 @@ def _moment(
     """The time, in seconds, of the frame to take, and what an editor should know of what was seen."""
     max_pixels = services.settings.max_pixels
     plan = looks.plan_looks(source, max_pixels=max_pixels)
-    uploaded.have_s(upload, source, source.duration_s if plan.is_of_all else looks.THROUGH_S, stop)
-    bursts = _look(services, folder, plan, stop)
+    if encode.piped(plan.arguments) is not None:
+        bursts = _look(services, folder, plan, stop, feed=upload)
+    else:
+        uploaded.have_s(upload, source, source.duration_s if plan.is_of_all else looks.THROUGH_S, stop)
+        bursts = _look(services, folder, plan, stop)
     notices = _look_at_lines(folder, plan)
     if not plan.is_of_all and not appeal.is_worthy(bursts):
         # Bars, a slate, a leader: the programme begins later.
@@ -176,12 +179,19 @@ def _look_at_lines(folder: Path, plan: LookPlan) -> tuple[Notice, ...]:
     )
 
 
-def _look(services: Services, folder: Path, plan: LookPlan, stop: threading.Event | None) -> list[tuple[Look, ...]]:
+def _look(
+    services: Services,
+    folder: Path,
+    plan: LookPlan,
+    stop: threading.Event | None,
+    *,
+    feed: Arriving | None = None,
+) -> list[tuple[Look, ...]]:
     taken = folder / looks.FOLDER
     shutil.rmtree(taken, ignore_errors=True)
     taken.mkdir()
     try:
-        services.ffmpeg.run(folder, plan.arguments, timeout_s=_TIMEOUT_S, urgency=Urgency.PICTURE, stop=stop)
+        services.ffmpeg.run(folder, plan.arguments, timeout_s=_TIMEOUT_S, urgency=Urgency.PICTURE, stop=stop, feed=feed)
     except SourceRejected as error:
         # A damaged stretch; what was seen of the others may do.
         log.info("looked in part", detail=error.detail)

@@ -33,6 +33,8 @@ log: Final = structlog.get_logger()
 # Until there is something to play somebody waits for it.
 _SOON_S: Final = 0.05
 _POLL_S: Final = 0.25
+# Players begin where three segments follow (RFC 8216, 6.3.3); sending all that a fast copy has made would take longer.
+_FIRST_SEGMENTS: Final = 3
 _UPLOADS_AT_A_TIME: Final = 6
 _NAMES_OTHERS: Final = (".m3u8", ".mpd")
 _UNFINISHED: Final = ".tmp"
@@ -129,6 +131,8 @@ class Stream:
             text = path.read_text(encoding="utf-8")
         except FileNotFoundError:
             return ""
+        if not self._is_shown:
+            text = package.beginning(text, _FIRST_SEGMENTS)
         return text if text != self._playlists.get(str(path)) and package.read_media_playlist(text).segments else ""
 
     def _send(self, files: list[Path], *, report: bool = False) -> None:

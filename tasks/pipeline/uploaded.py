@@ -19,7 +19,7 @@ from tasks.records.clip_record import Work
 
 log: Final = structlog.get_logger()
 # A second at the beginning may take more bytes than one later on.
-_UNEVENNESS: Final = 1.5
+_UNEVENNESS: Final = 1.25
 
 
 def bring(services: Services, folder: Path, work: Work, *, should_stop: Callable[[], bool]) -> Arriving:

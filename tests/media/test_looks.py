@@ -56,9 +56,9 @@ def shown_s(look: Look) -> int:
         (8, 1, [1, 2, 3, 4, 5, 6, 7]),
         # All of them are key frames: some all over the clip, and not the first few.
         (8, 0.04, [0, 0, 1, 2, 2, 3, 3, 4, 4, 5, 6, 6]),
-        (40, 1, [2, 5, 8, 11, 14, 17, 20, 23, 26, 29, 32, 35]),
+        (40, 1, [2, 5, 8, 11, 14, 17, 20, 23, 26, 29, 32]),
         # Of a long clip its first part.
-        (70, 2, [2, 6, 10, 14, 18, 22, 26, 30, 34, 38, 42, 46]),
+        (70, 2, [2, 6, 10, 14, 18, 22, 26, 30]),
     ],
 )
 def test_the_looks_are_of_different_moments_and_each_is_of_the_time_it_is_given(
@@ -107,7 +107,7 @@ def test_a_clip_is_read_once_for_its_key_frames_of_which_some_must_be_there() ->
 
 
 def test_what_was_found_beyond_the_first_part_is_looked_at_again_by_seeking() -> None:
-    near, far = (looks.plan_finals(LONG, times, max_pixels=1) for times in ((3.0, 40.0), (3.0, 900.0)))
+    near, far = (looks.plan_finals(LONG, times, max_pixels=1) for times in ((3.0, 30.0), (3.0, 900.0)))
     assert "-ss" not in near.arguments
     assert far.arguments[far.arguments.index("-ss", far.arguments.index("-i")) + 1] == "900.000"
 

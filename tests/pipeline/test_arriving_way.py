@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import threading
 import time
@@ -142,11 +143,19 @@ def test_a_poster_is_there_before_the_upload_of_a_long_clip_has_come_whole(
     slow: Services, put: Put, pace: Pace, film: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(looks, "THROUGH_S", 4.0)
-    pace.let(film.stat().st_size * 3 // 4 // MIB)
+    first, chunks = film.stat().st_size // 2 // MIB, film.stat().st_size // MIB
+    pace.let(first)
     put("clips/seen.mp4", film)
     ingest(slow, "clips/seen.mp4")
+    asked = itertools.count(4 * first)
+
+    def has_poster(record: ClipRecord) -> bool:
+        # What looks ends while it reads: a little more has to come for that.
+        pace.let(min(chunks - 1, next(asked) // 4))
+        return record.poster is not None
+
     with rest_held_back(pace, thumbnails, slow, "seen"):
-        record = until(slow, "seen", lambda record: record.poster is not None)
+        record = until(slow, "seen", has_poster)
         assert record.poster is not None
         assert record.poster.time_s < 5
         assert record.storyboard is None

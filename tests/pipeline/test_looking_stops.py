@@ -64,9 +64,9 @@ def test_a_scan_is_measured_once_for_all_tasks(
     assert isinstance(source, Source)
     asked, plan = [], sampling.plan_fields
 
-    def note(of: Source, *, max_pixels: int) -> tuple[str, ...]:
+    def note(of: Source, *, max_pixels: int, seeks: bool) -> tuple[str, ...]:
         asked.append(1)
-        return plan(of, max_pixels=max_pixels)
+        return plan(of, max_pixels=max_pixels, seeks=seeks)
 
     monkeypatch.setattr(sampling, "plan_fields", note)
     recall(services, tmp_path, there(tmp_path), source, "SCANNED1", record.version)
