@@ -22,8 +22,6 @@ _INTERVAL_S: Final = 0.02
 # Adding up the pages of a gigabyte takes the kernel some milliseconds, and what runs for long is not missed.
 _SELDOM: Final = 10
 _STAT_BYTES: Final = 1024
-_STAT_BYTES: Final = 1024
-_STAT_BYTES: Final = 1024
 _CLOCK_TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 

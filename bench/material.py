@@ -24,8 +24,8 @@ MINUTE_S: Final = 60
 LONG_S: Final = 300
 
 _PARTS: Final = MINUTE_S // PART_S
-_SHOT_S: Final = 2.5
-_TICKER: Final = (
+SHOT_S: Final = 2.5
+TICKER: Final = (
     "NEWS AT TEN - RIVER ABOVE THE LOWER ROAD - BRIDGE OPENS TOMORROW AT 7:00 - BUSES 4. 9 AND 12 GO BY THE STATION - "
     "COUNCIL VOTES ON THE BUDGET TONIGHT - CUP FINAL ON SUNDAY AT 15:30 - WIND FROM THE SEA. 21 DEGREES - "
 )
@@ -64,7 +64,7 @@ _RATES: Final[dict[Kind, str]] = {
     "progressive": "framestep=2,setfield=prog",
     "interlaced": "interlace=scan=tff:lowpass=complex,setfield=tff",
 }
-_COLOUR: Final = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"]
+COLOUR: Final = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,26 +94,6 @@ def clip(cache: Path, kind: Kind, duration_s: int) -> Clip:
     return Clip(path=target, kind=kind, duration_s=duration_s)
 
 
-def shots(cache: Path) -> list[Clip]:
-    """Single shots of four kinds, lossless: a fast street, a slow one, grass in the wind, a talking head."""
-    folder = _folder(cache)
-    made = []
-    for name, number, place in (("street", 0, 2), ("stall", 1, 1), ("grass", 0, 1), ("talk", 1, 2)):
-        target = folder / f"shot-{name}.mkv"
-        if not target.is_file():
-            _make_part(cache, folder, number)
-            cut = ["-ss", f"{place * _SHOT_S:g}", "-t", f"{_SHOT_S:g}"]
-            # From zero on, wherever between two pictures it was cut: the renditions begin there.
-            coded = ["-vf", "setpts=PTS-STARTPTS", "-c:v", "libx264", "-preset", "ultrafast", "-qp", "0"]
-            coded += ["-c:a", "pcm_s16le", "-f", "matroska"]
-            unfinished = target.with_suffix(".part")
-            inputs = [*cut, "-i", _part(folder, "progressive", number), *cut, "-i", _voice(cache, folder, PART_S)]
-            run_quietly([FFMPEG, "-y", *inputs, *coded, *_COLOUR, unfinished])
-            unfinished.replace(target)
-        made.append(Clip(path=target, kind="progressive", duration_s=_SHOT_S))
-    return made
-
-
 def marked(cache: Path, kind: Kind) -> Clip:
     """Ten seconds with a white frame at each odd second and a tone that begins with it."""
     folder = _folder(cache)
@@ -126,10 +106,22 @@ def marked(cache: Path, kind: Kind) -> Clip:
         beep = f"aevalsrc='0.5*sin(2*PI*1000*t)*lt(mod(t+9,2),0.08)':s=48000:d={PART_S}"
         unfinished = target.with_suffix(".part")
         inputs = ["-i", _part(folder, kind, 0), "-f", "lavfi", "-i", beep]
-        coded = ["-vf", flash + field, *_CODED[kind], *_COLOUR, *_SOUND[kind]]
+        coded = ["-vf", flash + field, *_CODED[kind], *COLOUR, *_SOUND[kind]]
         run_quietly([FFMPEG, "-y", *inputs, *coded, "-ac", "2", *_FORMS[kind], unfinished])
         unfinished.replace(target)
     return Clip(path=target, kind=kind, duration_s=PART_S)
+
+
+def part(cache: Path, kind: Kind, number: int) -> Path:
+    """Ten seconds of four shots each, without sound; ``number`` is 0 to 5."""
+    folder = _folder(cache)
+    _make_part(cache, folder, number)
+    return _part(folder, kind, number)
+
+
+def voice(cache: Path) -> Path:
+    """Ten seconds of speech."""
+    return _voice(cache, _folder(cache), PART_S)
 
 
 def _folder(cache: Path) -> Path:
@@ -160,19 +152,19 @@ def _make_part(cache: Path, folder: Path, number: int) -> None:
     dice = random.Random(number)
     inputs: list[object] = []
     graph = []
-    count = round(PART_S / _SHOT_S)
+    count = round(PART_S / SHOT_S)
     for shot in range(count):
         name, start_s, share = _SHOTS[(number * count + shot + number // 2) % len(_SHOTS)]
-        inputs += ["-ss", f"{start_s:g}", "-t", f"{_SHOT_S:g}", "-i", clips[name]]
+        inputs += ["-ss", f"{start_s:g}", "-t", f"{SHOT_S:g}", "-i", clips[name]]
         place = dice.random()
         crop = f"crop='min(iw,ih*16/9)*{share}':'min(ih,iw*9/16)*{share}':'(iw-ow)*{place:.2f}':'(ih-oh)*{place:.2f}'"
         turned = "hflip," if number % 2 else ""
         graph.append(
             f"[{shot}:v]fps=50,{crop},{turned}scale=1920:1080:flags=lanczos,setsar=1,format=yuv420p,{dice.choice(_LOOKS)},"
-            f"tpad=stop_mode=clone:stop_duration=1,trim=duration={_SHOT_S:g},setpts=PTS-STARTPTS[s{shot}]"
+            f"tpad=stop_mode=clone:stop_duration=1,trim=duration={SHOT_S:g},setpts=PTS-STARTPTS[s{shot}]"
         )
     ticker = folder / "ticker.pgm"
-    ticker.write_bytes(draw(_TICKER * 2, dot=6))
+    ticker.write_bytes(draw(TICKER * 2, dot=6))
     width = int(ticker.read_bytes().split(maxsplit=2)[1]) // 2
     moved = f"-mod((t+{number * PART_S})*240\\,{width})"
     graph.append(f"{''.join(f'[s{shot}]' for shot in range(count))}concat=n={count}[shots]")
@@ -182,7 +174,7 @@ def _make_part(cache: Path, folder: Path, number: int) -> None:
     outputs: list[object] = []
     for label, kind, target in zip("ab", KINDS, targets, strict=True):
         graph.append(f"[{label}]{_RATES[kind]}[{kind}]")
-        outputs += ["-map", f"[{kind}]", *_CODED[kind], *_COLOUR, "-f", "matroska", target.with_suffix(".part")]
+        outputs += ["-map", f"[{kind}]", *_CODED[kind], *COLOUR, "-f", "matroska", target.with_suffix(".part")]
     still = ["-loop", "1", "-framerate", "50", "-t", str(PART_S), "-i", ticker]
     run_quietly([FFMPEG, "-y", *inputs, *still, "-filter_complex", ";".join(graph), *outputs])
     for target in targets:

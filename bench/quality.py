@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Final
 
-from bench import bare, material
+from bench import bare, material, shots
 from bench.job import Job, encoded_ladder, prepare
 from bench.pipeline import newsroom
 from bench.report import Figure, figure
@@ -64,11 +64,11 @@ def _beside(job: Job, published: Path, bare_made: Path, scratch: Path, *, quick:
 
 def _saved(cache: Path, ladder: Path, scratch: Path, say: Callable[[str], None]) -> list[Figure]:
     """Bits that the ladder saves, rung by rung and over all of them."""
-    shots = [prepare(shot, ladder, scratch / "probe") for shot in material.shots(cache)]
-    rungs = shots[0].rungs
+    jobs = [prepare(shot, ladder, scratch / "probe") for shot in shots.shots(cache)]
+    rungs = jobs[0].rungs
     ours: dict[str, list[tuple[float, float]]] = {rung.name: [] for rung in rungs}
     fixed: dict[str, list[list[tuple[float, float]]]] = {rung.name: [] for rung in rungs}
-    for shot in shots:
+    for shot in jobs:
         say(f"{shot.clip.path.stem}: by the ladder, and at {len(_SHARES)} fixed bitrates")
         bare.measure(shot, bare.one_run(shot), scratch / "bare")
         for rung in rungs:

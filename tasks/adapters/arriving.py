@@ -49,14 +49,16 @@ class Arriving:
         """Whether all of it is there."""
         return self._digest is not None
 
-    def whole(self, stop: threading.Event | None = None) -> str:
+    def whole(self, stop: threading.Event | None = None, *, is_patient: bool = False) -> str:
         """Wait for its end, and return the SHA-256 in hex of the object's own bytes, in their own order.
+
+        Who ``is_patient`` does not hurry it.
 
         Raises:
             NoSuchObject, PreconditionFailed, TemporarilyUnavailable: as `ObjectStore.download`.
             process.Stopped: ``stop`` was set, the download was stopped, or this closed.
         """
-        self._await(lambda: self._digest is not None, stop)
+        self._await(lambda: self._digest is not None, stop, is_patient=is_patient)
         assert self._digest is not None  # noqa: S101 # for the type checker
         return self._digest
 
@@ -181,9 +183,11 @@ class Arriving:
     def _is_beyond(self, place: int) -> bool:
         return self._there > place
 
-    def _await(self, is_there: Callable[[], bool], stop: threading.Event | None = None) -> None:
+    def _await(
+        self, is_there: Callable[[], bool], stop: threading.Event | None = None, *, is_patient: bool = False
+    ) -> None:
         with self._changed:
-            self._waiting += 1
+            self._waiting += not is_patient
             try:
                 # What failed is told at once, also to those for whom there would be something yet.
                 while self._error is not None or not is_there():
@@ -194,7 +198,7 @@ class Arriving:
                     self._changed.notify_all()  # it may be lingering
                     self._changed.wait(_TICK_S)
             finally:
-                self._waiting -= 1
+                self._waiting -= not is_patient
 
 
 def _none_of(path: Path) -> NoReturn:

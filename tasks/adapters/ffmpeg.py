@@ -39,7 +39,9 @@ class Urgency(IntEnum):
     # What can be played is waited for sooner than its picture.
     PICTURE = 5
     # A long run leaves the processor to short ones, so a poster does not wait for the encode beside it.
-    ENCODE = 15
+    ENCODE = 10
+    # What already plays by copy can wait for its ladder until its picture is there.
+    LADDER_BEHIND_COPY = 15
     # What nobody waits for leaves it even to those: the first seconds that can be played may come from the encode.
     UNHURRIED = 19
 

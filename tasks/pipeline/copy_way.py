@@ -83,6 +83,11 @@ class CopyWay:
             shutil.rmtree(self._folder / encode.OUTPUT / encode.HLS / track, ignore_errors=True)
         self._planned = self._made = None
 
+    @property
+    def is_on_its_way(self) -> bool:
+        """Whether there is something to play, or will be soon."""
+        return self._planned is not None
+
     def rung(self) -> PlannedRung | None:
         """The rung that it stands for from now on; whether it can is waited for, where that isn't known beforehand.
 

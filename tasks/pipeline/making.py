@@ -10,6 +10,7 @@ from pathlib import Path
 from config import queues
 from tasks.adapters.arriving import Arriving
 from tasks.adapters.clock import utc_now
+from tasks.adapters.ffmpeg import Urgency
 from tasks.adapters.machine import usable_cores
 from tasks.adapters.object_store import NoSuchObject, PreconditionFailed
 from tasks.errors import LeaseLost, SourceRejected
@@ -87,7 +88,7 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
             copy.settle(source)
 
             def caption(stop: threading.Event) -> captions.Extracted:
-                upload.whole(stop)
+                upload.whole(stop, is_patient=True)
                 return captions.extract(services, folder, source, stop=stop)
 
             captioning = beside.submit(caption)
@@ -98,7 +99,10 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
                 copied=copy.rung(),
                 threads=threads_for(services.settings.encode_cores or usable_cores()),
             )
-            encoded = picture_way.encode_all(services, folder, upload, plan, source, stream, lease, stop=copying.stop)
+            urgency = Urgency.LADDER_BEHIND_COPY if copy.is_on_its_way else Urgency.ENCODE
+            encoded = picture_way.encode_all(
+                services, folder, upload, plan, source, stream, lease, urgency, stop=copying.stop
+            )
             copy.finish()
             heard = sounding.result()
             captioned = captioning.result()

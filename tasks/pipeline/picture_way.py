@@ -25,6 +25,7 @@ def encode_all(
     source: Source,
     stream: Stream,
     lease: Lease,
+    urgency: Urgency,
     *,
     stop: threading.Event,
 ) -> Progress:
@@ -43,7 +44,7 @@ def encode_all(
                 lease.report(ENCODE_SHARE * (done + share * min(1.0, progress.frames / frames)), progress.speed)
 
         stream.follow(each)
-        ended = run(services, folder, upload, source, each, Urgency.ENCODE, stop=stop, on_progress=on_progress)
+        ended = run(services, folder, upload, source, each, urgency, stop=stop, on_progress=on_progress)
         first = ended if number == 0 else first
     return first
 

@@ -95,7 +95,7 @@ def make(
             varied = poster_way.vary(services, folder, name, taken, stop=stop)
             _add_poster(services, name, work.version, varied, taken.notices)
         if work.storyboard is None and isinstance(source, Source):
-            upload.whole(stop)
+            upload.whole(stop, is_patient=True)
             sheets = _storyboard(services, folder, source, name, work, stop)
             services.clips.update(
                 name, lambda current: lifecycle.picture(current, version=work.version, now=utc_now(), storyboard=sheets)

@@ -61,7 +61,7 @@ def make(
         _verify(folder, source, heard)
         return heard
     # It plays already.
-    upload.whole(stop)
+    upload.whole(stop, is_patient=True)
     whole = listen(services, folder, source, ladder.audio, stop=stop, urgency=Urgency.UNHURRIED)
     if is_as_decided(heard.programmes, whole.programmes):
         whole = whole.with_gains_of(heard)

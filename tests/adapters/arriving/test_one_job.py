@@ -7,6 +7,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -215,7 +216,14 @@ def test_what_nobody_waits_for_yet_comes_gently_and_at_once_when_somebody_does(
         upload.wait_for_share(3 / 8)
         assert not upload.is_whole
         assert come[-1] < 8
-        assert upload.whole() == "digest"
+        # Who is patient does not hurry it.
+        seen, ended = come[-1], threading.Event()
+        with ThreadPoolExecutor(1) as pool:
+            patient = pool.submit(upload.whole, ended, is_patient=True)
+            assert not ended.wait(0.5)
+            assert come[-1] == seen
+            assert upload.whole() == "digest"
+            assert patient.result() == "digest"
 
 
 def test_a_download_that_lingers_is_ended_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
