@@ -68,11 +68,13 @@ class Arriving:
         Raises:
             As `whole`.
         """
-        wanted = min(self.size_bytes, round(self.size_bytes * share) + _RESERVE_BYTES)
+        wanted = self._end_of(share)
         self._await(lambda: self._there >= wanted, stop)
 
-    def chunks(self, stop: threading.Event) -> Iterator[bytes]:
+    def chunks(self, stop: threading.Event, *, share: float = 1.0) -> Iterator[bytes]:
         """The file from its first byte to its last, each as soon as it is there; every call begins anew.
+
+        With a ``share`` below 1 it ends after that part and some MiB more, as `wait_for_share` has it.
 
         Raises:
             process.Stopped: ``stop`` was set.
@@ -82,13 +84,15 @@ class Arriving:
         place = 0
         try:
             with self.path.open("rb", buffering=0) as file:
-                while place < self.size_bytes:
+                while place < (end := self._end_of(share)):
                     self._await(partial(self._is_beyond, place), stop)
-                    chunk = file.read(min(_READ_BYTES, self._there - place))
+                    chunk = file.read(min(_READ_BYTES, self._there - place, end - place))
                     place += len(chunk) or _none_of(self.path)
                     yield chunk
         except OSError as error:
             raise machine_faults.of_disk(error) from error
+        if place < self.size_bytes:
+            return
         # Only now is it known that these were the right ones.
         self._await(lambda: self._digest is not None, stop)
 
@@ -179,6 +183,9 @@ class Arriving:
     def is_closing(self) -> bool:
         """Whether nobody wants it any more."""
         return self._closing.is_set()
+
+    def _end_of(self, share: float) -> int:
+        return self.size_bytes if share >= 1 else min(self.size_bytes, round(self.size_bytes * share) + _RESERVE_BYTES)
 
     def _is_beyond(self, place: int) -> bool:
         return self._there > place

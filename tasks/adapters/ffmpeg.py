@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Sequence
 from enum import IntEnum
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -64,11 +65,13 @@ class Ffmpeg:
         urgency: Urgency = Urgency.FIRST,
         stop: threading.Event | None = None,
         feed: Arriving | None = None,
+        feed_share: float = 1.0,
     ) -> process.Finished:
         """Run to the end. With ``on_progress`` the arguments must hold ``-progress pipe:1``; silence then ends the run.
 
         So does, then, an output of more than ``longest_s`` seconds of media. With ``feed``, the upload is read from
-        there as it arrives; a run that goes back or ahead in it (`tasks.media.encode.piped`) waits for all of it.
+        there as it arrives; a run that goes back or ahead in it (`tasks.media.encode.piped`) waits for all of it. Of an
+        upload that is not whole yet it is given the first ``feed_share`` (0 to 1) only.
 
         Raises:
             SourceRejected: ffmpeg can't make anything of the input (``undecodable``), or ever more (``too_long``).
@@ -106,7 +109,7 @@ class Ffmpeg:
                 silence_s=_SILENCE_S if on_progress else None,
                 on_line=on_line if on_progress else None,
                 stop=stop,
-                feed=None if feed is None else feed.chunks,
+                feed=None if feed is None else partial(feed.chunks, share=feed_share),
             )
         except process.Overran as error:
             raise TemporarilyUnavailable("encoder_overran", "Encoding this clip took too long.", str(error)) from error

@@ -35,8 +35,8 @@ _PEAK: Final = 2
 # A file with so many times a rung's bits has too many in its picture alone, whatever its sound takes.
 _FAR_TOO_MANY: Final = 2
 # What has to give way is copied no faster than anybody loads it, in seconds of it in one second: to copy and upload
-# half a gigabyte at once would take the processor from all that people wait for.
-_PACE: Final = 8
+# half a gigabyte at once would take the processor from all that people wait for. The ladder is slower than that.
+_PACE: Final = 8.0
 _BURST_S: Final = 8
 _LONGEST_SEGMENTS: Final = 2
 # ffmpeg holds a segment in memory until it is whole, and so does a player. A clip no longer than this is its own limit.
@@ -52,10 +52,13 @@ class Direct(Value):
     stands_for: PlannedRung | None
 
 
-def plan_direct(source: Source, ladder: Ladder, *, size_bytes: int, max_pixels: int) -> Direct | None:
+def plan_direct(
+    source: Source, ladder: Ladder, *, size_bytes: int, max_pixels: int, pace: float = _PACE
+) -> Direct | None:
     """How to package the source's own pictures; None where players would not take them as they are.
 
-    ``size_bytes`` is the upload's. The main sound programme goes with them: copied if it is AAC, else encoded as it is.
+    ``size_bytes`` is the upload's. Where the ladder does not wait for the copy, ``pace`` seconds of it are made in a
+    second. The main sound programme goes with it: copied if it is AAC, else encoded as it is.
     """
     bitrate_bps = round(size_bytes * 8 / source.duration_s) if source.duration_s else 0
     if not (_is_playable(source) and 0 < bitrate_bps <= ladder.start.copy_max_bitrate_bps):
@@ -77,8 +80,8 @@ def plan_direct(source: Source, ladder: Ladder, *, size_bytes: int, max_pixels: 
         for each in fitting
         if may_stand and rung.replaces(each) and bitrate_bps <= _FAR_TOO_MANY * each.max_bitrate_bps
     ]
-    pace = {} if alike else {"readrate": _PACE, "readrate_initial_burst": _BURST_S}
-    clip = ffmpeg.input(SOURCE_FILE, **input_options(max_pixels=max_pixels), **pace)
+    paced = {} if alike else {"readrate": max(_PACE, pace), "readrate_initial_burst": _BURST_S}
+    clip = ffmpeg.input(SOURCE_FILE, **input_options(max_pixels=max_pixels), **paced)
     streams, options = [clip[str(video.index)]], {"c:v": "copy"}
     sound = tuple(each.evolve(name=PASSING_SOUND) for each in published(candidates(source), ladder.audio.languages)[:1])
     tracks = [f"v:0,name:{ORIGINAL}"]

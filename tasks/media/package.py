@@ -82,6 +82,11 @@ def beginning(text: str, segments: int) -> str:
     return text if len(ends) <= segments else "".join(lines[: ends[segments - 1]])
 
 
+def ended(text: str) -> str:
+    """The media playlist with its end told, where it wasn't."""
+    return text if "#EXT-X-ENDLIST" in text else f"{text.rstrip()}\n#EXT-X-ENDLIST\n"
+
+
 def measure_track(playlist: MediaPlaylist, sizes_bytes: Sequence[int], codecs: str) -> Track:
     """Bit rates of a rendition; ``sizes_bytes`` are those of the segments, in order."""
     rates = [

@@ -34,10 +34,18 @@ def may_be_interlaced(video: VideoStream) -> bool:
     )
 
 
-def looked_at_s(source: Source) -> float | None:
-    """Where the last stretch ends, in seconds, that `plan_fields` seeks; None where it reads on from the beginning."""
-    if _glances_through(source):
-        return None
+def glances_through(source: Source) -> bool:
+    """Whether `plan_fields` reads the file from its beginning on, without seeking."""
+    return not source.video.is_interlaced and source.duration_s > _WHOLE_S and reads_through(source)
+
+
+def glanced_frames(source: Source) -> int:
+    """How many frames a glance at a film that has a key frame each second sees."""
+    return max(2, round(len(_GLANCES) * _GLANCE_S * float(source.video.frame_rate)))
+
+
+def looked_at_s(source: Source) -> float:
+    """Where the last stretch ends, in seconds, that `plan_fields` looks at."""
     span_s, places, length_s = _stretches(source)
     # The stretch begins at a key frame, and that may follow.
     return source.duration_s if span_s == source.duration_s else span_s * places[-1] + 2 * length_s
@@ -46,7 +54,8 @@ def looked_at_s(source: Source) -> float | None:
 def plan_fields(source: Source, *, max_pixels: int, seeks: bool = False) -> tuple[str, ...]:
     """Arguments of a run that prints idet's finding for each frame: of a short clip whole, of others 4 s at most.
 
-    With ``seeks`` the stretches are sought in any case, and found where key frames are rare.
+    Where `glances_through` says so it reads on from the beginning to each stretch's first key frame. With ``seeks`` the
+    stretches are sought in any case, and found where key frames are rare.
     """
     # Without the filter that smooths block edges, which costs a fifth of decoding and hides nothing of the fields.
     threads = threads_to_look(source.video.pixels)
@@ -57,7 +66,7 @@ def plan_fields(source: Source, *, max_pixels: int, seeks: bool = False) -> tupl
     enough: dict[str, object] = {}
     if source.duration_s <= _WHOLE_S:
         picture = ffmpeg.input(SOURCE_FILE, t=f"{_WHOLE_S:g}", **options)[index]
-    elif _glances_through(source) and not seeks:
+    elif glances_through(source) and not seeks:
         first, second = (f"{span_s * place:.3f}" for place in places)
         # The first keeps count of the stretches that were begun, the other the last one's time.
         wanted = f"if(eq(ld(1),0),{first},if(eq(ld(1),1),{second},dts*tb+1))"
@@ -65,7 +74,7 @@ def plan_fields(source: Source, *, max_pixels: int, seeks: bool = False) -> tupl
         # Key frames after the second stretch are let through: only what comes out of it ends a run.
         beyond = f"gte(dts*tb-ld(0),{length_s:g})*(1-key*eq(ld(1),2))"
         passed_over = dropping(f"{begun}+eq(ld(1),0)+{beyond}")
-        enough = {"frames:v": max(2, round(len(places) * length_s * float(source.video.frame_rate)))}
+        enough = {"frames:v": glanced_frames(source)}
         picture = ffmpeg.input(SOURCE_FILE, t=f"{span_s:.3f}", **passed_over, **options)[index]
     else:
         # From the key frame before, without decoding up to the very time: any frames will do.
@@ -86,10 +95,6 @@ def plan_fields(source: Source, *, max_pixels: int, seeks: bool = False) -> tupl
         picture = picture.filter("transpose", "clock")
     output = picture.filter("idet").filter("metadata", "print", file="-").output("-", f="null", **enough)
     return ("-nostdin", "-hide_banner", "-loglevel", "error", *threads.of_filters, *output.get_args())
-
-
-def _glances_through(source: Source) -> bool:
-    return not source.video.is_interlaced and source.duration_s > _WHOLE_S and reads_through(source)
 
 
 def _stretches(source: Source) -> tuple[float, tuple[float, ...], float]:

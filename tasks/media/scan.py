@@ -42,6 +42,11 @@ class Fields(Value):
         """The frames that idet could tell anything of."""
         return self.top_first + self.bottom_first + self.progressive
 
+    @property
+    def frames(self) -> int:
+        """All frames that were seen."""
+        return self.determined + self.undetermined
+
 
 class ScanDecision(Value):
     """How the picture is treated.
@@ -108,7 +113,7 @@ def _order(flagged: Scan, fields: Fields) -> Scan:
 
 
 def _is_pulldown(fields: Fields) -> bool:
-    frames = fields.determined + fields.undetermined
+    frames = fields.frames
     low, high = _PULLDOWN
     return frames >= 5 * _ENOUGH_FRAMES and all(
         low <= repeated / frames <= high for repeated in (fields.repeated_top, fields.repeated_bottom)

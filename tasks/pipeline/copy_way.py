@@ -12,12 +12,14 @@ import structlog
 from tasks.adapters.arriving import Arriving
 from tasks.adapters.ffmpeg import Urgency
 from tasks.adapters.ffprobe import KEY_FRAMES_OF_S
+from tasks.adapters.machine import usable_cores
 from tasks.adapters.process import Stopped
 from tasks.errors import SourceRejected, TemporarilyUnavailable
-from tasks.media import direct, encode
+from tasks.media import direct, encode, package
 from tasks.media.direct import Direct
 from tasks.media.ladder import Ladder, PlannedRung
 from tasks.media.source import Source
+from tasks.media.threads import sound_pace
 from tasks.pipeline import packaging, picture_way, uploaded
 from tasks.pipeline.services import Services
 from tasks.pipeline.streaming import Stream
@@ -53,6 +55,7 @@ class CopyWay:
         self._beside = beside
         self._stop = LinkedStop(beside.stop)
         self._planned: Direct | None = None
+        self._is_given_up = False
         self._made: Future[PlannedRung | None] | None = None
 
     def begin(self, source: Source) -> None:
@@ -67,6 +70,7 @@ class CopyWay:
 
         Raises:
             process.Stopped: the work around it had to end.
+            As `Arriving.whole`, if the upload does not come; OSError: the disk failed.
         """
         is_wanted = self._plan(source) is not None
         if is_wanted and self._planned is None:
@@ -85,8 +89,8 @@ class CopyWay:
 
     @property
     def is_on_its_way(self) -> bool:
-        """Whether there is something to play, or will be soon."""
-        return self._planned is not None
+        """Whether there is something to play, or will be soon, as far as is known."""
+        return self._planned is not None and not self._is_given_up
 
     def rung(self) -> PlannedRung | None:
         """The rung that it stands for from now on; whether it can is waited for, where that isn't known beforehand.
@@ -110,8 +114,14 @@ class CopyWay:
         # A second try leaves alone what the first had put up.
         if self._work.attempts > 1:
             return None
-        max_pixels = self._services.settings.max_pixels
-        return direct.plan_direct(source, self._ladder, size_bytes=self._work.source.size_bytes, max_pixels=max_pixels)
+        settings = self._services.settings
+        return direct.plan_direct(
+            source,
+            self._ladder,
+            size_bytes=self._work.source.size_bytes,
+            max_pixels=settings.max_pixels,
+            pace=sound_pace(settings.encode_cores or usable_cores(), source.video.pixels),
+        )
 
     def _make(self, source: Source, planned: Direct) -> PlannedRung | None:
         try:
@@ -119,11 +129,21 @@ class CopyWay:
         except (SourceRejected, TemporarilyUnavailable) as error:
             # The encode will tell what is wrong with it, if anything is.
             log.info("not copied", code=error.code, detail=error.detail)
-            self._stream.forget_original()
+            self._give_up(planned)
         except Stopped:
             if self._beside.stop.is_set():
                 raise
         return None
+
+    def _give_up(self, planned: Direct) -> None:
+        self._is_given_up = True
+        self._stream.forget_original()
+        # Whoever plays what there is of it already is to come to its end.
+        for track in planned.run.tracks:
+            playlist = self._folder / encode.OUTPUT / encode.HLS / track / encode.MEDIA_PLAYLIST
+            if playlist.is_file():
+                text = playlist.read_text(encoding="utf-8")
+                playlist.write_text(package.ended(text), encoding="utf-8")
 
     def _copy(self, source: Source, planned: Direct) -> PlannedRung | None:
         services, folder, stop = self._services, self._folder, self._stop
@@ -132,7 +152,7 @@ class CopyWay:
             gap_s = services.ffprobe.key_frame_gap_s(folder, encode.SOURCE_FILE, source.video.index, stop=stop)
             if not direct.is_cut_finely(gap_s):
                 log.info("not copied", key_frame_gap_s=gap_s)
-                self._stream.forget_original()
+                self._give_up(planned)
                 return None
         picture_way.run(services, folder, self._upload, source, planned.run, Urgency.FIRST, stop=stop)
         is_rung = planned.stands_for is not None and packaging.complies(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -24,6 +25,8 @@ from tasks.records.base import Notice
 
 log: Final = structlog.get_logger()
 _TIMEOUT_S: Final = 30.0
+# Of the frames that a glance is to see; with fewer, its stretches were cut short or not found.
+_MOST: Final = 0.9
 
 
 def examine(
@@ -45,16 +48,8 @@ def examine(
         video = replace(video, frame_rate=measured_rate(times_s, video.frame_rate, video.nominal_rate))
     if not sampling.may_be_interlaced(video):
         return replace(source, video=video), colour_notice(video.colour)
-    sought_s = sampling.looked_at_s(source)
-    if sought_s is not None:
-        uploaded.have_s(upload, source, sought_s, stop)
     try:
-        fields = _fields(services, folder, source, None if sought_s is not None else upload, stop)
-        if not fields.determined and not (upload.is_whole and sought_s is not None):
-            # The places that were to be looked at may lie later in the file than most films have them, or key frames
-            # be too rare.
-            upload.whole(stop)
-            fields = _fields(services, folder, source, None, stop)
+        fields = _fields(services, folder, upload, replace(source, video=video), stop)
     except (SourceRejected, TemporarilyUnavailable) as error:
         log.info("scan not measured", code=error.code, detail=error.detail)
         return replace(source, video=video), colour_notice(video.colour)
@@ -65,12 +60,37 @@ def examine(
     return replace(source, video=video), (*notices, *colour_notice(video.colour))
 
 
-def _fields(
-    services: Services, folder: Path, source: Source, feed: Arriving | None, stop: threading.Event | None
+def _fields(services: Services, folder: Path, upload: Arriving, source: Source, stop: threading.Event | None) -> Fields:
+    """What idet finds in a few stretches, of as much of the upload as they lie in."""
+    end_s = sampling.looked_at_s(source)
+    if sampling.glances_through(source):
+        with suppress(SourceRejected, TemporarilyUnavailable):
+            share = uploaded.share_of(source, end_s)
+            fields = _look(services, folder, source, stop, feed=upload, feed_share=share)
+            if fields.frames >= _MOST * sampling.glanced_frames(source):
+                return fields
+        log.info("scan measured by seeking", reason="key frames are rare")
+    uploaded.have_s(upload, source, end_s, stop)
+    fields = _look(services, folder, source, stop)
+    if not fields.determined and not upload.is_whole:
+        # The places that were to be looked at may lie later in the file than most films have them.
+        upload.whole(stop)
+        fields = _look(services, folder, source, stop)
+    return fields
+
+
+def _look(
+    services: Services,
+    folder: Path,
+    source: Source,
+    stop: threading.Event | None,
+    *,
+    feed: Arriving | None = None,
+    feed_share: float = 1.0,
 ) -> Fields:
-    """What idet finds: of an upload that arrives, or of what is there by now, in which places are sought."""
     arguments = sampling.plan_fields(source, max_pixels=services.settings.max_pixels, seeks=feed is None)
-    return read_fields(services.ffmpeg.run(folder, arguments, timeout_s=_TIMEOUT_S, stop=stop, feed=feed).stdout)
+    finished = services.ffmpeg.run(folder, arguments, timeout_s=_TIMEOUT_S, stop=stop, feed=feed, feed_share=feed_share)
+    return read_fields(finished.stdout)
 
 
 def recall(

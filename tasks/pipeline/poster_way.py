@@ -147,10 +147,12 @@ def _moment(
     """The time, in seconds, of the frame to take, and what an editor should know of what was seen."""
     max_pixels = services.settings.max_pixels
     plan = looks.plan_looks(source, max_pixels=max_pixels)
+    end_s = source.duration_s if plan.is_of_all else looks.THROUGH_S
     if encode.piped(plan.arguments) is not None:
-        bursts = _look(services, folder, plan, stop, feed=upload)
+        share = uploaded.share_of(source, end_s)
+        bursts = _look(services, folder, plan, stop, feed=upload, feed_share=share)
     else:
-        uploaded.have_s(upload, source, source.duration_s if plan.is_of_all else looks.THROUGH_S, stop)
+        uploaded.have_s(upload, source, end_s, stop)
         bursts = _look(services, folder, plan, stop)
     notices = _look_at_lines(folder, plan)
     if not plan.is_of_all and not appeal.is_worthy(bursts):
@@ -186,12 +188,21 @@ def _look(
     stop: threading.Event | None,
     *,
     feed: Arriving | None = None,
+    feed_share: float = 1.0,
 ) -> list[tuple[Look, ...]]:
     taken = folder / looks.FOLDER
     shutil.rmtree(taken, ignore_errors=True)
     taken.mkdir()
     try:
-        services.ffmpeg.run(folder, plan.arguments, timeout_s=_TIMEOUT_S, urgency=Urgency.PICTURE, stop=stop, feed=feed)
+        services.ffmpeg.run(
+            folder,
+            plan.arguments,
+            timeout_s=_TIMEOUT_S,
+            urgency=Urgency.PICTURE,
+            stop=stop,
+            feed=feed,
+            feed_share=feed_share,
+        )
     except SourceRejected as error:
         # A damaged stretch; what was seen of the others may do.
         log.info("looked in part", detail=error.detail)

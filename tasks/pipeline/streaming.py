@@ -35,6 +35,7 @@ _SOON_S: Final = 0.05
 _POLL_S: Final = 0.25
 # Players begin where three segments follow (RFC 8216, 6.3.3); sending all that a fast copy has made would take longer.
 _FIRST_SEGMENTS: Final = 3
+_SEGMENTS_AT_A_TIME: Final = 8
 _UPLOADS_AT_A_TIME: Final = 6
 _NAMES_OTHERS: Final = (".m3u8", ".mpd")
 _UNFINISHED: Final = ".tmp"
@@ -43,8 +44,9 @@ _UNFINISHED: Final = ".tmp"
 class Stream:
     """The upload of one version: `advance` while it grows, `complete` when all is made. Each file goes up once.
 
-    It is told of the runs that fill the workspace as they begin. Readers are shown the copied original, where there is
-    one, until all is complete; else the rungs that have begun, once it is known what is to be heard with them.
+    It is told of the runs that fill the workspace when what they make may be shown. Readers have the copied original,
+    where there is one, until all is complete; else the rungs that have begun, once it is known what is to be heard
+    with them.
     """
 
     def __init__(self, services: Services, folder: Path, name: str, edition: str, lease: Lease) -> None:
@@ -59,6 +61,8 @@ class Stream:
         self._sound: tuple[Programme, ...] | None = None
         self._heard: tuple[SoundRendition, ...] = ()
         self._is_shown = False
+        self._is_announced = False
+        self._shows_ladder = False
         self._sent: set[str] = set()
         self._playlists: dict[str, str] = {}
         self._shown: tuple[PlannedRung, ...] = ()
@@ -87,8 +91,11 @@ class Stream:
         """The run that makes the sound begins, or there is nothing to be heard."""
         self._sound = programmes
 
-    def advance(self) -> None:
-        """Send the segments that are whole, then the playlists that name them; with the first of all, tell readers."""
+    def advance(self) -> bool:
+        """Send segments that are whole, then the playlists that name them; with the first of all, tell readers.
+
+        So many at a time that no playlist stands still for long. Returns whether some are left for the next time.
+        """
         tracks = [track for run in (self._original, *self._pictures) if run is not None for track in run.tracks]
         tracks += [programme.name for programme in self._sound or ()]
         grown = [(path, text) for track in tracks if (path := self._playlist(track)) and (text := self._unsent(path))]
@@ -96,6 +103,7 @@ class Stream:
         for path, text in grown:
             self._put_playlist(path, text)
         self._show()
+        return any(text != path.read_text(encoding="utf-8") for path, text in grown)
 
     def complete(self) -> None:
         """Send what is left: media first, then the playlists; the multivariant one and the DASH manifest last.
@@ -131,9 +139,10 @@ class Stream:
             text = path.read_text(encoding="utf-8")
         except FileNotFoundError:
             return ""
-        if not self._is_shown:
-            text = package.beginning(text, _FIRST_SEGMENTS)
-        return text if text != self._playlists.get(str(path)) and package.read_media_playlist(text).segments else ""
+        sent = self._playlists.get(str(path), "")
+        listed = len(package.read_media_playlist(sent).segments)
+        text = package.beginning(text, listed + _SEGMENTS_AT_A_TIME if self._is_shown else _FIRST_SEGMENTS)
+        return text if text != sent and package.read_media_playlist(text).segments else ""
 
     def _send(self, files: list[Path], *, report: bool = False) -> None:
         waiting = [path for path in files if str(path) not in self._sent]
@@ -171,11 +180,12 @@ class Stream:
     def _show(self) -> None:
         """Name in the multivariant playlist what can be played by now, if that is more than before."""
         if self._heard:
-            if not self._is_shown and self._has_begun([each.track.name for each in self._heard]):
+            if not self._is_announced and self._has_begun([each.track.name for each in self._heard]):
                 self._put_main(sound_only.growing_playlist(self._heard))
             return
         # The task's own thread may forget it at any moment.
-        if (original := self._original) is not None:
+        original = None if self._shows_ladder else self._original
+        if original is not None and (self._is_shown or self._has_begun(original.tracks)):
             rungs, programmes = original.rungs, original.sound
         elif self._sound is not None:
             begun = [run for run in self._pictures if self._has_begun(run.tracks)]
@@ -183,17 +193,19 @@ class Stream:
         else:
             return
         tracks = [rung.name for rung in rungs] + [programme.name for programme in programmes]
+        if self._is_shown and not self._is_announced:
+            self._become_playable()
         if not rungs or rungs == self._shown or not self._has_begun(tracks):
             return
         highest_first = sorted(rungs, key=lambda rung: -rung.height)
         inits = {rung.name: self._init_of(rung.name) for rung in rungs}
-        self._shown = rungs
         self._put_main(package.growing_playlist(highest_first, programmes, inits))
+        self._shown, self._shows_ladder = rungs, original is None or rungs != original.rungs
 
     def _put_main(self, text: str) -> None:
         self._put_playlist(self._root / encode.HLS / package.MULTIVARIANT, text)
-        is_first, self._is_shown = not self._is_shown, True
-        if is_first:
+        self._is_shown = True
+        if not self._is_announced:
             self._become_playable()
 
     def _has_begun(self, tracks: Sequence[str]) -> bool:
@@ -205,6 +217,7 @@ class Stream:
             self._name,
             lambda record: lifecycle.become_playable(record, owner=self._lease.owner, now=utc_now(), hls=url),
         )
+        self._is_announced = True
         log.info("playable", clip=self._name, edition=self._edition)
         finish.announce(self._services, self._name)
 
@@ -231,13 +244,16 @@ def beside_the_encode(stream: Stream, lease: Lease) -> Iterator[None]:
     failures: list[Exception] = []
 
     def run() -> None:
-        while not done.wait(_POLL_S if stream.is_shown else _SOON_S):
+        pause_s = _SOON_S
+        while not done.wait(pause_s):
             try:
-                stream.advance()
+                is_behind = stream.advance()
+                pause_s = 0.0 if is_behind else _POLL_S if stream.is_shown else _SOON_S
             except LeaseLost:
                 lease.stop.set()
                 return
             except TemporarilyUnavailable as error:
+                pause_s = _POLL_S
                 log.warning("not streamed yet", code=error.code, detail=error.detail)
             except Exception as error:
                 log.exception("streaming failed")

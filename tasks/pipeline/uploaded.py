@@ -65,7 +65,13 @@ def have_s(upload: Arriving, source: Recording, end_s: float, stop: threading.Ev
     Raises:
         As `Arriving.whole`.
     """
-    if not source.duration_s or end_s * _UNEVENNESS >= source.duration_s:
+    share = share_of(source, end_s)
+    if share >= 1:
         upload.whole(stop)
     elif not upload.is_whole:
-        upload.wait_for_share(end_s * _UNEVENNESS / source.duration_s, stop)
+        upload.wait_for_share(share, stop)
+
+
+def share_of(source: Recording, end_s: float) -> float:
+    """The part of the file, from its beginning, in which lies what is shown and heard before ``end_s``; at most 1."""
+    return min(1.0, end_s * _UNEVENNESS / source.duration_s) if source.duration_s else 1.0
