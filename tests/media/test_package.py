@@ -72,6 +72,15 @@ def test_a_media_playlist_is_read_as_ffmpeg_writes_it() -> None:
     assert not package.read_media_playlist(PLAYLIST.replace("#EXT-X-ENDLIST\n", "")).is_complete
 
 
+def test_a_playlist_is_cut_after_a_segment_and_its_end_is_told_once() -> None:
+    begun = package.beginning(PLAYLIST, 2)
+    assert PLAYLIST.startswith(begun)
+    assert begun.endswith("00001.m4s\n")
+    assert package.beginning(PLAYLIST, 3) == package.beginning(PLAYLIST, 9) == PLAYLIST
+    assert package.ended(PLAYLIST) == PLAYLIST
+    assert package.ended(begun) == begun + "#EXT-X-ENDLIST\n"
+
+
 def test_the_peak_rate_passes_over_a_last_segment_of_one_frame() -> None:
     track = package.measure_track(package.read_media_playlist(PLAYLIST), [500_000, 1_000_000, 90_000], "avc1.64001f")
     assert track.peak_bps == 2_000_000

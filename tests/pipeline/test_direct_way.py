@@ -176,12 +176,17 @@ def test_a_copy_that_was_ended_half_way_leaves_nothing_that_keeps_the_ladder_fro
         begun = folder / encode.OUTPUT / encode.HLS / "original"
         begun.mkdir(parents=True)
         (begun / "00000.m4s.tmp").write_bytes(b"half a segment")
+        (begun / "index.m3u8").write_text("#EXTM3U\n", encoding="utf-8")
         raise TemporarilyUnavailable("encoder_killed", "The encoder was ended from outside.", "signal 9")
 
     monkeypatch.setattr(picture_way, "run", killed)
     clip = clips.progressive(tmp_path / "a.mp4", seconds=2, size=SIZE)
     record, _ = published(ladder(services, copy_max_bitrate_bps=8_000_000), put, "120320_COPY3", clip)
     assert [each.name for each in record.renditions] == ["360p", "180p"]
+    # Who had begun with it comes to its end.
+    assert record.hls is not None
+    left = read(services, record, record.hls.rpartition("/")[0] + "/original/index.m3u8").decode()
+    assert left.endswith("#EXT-X-ENDLIST\n")
 
 
 def test_a_clip_of_one_key_frame_is_not_shown_as_one_endless_segment(

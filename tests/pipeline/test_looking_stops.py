@@ -83,6 +83,25 @@ def test_a_scan_is_measured_once_for_all_tasks(
     assert asked == [1]
 
 
+def test_what_a_file_without_key_frames_on_its_way_hides_is_found_by_seeking(
+    services: Services, tmp_path: Path
+) -> None:
+    # Film on video, one key frame in all: nothing begins where the glance would.
+    clip = clips.make(
+        tmp_path / "a.mp4",
+        *("-f", "lavfi", "-i", "testsrc2=size=720x480:rate=24000/1001:duration=8"),
+        *("-vf", "telecine=pattern=23", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"),
+        *("-g", "9999", "-sc_threshold", "0", "-field_order", "progressive"),
+    )
+    clip.rename(tmp_path / encode.SOURCE_FILE)
+    source = probe(services, tmp_path)
+    assert isinstance(source, Source)
+    assert source.video.scan == "progressive"
+    assert sampling.glances_through(source)
+    measured, _ = examine(services, tmp_path, there(tmp_path), source)
+    assert measured.video.telecined
+
+
 def test_thumbnails_of_a_clip_that_is_no_longer_wanted_end_while_it_is_probed(
     services: Services, put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

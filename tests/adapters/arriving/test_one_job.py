@@ -76,6 +76,11 @@ def test_a_reader_and_whoever_wants_a_share_wait_for_what_has_not_come(
         assert laid(upload).startswith(came)
         pace.let(6)
         assert share.wait(20)
+        # Who wants a part only is not kept waiting for the rest.
+        part = b"".join(arriving.chunks(NEVER, share=0.1))
+        assert laid(upload).startswith(part)
+        assert 0.1 * len(upload) < len(part) < len(upload)
+        assert not arriving.is_whole
         pace.let()
         for thread in threads:
             thread.join(20)
