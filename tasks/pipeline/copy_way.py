@@ -1,4 +1,4 @@
-"""The copy's way: the source's own pictures, published as they are where players take them, before any encode."""
+"""The copy's way: the source's own pictures, published as they are where players take them, so that nobody waits."""
 
 from __future__ import annotations
 
@@ -142,8 +142,10 @@ class CopyWay:
         for track in planned.run.tracks:
             playlist = self._folder / encode.OUTPUT / encode.HLS / track / encode.MEDIA_PLAYLIST
             if playlist.is_file():
-                text = playlist.read_text(encoding="utf-8")
-                playlist.write_text(package.ended(text), encoding="utf-8")
+                # The stream may be reading it.
+                whole = playlist.with_suffix(".tmp")
+                whole.write_text(package.ended(playlist.read_text(encoding="utf-8")), encoding="utf-8")
+                whole.replace(playlist)
 
     def _copy(self, source: Source, planned: Direct) -> PlannedRung | None:
         services, folder, stop = self._services, self._folder, self._stop

@@ -69,7 +69,7 @@ def _fields(services: Services, folder: Path, upload: Arriving, source: Source, 
             fields = _look(services, folder, source, stop, feed=upload, feed_share=share)
             if fields.frames >= _MOST * sampling.glanced_frames(source):
                 return fields
-        log.info("scan measured by seeking", reason="key frames are rare")
+        log.info("scan measured by seeking", reason="too few frames were seen on the way")
     uploaded.have_s(upload, source, end_s, stop)
     fields = _look(services, folder, source, stop)
     if not fields.determined and not upload.is_whole:
