@@ -6,7 +6,7 @@ Kept away are colour bars, slates and countdowns, black, flashes, fades, blur, a
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import numpy as np
@@ -29,12 +29,16 @@ class Look(Value):
     rgb: bytes
 
 
-def best(bursts: Sequence[Sequence[Look]]) -> Look | None:
-    """The most appealing look; those of a burst are neighbours in time, and only a steady one is a good poster."""
+def best(bursts: Sequence[Sequence[Look]], *, at_s: Collection[float] = ()) -> Look | None:
+    """The most appealing look; those of a burst are neighbours in time, and only a steady one is a good poster.
+
+    Where ``at_s`` names times, only one of these is taken.
+    """
     rated = [
         (appeal(look) * _steadiness(burst, number), -look.time_s, look)
         for burst in bursts
         for number, look in enumerate(burst)
+        if not at_s or look.time_s in at_s
     ]
     return max(rated, key=lambda each: each[:2], default=(0.0, 0.0, None))[2]
 

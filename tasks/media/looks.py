@@ -19,6 +19,7 @@ from tasks.media.threads import Threads, threads_to_look
 from tasks.records.base import Value
 
 FOLDER: Final = "looks"
+KEPT: Final = f"{FOLDER}/kept.nut"
 QUIET: Final = ("-nostdin", "-hide_banner", "-loglevel", "error", "-y")
 # Up to here reading all key frames costs no more than seeking to some.
 _WHOLE_S: Final = 12.0
@@ -33,14 +34,18 @@ _FINALISTS: Final = 3
 _BURST_S: Final = 0.6
 _BURST_LOOKS: Final = 4
 _SIDE: Final = 128
+_MOST_KEPT_PIXELS: Final = 1920 * 1088
 _LINES_WIDTH: Final = 400
 _LEAST_LINES: Final = 720
 _ENDS: Final = 0.04
 _BETWEEN: Final = 0.84
 
 _KEYS_ALONE: Final[Options] = {"skip_frame": "nokey"}
+# What softens block edges is a fifth of decoding, and so small a look hides it.
+_ROUGHLY: Final[Options] = {"skip_loop_filter": "all"}
 # Frames predicted from both sides are passed over, a fifth of the work.
 _NOT_BOTH_WAYS: Final[Options] = {"skip_frame": "bidir"}
+_KEYS_WELL: Final[Options] = {"skip_loop_filter": "nokey"}
 
 
 class LookPlan(Value):
@@ -50,6 +55,8 @@ class LookPlan(Value):
     ``enough``: of key frames alone, so many have to be found; 0 where the looks are neighbours, to be compared.
     With ``has_lines``, *n*``.pgm`` has a part of each picture in its own size, from top to bottom.
     ``is_parted``: a series holds several bursts of neighbours. ``is_of_all``: no part of the clip is left out.
+    With ``keeps``, the pictures of the one series stand in `KEPT` as well, its key frames as a player shows them; the
+    others are good for small looks only.
     """
 
     arguments: tuple[str, ...]
@@ -60,6 +67,7 @@ class LookPlan(Value):
     is_parted: bool = False
     is_of_all: bool = True
     has_lines: bool = False
+    keeps: bool = False
 
 
 def plan_looks(source: Source, *, max_pixels: int) -> LookPlan:
@@ -73,7 +81,7 @@ def plan_looks(source: Source, *, max_pixels: int) -> LookPlan:
     first_s, apart_s = span_s * _ENDS, span_s * _BETWEEN / _THROUGH_CANDIDATES
     # Key frames alone get to the decoder, and of those one a while after the last; st and ld keep that one's time.
     passed_over = f"if(key*gte(dts*tb,{first_s:.3f}+ld(0)),st(0,dts*tb+{apart_s - first_s:.3f});0,1)"
-    picture = _opened(source, max_pixels, _KEYS_ALONE | dropping(passed_over) | {"t": f"{span_s:.3f}"})
+    picture = _opened(source, max_pixels, _ROUGHLY | _KEYS_ALONE | dropping(passed_over) | {"t": f"{span_s:.3f}"})
     return _plan(source, (0.0,), [picture], most=_THROUGH_CANDIDATES, enough=_ENOUGH, is_of_all=duration_s <= THROUGH_S)
 
 
@@ -81,7 +89,7 @@ def plan_sought(source: Source, *, max_pixels: int) -> LookPlan:
     """A first look at key frames all over the clip, each of which is sought."""
     duration_s = source.duration_s
     starts = tuple(round(duration_s * (_ENDS + _BETWEEN * number / _CANDIDATES), 3) for number in range(_CANDIDATES))
-    pictures = [_opened(source, max_pixels, _KEYS_ALONE, start_s) for start_s in starts]
+    pictures = [_opened(source, max_pixels, _ROUGHLY | _KEYS_ALONE, start_s) for start_s in starts]
     return _plan(source, starts, pictures, most=1, enough=1)
 
 
@@ -89,7 +97,7 @@ def whole_looks(source: Source, *, max_pixels: int) -> LookPlan:
     """Looks all over the first seconds, where too few key frames were found."""
     span_s = min(source.duration_s or _WHOLE_S, _WHOLE_S)
     rate = max(2.0, _WHOLE_LOOKS / span_s)
-    picture = _at_rate(_opened(source, max_pixels, _NOT_BOTH_WAYS | {"t": f"{span_s:g}"}), rate)
+    picture = _at_rate(_opened(source, max_pixels, _ROUGHLY | _NOT_BOTH_WAYS | {"t": f"{span_s:g}"}), rate)
     return _plan(source, (0.0,), [picture], most=_WHOLE_LOOKS)
 
 
@@ -98,17 +106,19 @@ def plan_finals(source: Source, times_s: tuple[float, ...], *, max_pixels: int) 
     rate = _BURST_LOOKS / _BURST_S
     starts = times_s[:_FINALISTS]
     if not reads_through(source) or max(starts) > THROUGH_S:
-        stretch = _NOT_BOTH_WAYS | {"t": f"{_BURST_S:g}"}
+        stretch = _ROUGHLY | _NOT_BOTH_WAYS | {"t": f"{_BURST_S:g}"}
         opened = [_opened(source, max_pixels, stretch, start_s) for start_s in starts]
         return _plan(source, starts, [_at_rate(picture, rate) for picture in opened], most=_BURST_LOOKS)
     last_s = max(starts) + _BURST_S
     # Times are rounded: each stretch begins a little early, so that it has its key frame.
     wanted = "+".join(f"between(pts*tb,{start_s - 0.004:.3f},{start_s + _BURST_S:.3f})" for start_s in sorted(starts))
-    stretches = _NOT_BOTH_WAYS | dropping(f"not({wanted})") | {"t": f"{last_s:.3f}"}
-    picture = _opened(source, max_pixels, stretches)
+    stretches = dropping(f"not({wanted})") | {"t": f"{last_s:.3f}"}
+    keeps = _can_keep(source)
+    picture = _opened(source, max_pixels, (_KEYS_WELL if keeps else _ROUGHLY) | _NOT_BOTH_WAYS | stretches)
     picture = picture.filter("select", f"isnan(prev_selected_t)+gte(t-prev_selected_t,{0.9 / rate:.3f})")
     # Two stretches that touch or meet are one burst, as good for comparing.
-    return _plan(source, (0.0,), [picture], most=_BURST_LOOKS * len(starts), is_parted=True)
+    most = _BURST_LOOKS * len(starts)
+    return _plan(source, (0.0,), [picture], most=most, is_parted=True, keeps=keeps)
 
 
 def read_looks(plan: LookPlan, number: int, rgb: bytes, times: str) -> tuple[tuple[Look, ...], ...]:
@@ -144,9 +154,7 @@ def fitted(width: int, height: int, longest: int) -> tuple[int, int]:
 
 
 def _opened(source: Source, max_pixels: int, more: Options, start_s: float = 0.0) -> ffmpeg.nodes.FilterableStream:
-    options = input_options(max_pixels=max_pixels, video=source.video) | _threads(source).of_decoder
-    # What softens block edges is a fifth of decoding, and so small a look hides it.
-    options |= {"skip_loop_filter": "all"} | more
+    options = input_options(max_pixels=max_pixels, video=source.video) | _threads(source).of_decoder | more
     if start_s > 0:
         options["ss"] = f"{start_s:.3f}"
     return ffmpeg.input(SOURCE_FILE, **options)[str(source.video.index)]
@@ -165,12 +173,19 @@ def _plan(
     enough: int = 0,
     is_parted: bool = False,
     is_of_all: bool = True,
+    keeps: bool = False,
 ) -> LookPlan:
     width, height = fitted(source.video.width, source.video.height, _SIDE)
     has_lines = enough > 0 and _has_lines(source)
+    # Each picture once: raw video has no times, and ffmpeg would repeat pictures to fill what lies between them.
+    raw = {"frames:v": most, "c:v": "rawvideo", "fps_mode": "passthrough"}
     outputs = []
     for number, each in enumerate(pictures):
         picture = each
+        if keeps:
+            branches = each.split()
+            picture = branches[0]
+            outputs.append(branches[1].output(KEPT, f="nut", **raw))
         if has_lines:
             branches = each.split()
             picture = branches[0]
@@ -185,9 +200,7 @@ def _plan(
         # The print filter prints frames that have something to print.
         picture = picture.filter("metadata", "add", key="look", value=number)
         picture = picture.filter("metadata", "print", file=f"{FOLDER}/{number}.txt")
-        # Each picture once: raw video has no times, and ffmpeg would repeat pictures to fill what lies between them.
-        options = {"frames:v": most, "c:v": "rawvideo", "f": "rawvideo", "fps_mode": "passthrough"}
-        outputs.append(picture.output(f"{FOLDER}/{number}.rgb", **options))
+        outputs.append(picture.output(f"{FOLDER}/{number}.rgb", f="rawvideo", **raw))
     arguments = (*QUIET, *_threads(source).of_filters, *ffmpeg.merge_outputs(*outputs).get_args())
     return LookPlan(
         arguments=arguments,
@@ -198,12 +211,20 @@ def _plan(
         is_parted=is_parted,
         is_of_all=is_of_all,
         has_lines=has_lines,
+        keeps=keeps,
     )
 
 
 def _has_lines(source: Source) -> bool:
     # Fields would have to be parted first; and small pictures are not what anybody enlarges to.
     return not source.video.is_interlaced and source.video.height >= _LEAST_LINES and source.video.rotation % 180 == 0
+
+
+def _can_keep(source: Source) -> bool:
+    # Raw pictures carry no colours, fields want what lies beside them, and larger pictures would fill the disk.
+    video = source.video
+    is_usual = video.pixel_format == "yuv420p" and video.colour.is_plain and not video.colour.full_range
+    return is_usual and not video.is_interlaced and video.pixels <= _MOST_KEPT_PIXELS
 
 
 def _threads(source: Source) -> Threads:

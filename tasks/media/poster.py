@@ -9,7 +9,7 @@ import ffmpeg
 from tasks.media.colour import as_jpeg, scaled
 from tasks.media.encode import OUTPUT, SOURCE_FILE, input_options
 from tasks.media.ladder import Ladder
-from tasks.media.looks import QUIET, can_seek, fitted
+from tasks.media.looks import KEPT, QUIET, can_seek, fitted
 from tasks.media.picture import shown
 from tasks.media.source import Source
 from tasks.media.threads import ALL_THREADS, Threads, threads_to_look
@@ -41,11 +41,25 @@ class Variant(Value):
     height: int
 
 
-def plan_poster(source: Source, ladder: Ladder, time_s: float, *, max_pixels: int) -> Still:
-    """The run that takes the largest JPEG, a small picture for the thumbhash, and the still that sizes are made of."""
+def plan_poster(source: Source, ladder: Ladder, time_s: float, *, max_pixels: int, kept: int | None = None) -> Still:
+    """The run that takes the largest JPEG, a small picture for the thumbhash, and the still that sizes are made of.
+
+    It takes the picture at ``time_s``, or that number of those which a look has kept, counted from 0.
+    """
     video = source.video
     width = min(ladder.poster.max_width, video.width // 2 * 2 or 2)
     height = _height(source, width)
+    if kept is None:
+        picture = _sought(source, time_s, max_pixels)
+    else:
+        picture = ffmpeg.input(KEPT)["v"].filter("select", f"eq(n,{kept})")
+    picture = shown(picture, video)
+    picture = as_jpeg(scaled(picture, video.colour, width, height))
+    return still_run(picture, width, height, threads=_threads(source))
+
+
+def _sought(source: Source, time_s: float, max_pixels: int) -> ffmpeg.nodes.FilterableStream:
+    video = source.video
     # Half a frame early at most: the time is rounded, and seeking passes over what lies before it.
     soon_s = max(0.0, time_s - 0.004)
     options = input_options(max_pixels=max_pixels, video=source.video) | _threads(source).of_decoder
@@ -54,9 +68,7 @@ def plan_poster(source: Source, ladder: Ladder, time_s: float, *, max_pixels: in
     picture = ffmpeg.input(SOURCE_FILE, **options)[str(video.index)]
     if soon_s and not can_seek(source):
         picture = picture.filter("trim", start=f"{soon_s:.3f}")
-    picture = shown(picture, video)
-    picture = as_jpeg(scaled(picture, video.colour, width, height))
-    return still_run(picture, width, height, threads=_threads(source))
+    return picture
 
 
 def still_run(

@@ -1,36 +1,31 @@
-"""The poster's way: look at the clip, take the best frame as a JPEG, then make its further sizes and formats."""
+"""The poster's way: take the best frame as a JPEG, then make its further sizes and formats."""
 
 from __future__ import annotations
 
 import base64
-import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-import structlog
-
 from tasks.adapters.arriving import Arriving
 from tasks.adapters.ffmpeg import Urgency
 from tasks.errors import SourceRejected
-from tasks.media import appeal, encode, looks, poster, upscaling
-from tasks.media.appeal import Look
+from tasks.media import encode, poster
 from tasks.media.ladder import Ladder
-from tasks.media.looks import LookPlan
 from tasks.media.package import content_type
 from tasks.media.poster import Still
 from tasks.media.source import Source
 from tasks.media.thumbhash import thumbhash
-from tasks.pipeline import examine_picture, uploaded
+from tasks.pipeline import examine_picture, poster_search
+from tasks.pipeline.poster_search import Moment
 from tasks.pipeline.services import Services
 from tasks.records import keys
 from tasks.records.base import Notice
 from tasks.records.clip_facts import Poster, PosterSource
 from tasks.records.clip_record import Work
 
-log: Final = structlog.get_logger()
 _TIMEOUT_S: Final = 60.0
 _UPLOADS_AT_A_TIME: Final = 6
 
@@ -65,26 +60,29 @@ def take(
     ladder, wish_s = services.ladder_of(work), work.poster_wish_s
     notices: tuple[Notice, ...] = ()
     if wish_s is None:
-        found_s, notices = _moment(services, folder, upload, source, stop)
-        times_s: tuple[float, ...] = (found_s,)
+        found, notices = poster_search.find(services, folder, upload, source, stop=stop)
+        moments: tuple[Moment, ...] = (found, Moment(time_s=found.time_s))
     else:
         upload.whole(stop)
         # At the very end of a clip there may be no picture any more, but one a moment before.
-        times_s = (wish_s, max(0.0, wish_s - 0.5))
+        moments = (Moment(time_s=wish_s), Moment(time_s=max(0.0, wish_s - 0.5)))
     # Only now: while this task looked for the frame another may have measured the scan.
     source = examine_picture.recall(services, folder, upload, source, name, work.version, stop=stop)
     max_pixels = services.settings.max_pixels
     (folder / encode.OUTPUT).mkdir(exist_ok=True)
     made_at = folder / encode.OUTPUT / poster.POSTER
     # A file with odd time stamps may have nothing where it was looked at; its first frame will do.
-    for moment_s in (*times_s, 0.0):
-        still = poster.plan_poster(source, ladder, moment_s, max_pixels=max_pixels)
+    for moment in dict.fromkeys((*moments, Moment(time_s=0.0))):
+        # What was kept before its fields were known of is no still.
+        kept = None if source.video.is_interlaced else moment.kept
+        still = poster.plan_poster(source, ladder, moment.time_s, max_pixels=max_pixels, kept=kept)
         services.ffmpeg.run(folder, still.arguments, timeout_s=_TIMEOUT_S, urgency=Urgency.PICTURE, stop=stop)
         if made_at.is_file() and made_at.stat().st_size:
             break
     else:
-        raise SourceRejected("undecodable", "No picture in this file could be decoded.", f"nothing at {times_s[0]} s")
-    return replace(publish_still(services, folder, name, work, still, moment_s), notices=notices)
+        times = ", ".join(f"{moment.time_s:g}" for moment in moments)
+        raise SourceRejected("undecodable", "No picture in this file could be decoded.", f"nothing at {times} s")
+    return replace(publish_still(services, folder, name, work, still, moment.time_s), notices=notices)
 
 
 def publish_still(services: Services, folder: Path, name: str, work: Work, still: Still, time_s: float) -> Taken:
@@ -139,76 +137,3 @@ def _placed(path: str, wish_s: float | None) -> str:
     of its own, ``poster-at-<milliseconds>…``.
     """
     return path if wish_s is None else path.replace("poster", f"poster-at-{round(wish_s * 1000)}", 1)
-
-
-def _moment(
-    services: Services, folder: Path, upload: Arriving, source: Source, stop: threading.Event | None
-) -> tuple[float, tuple[Notice, ...]]:
-    """The time, in seconds, of the frame to take, and what an editor should know of what was seen."""
-    max_pixels = services.settings.max_pixels
-    plan = looks.plan_looks(source, max_pixels=max_pixels)
-    end_s = source.duration_s if plan.is_of_all else looks.THROUGH_S
-    if encode.piped(plan.arguments) is not None:
-        share = uploaded.share_of(source, end_s)
-        bursts = _look(services, folder, plan, stop, feed=upload, feed_share=share)
-    else:
-        uploaded.have_s(upload, source, end_s, stop)
-        bursts = _look(services, folder, plan, stop)
-    notices = _look_at_lines(folder, plan)
-    if not plan.is_of_all and not appeal.is_worthy(bursts):
-        # Bars, a slate, a leader: the programme begins later.
-        upload.whole(stop)
-        plan = looks.plan_sought(source, max_pixels=max_pixels)
-        bursts = _look(services, folder, plan, stop)
-    if plan.enough:
-        times_s = tuple(dict.fromkeys(look.time_s for look in appeal.ranked(bursts)))
-        if len(times_s) >= plan.enough:
-            final = looks.plan_finals(source, times_s, max_pixels=max_pixels)
-            bursts = _look(services, folder, final, stop) or bursts
-        else:
-            bursts = _look(services, folder, looks.whole_looks(source, max_pixels=max_pixels), stop)
-    best = appeal.best(bursts)
-    # Where nothing can be looked at, taking the first frame says why.
-    return best.time_s if best else 0.0, notices
-
-
-def _look_at_lines(folder: Path, plan: LookPlan) -> tuple[Notice, ...]:
-    if not plan.has_lines:
-        return ()
-    files = [folder / looks.FOLDER / f"{number}.pgm" for number in range(len(plan.starts))]
-    return upscaling.notice(
-        [lines for file in files if file.is_file() for lines in upscaling.read_lines(file.read_bytes())]
-    )
-
-
-def _look(
-    services: Services,
-    folder: Path,
-    plan: LookPlan,
-    stop: threading.Event | None,
-    *,
-    feed: Arriving | None = None,
-    feed_share: float = 1.0,
-) -> list[tuple[Look, ...]]:
-    taken = folder / looks.FOLDER
-    shutil.rmtree(taken, ignore_errors=True)
-    taken.mkdir()
-    try:
-        services.ffmpeg.run(
-            folder,
-            plan.arguments,
-            timeout_s=_TIMEOUT_S,
-            urgency=Urgency.PICTURE,
-            stop=stop,
-            feed=feed,
-            feed_share=feed_share,
-        )
-    except SourceRejected as error:
-        # A damaged stretch; what was seen of the others may do.
-        log.info("looked in part", detail=error.detail)
-    bursts: list[tuple[Look, ...]] = []
-    for number in range(len(plan.starts)):
-        rgb, times = taken / f"{number}.rgb", taken / f"{number}.txt"
-        if rgb.is_file() and times.is_file():
-            bursts += looks.read_looks(plan, number, rgb.read_bytes(), times.read_text(encoding="ascii"))
-    return bursts

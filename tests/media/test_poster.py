@@ -5,16 +5,20 @@ from __future__ import annotations
 import base64
 import subprocess
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.media import poster
+from tasks.media import looks, poster
 from tasks.media.appeal import Look, appeal, best
+from tasks.media.colour import Colour
 from tasks.media.thumbhash import thumbhash
 from tests import clips
 from tests.media.test_encode import NEWS, SMALL
+from tests.media.test_looks import taken
 
 WIDTH, HEIGHT = 128, 72
 CAMERA = "mandelbrot=size=640x360:rate=25:start_scale=0.3"
@@ -80,6 +84,53 @@ def test_h264_in_444_is_never_entered_in_the_middle() -> None:
     assert "-ss" not in taken
     assert "trim=start=8.996" in taken[taken.index("-filter_complex") + 1]
     assert "-ss" in poster.plan_poster(SMALL, NEWS, 9.0, max_pixels=1).arguments
+
+
+@pytest.mark.parametrize("rotation", [0, 90])
+def test_a_picture_that_a_look_has_kept_makes_the_poster_that_the_source_itself_would(
+    tmp_path: Path, rotation: int
+) -> None:
+    # So few bits that the edges of its blocks are softened, as only a whole decode does it.
+    coded = ("-c:v", "libx264", "-crf", "40", "-g", "25", "-bf", "2", "-sc_threshold", "0")
+    plain = clips.make(tmp_path / "plain.mp4", "-f", "lavfi", "-i", f"{CAMERA},format=yuv420p", "-t", "8", *coded)
+    turned = ("-display_rotation", str(rotation), "-i", str(plain), "-c", "copy")
+    clip = clips.make(tmp_path / "clip.mp4", *turned)
+    width, height = (360, 640) if rotation else (640, 360)
+    video = replace(SMALL.video, codec="h264", index=0, width=width, height=height, rotation=rotation)
+    source = replace(SMALL, duration_s=8.0, video=video)
+    finals = looks.plan_finals(source, (5.0, 2.0, 6.0), max_pixels=640 * 360)
+    (burst, *_) = bursts = taken(finals, clip, tmp_path)
+    chosen = best(bursts, at_s=[5.0])
+    assert chosen is not None
+    assert chosen.time_s == 5.0
+    number = [look for each in bursts for look in each].index(chosen)
+    assert number >= len(burst)
+
+    (tmp_path / "out").mkdir()
+    made = []
+    for kept in (number, None):
+        still = poster.plan_poster(source, NEWS, 5.0, max_pixels=640 * 360, kept=kept)
+        assert ("source" in still.arguments) == (kept is None)
+        subprocess.run([str(clips.FFMPEG), *still.arguments], cwd=tmp_path, check=True, timeout=60)
+        made.append((tmp_path / "out" / poster.POSTER).read_bytes() + (tmp_path / poster.THUMB).read_bytes())
+    assert made[0] == made[1]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"scan": "interlaced_tff"},
+        {"pixel_format": "yuvj420p", "colour": Colour(full_range=True)},
+        {"colour": Colour(matrix="bt2020nc", primaries="bt2020", transfer="arib-std-b67")},
+        {"pixel_format": "yuv422p10le"},
+        {"width": 3840, "height": 2160, "coded_width": 3840, "coded_height": 2160},
+    ],
+)
+def test_no_picture_is_kept_that_would_not_be_the_same_without_its_file(change: dict[str, Any]) -> None:
+    video = replace(SMALL.video, codec="h264")
+    assert looks.plan_finals(replace(SMALL, video=video), (1.0, 2.0, 3.0), max_pixels=1).keeps
+    changed = replace(SMALL, video=replace(video, **change))
+    assert not looks.plan_finals(changed, (1.0, 2.0, 3.0), max_pixels=1).keeps
 
 
 @pytest.mark.parametrize(

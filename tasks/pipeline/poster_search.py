@@ -1,0 +1,128 @@
+"""The search for the poster's frame: a look at key frames all over the clip, then a closer one at the best of them."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from itertools import chain
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from tasks.adapters.arriving import Arriving
+from tasks.adapters.ffmpeg import Urgency
+from tasks.errors import SourceRejected
+from tasks.media import appeal, encode, looks, upscaling
+from tasks.media.appeal import Look
+from tasks.media.looks import LookPlan
+from tasks.media.source import Source
+from tasks.pipeline import uploaded
+from tasks.pipeline.services import Services
+from tasks.records.base import Notice, Value
+
+log: Final = structlog.get_logger()
+_TIMEOUT_S: Final = 60.0
+
+
+class Moment(Value):
+    """A frame of the clip by its time, and by its number among those in `looks.KEPT`, if it is one of them."""
+
+    time_s: float
+    kept: int | None = None
+
+
+def find(
+    services: Services, folder: Path, upload: Arriving, source: Source, *, stop: threading.Event | None = None
+) -> tuple[Moment, tuple[Notice, ...]]:
+    """The frame to take, and what an editor should know of what was seen; where nothing can be decoded, the first.
+
+    Raises:
+        process.Stopped: ``stop`` was set.
+        As `Arriving.whole`, where the upload can't be had.
+    """
+    max_pixels = services.settings.max_pixels
+    plan = looks.plan_looks(source, max_pixels=max_pixels)
+    end_s = source.duration_s if plan.is_of_all else looks.THROUGH_S
+    if encode.piped(plan.arguments) is not None:
+        share = uploaded.share_of(source, end_s)
+        bursts = _look(services, folder, plan, stop, feed=upload, feed_share=share)
+    else:
+        uploaded.have_s(upload, source, end_s, stop)
+        bursts = _look(services, folder, plan, stop)
+    notices = _look_at_lines(folder, plan)
+    if not plan.is_of_all and not appeal.is_worthy(bursts):
+        # Bars, a slate, a leader: the programme begins later.
+        upload.whole(stop)
+        plan = looks.plan_sought(source, max_pixels=max_pixels)
+        bursts = _look(services, folder, plan, stop)
+    moment = _closer(services, folder, source, bursts, plan, stop) if plan.enough else _best(bursts)
+    return moment, notices
+
+
+def _closer(
+    services: Services,
+    folder: Path,
+    source: Source,
+    bursts: list[tuple[Look, ...]],
+    first: LookPlan,
+    stop: threading.Event | None,
+) -> Moment:
+    """The best of the key frames that the first look has seen, by what moves after them; of few, of all frames."""
+    max_pixels = services.settings.max_pixels
+    times_s = tuple(dict.fromkeys(look.time_s for look in appeal.ranked(bursts)))
+    if len(times_s) < first.enough:
+        return _best(_look(services, folder, looks.whole_looks(source, max_pixels=max_pixels), stop))
+    plan = looks.plan_finals(source, times_s, max_pixels=max_pixels)
+    seen = _look(services, folder, plan, stop)
+    if plan.keeps and (key := appeal.best(seen, at_s=times_s)) is not None:
+        number = next(number for number, look in enumerate(chain.from_iterable(seen)) if look is key)
+        return Moment(time_s=key.time_s, kept=number)
+    return _best(seen or bursts)
+
+
+def _best(bursts: list[tuple[Look, ...]]) -> Moment:
+    best = appeal.best(bursts)
+    return Moment(time_s=best.time_s if best else 0.0)
+
+
+def _look_at_lines(folder: Path, plan: LookPlan) -> tuple[Notice, ...]:
+    if not plan.has_lines:
+        return ()
+    files = [folder / looks.FOLDER / f"{number}.pgm" for number in range(len(plan.starts))]
+    return upscaling.notice(
+        [lines for file in files if file.is_file() for lines in upscaling.read_lines(file.read_bytes())]
+    )
+
+
+def _look(
+    services: Services,
+    folder: Path,
+    plan: LookPlan,
+    stop: threading.Event | None,
+    *,
+    feed: Arriving | None = None,
+    feed_share: float = 1.0,
+) -> list[tuple[Look, ...]]:
+    taken = folder / looks.FOLDER
+    shutil.rmtree(taken, ignore_errors=True)
+    taken.mkdir()
+    try:
+        services.ffmpeg.run(
+            folder,
+            plan.arguments,
+            timeout_s=_TIMEOUT_S,
+            urgency=Urgency.PICTURE,
+            stop=stop,
+            feed=feed,
+            feed_share=feed_share,
+        )
+    except SourceRejected as error:
+        # A damaged stretch; what was seen of the others may do.
+        log.info("looked in part", detail=error.detail)
+    bursts: list[tuple[Look, ...]] = []
+    for number in range(len(plan.starts)):
+        rgb, times = taken / f"{number}.rgb", taken / f"{number}.txt"
+        if rgb.is_file() and times.is_file():
+            bursts += looks.read_looks(plan, number, rgb.read_bytes(), times.read_text(encoding="ascii"))
+    return bursts
