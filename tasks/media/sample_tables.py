@@ -52,9 +52,9 @@ def read(movie: memoryview) -> list[Track]:
         UnsuitedError: other files, fragments or a cut make it more than one way through this file.
         struct.error, ValueError, TemporarilyUnavailable: it is damaged.
     """
-    parts = _parts(movie)
-    bodies = [body for kind, body in parts if kind == "trak"]
-    if len(bodies) > _MOST_TRACKS or any(kind == "mvex" for kind, _ in parts):
+    inside = parts(movie)
+    bodies = [body for kind, body in inside if kind == "trak"]
+    if len(bodies) > _MOST_TRACKS or any(kind == "mvex" for kind, _ in inside):
         raise UnsuitedError
     tracks = [_track(body) for body in bodies]
     if sum(len(track.starts) for track in tracks) > _MOST_CHUNKS:
@@ -99,14 +99,14 @@ def move(tracks: Sequence[Track], *, before: int, by: int) -> None:
 def _track(body: memoryview) -> Track:
     if _cuts(body) > 1:
         raise UnsuitedError
-    media = _only(body, "mdia")
-    handler = bytes(_only(media, "hdlr")[8:12])
-    ticks = ticks_per_s(_only(media, "mdhd"))
-    information = _only(media, "minf")
-    references = _parts(_only(_only(information, "dinf"), "dref")[8:])
+    media = only(body, "mdia")
+    handler = bytes(only(media, "hdlr")[8:12])
+    ticks = ticks_per_s(only(media, "mdhd"))
+    information = only(media, "minf")
+    references = parts(only(only(information, "dinf"), "dref")[8:])
     if not ticks or not all(int.from_bytes(each[1:4]) & _SELF_CONTAINED for _, each in references):
         raise UnsuitedError
-    tables = _only(information, "stbl")
+    tables = only(information, "stbl")
     offsets = _offsets(tables)
     if len(offsets) > _MOST_CHUNKS or np.any(offsets > _MOST_BYTES):
         raise UnsuitedError
@@ -116,13 +116,13 @@ def _track(body: memoryview) -> Track:
         offsets=offsets,
         starts=starts,
         ends=starts + sizes,
-        until_s=_times(tables, lasts) / ticks,
+        until_s=times(tables, lasts) / ticks,
         is_heard_or_seen=handler in _HEARD_OR_SEEN and bool(np.any(lasts > firsts)),
     )
 
 
 def _offsets(tables: memoryview) -> NDArray[np.unsignedinteger]:
-    found = [(kind, body) for kind, body in _parts(tables) if kind in {"stco", "co64"}]
+    found = [(kind, body) for kind, body in parts(tables) if kind in {"stco", "co64"}]
     if len(found) != 1:
         raise UnsuitedError
     kind, body = found[0]
@@ -132,7 +132,7 @@ def _offsets(tables: memoryview) -> NDArray[np.unsignedinteger]:
 
 def _samples(tables: memoryview, chunks: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Of each chunk, the number of its first sample, that of the next one's, and the bytes between."""
-    runs = _table(_only(tables, "stsc"), columns=3)
+    runs = table(only(tables, "stsc"), columns=3)
     if not chunks:
         none = np.zeros(0, np.int64)
         return none, none, none
@@ -140,7 +140,7 @@ def _samples(tables: memoryview, chunks: int) -> tuple[NDArray[np.int64], NDArra
     if not len(runs) or begins[0] != 1 or np.any(np.diff(begins) < 0):
         raise UnsuitedError
     counts = np.repeat(runs[:, 1], np.diff(begins, append=chunks + 1))
-    sizes = _only(tables, "stsz")
+    sizes = only(tables, "stsz")
     each, samples = struct.unpack_from(">II", sizes, 4)
     if each * samples > _MOST_BYTES:
         raise UnsuitedError
@@ -155,9 +155,13 @@ def _samples(tables: memoryview, chunks: int) -> tuple[NDArray[np.int64], NDArra
     return firsts, lasts, places[lasts] - places[firsts]
 
 
-def _times(tables: memoryview, samples: NDArray[np.int64]) -> NDArray[np.float64]:
-    """When, in ticks, each of these samples begins, or the last one before it ends."""
-    runs = _table(_only(tables, "stts"), columns=2).astype(np.float64)
+def times(tables: memoryview, samples: NDArray[np.int64]) -> NDArray[np.float64]:
+    """When, in ticks, each of these samples (counted from 0) is decoded, or the last one before it ends.
+
+    Raises:
+        As `read`.
+    """
+    runs = table(only(tables, "stts"), columns=2).astype(np.float64)
     if not len(runs):
         return np.zeros(len(samples))
     numbers = np.cumsum(np.concatenate(([0.0], runs[:, 0])))
@@ -165,7 +169,12 @@ def _times(tables: memoryview, samples: NDArray[np.int64]) -> NDArray[np.float64
     return np.asarray(np.interp(samples, numbers, times))
 
 
-def _table(body: memoryview, *, columns: int) -> NDArray[np.int64]:
+def table(body: memoryview, *, columns: int) -> NDArray[np.int64]:
+    """The entries of a table of numbers of 32 bits, ``columns`` in each.
+
+    Raises:
+        struct.error, ValueError: there are fewer than it says.
+    """
     (count,) = struct.unpack_from(">I", body, 4)
     return np.frombuffer(body, ">u4", count * columns, 8).astype(np.int64).reshape(count, columns)
 
@@ -193,7 +202,7 @@ def _apart_s(tracks: Sequence[Track], order: NDArray[np.intp]) -> float:
 
 def _cuts(track: memoryview) -> int:
     """How many parts of the track its edit list shows: more than one may be shown in another order than they lie in."""
-    lists = [each for kind, body in _parts(track) if kind == "edts" for inner, each in _parts(body) if inner == "elst"]
+    lists = [each for kind, body in parts(track) if kind == "edts" for inner, each in parts(body) if inner == "elst"]
     shown = 0
     for entries in lists:
         (count,) = struct.unpack_from(">I", entries, 4)
@@ -204,15 +213,25 @@ def _cuts(track: memoryview) -> int:
     return shown
 
 
-def _parts(body: memoryview) -> list[tuple[str, memoryview]]:
+def parts(body: memoryview) -> list[tuple[str, memoryview]]:
+    """The boxes side by side in a body: type and body.
+
+    Raises:
+        UnsuitedError: there are too many; struct.error, TemporarilyUnavailable: it is damaged.
+    """
     found = list(islice(boxes(body), _MOST_BOXES + 1))
     if len(found) > _MOST_BOXES:
         raise UnsuitedError
     return found
 
 
-def _only(body: memoryview, kind: str) -> memoryview:
-    found = [each for name, each in _parts(body) if name == kind]
+def only(body: memoryview, kind: str) -> memoryview:
+    """The body of the one box of that type.
+
+    Raises:
+        As `parts`; UnsuitedError: there is none, or there are more.
+    """
+    found = [each for name, each in parts(body) if name == kind]
     if len(found) != 1:
         raise UnsuitedError
     return found[0]

@@ -43,8 +43,8 @@ def plan_storyboard(
 ) -> StoryboardPlan:
     """One run over the key frames only, which costs a fiftieth of decoding all, where they are close enough.
 
-    ``key_frame_gap_s`` is the longest time between two key frames near the start (None: unknown). A short clip with too
-    few is decoded whole; of a long one the nearest key frames have to do.
+    ``key_frame_gap_s`` is the longest time between two key frames, near the start at least (None: unknown). A short
+    clip with too few is decoded whole; of a long one the nearest key frames have to do.
     """
     shape = ladder.storyboard
     duration_s = max(source.duration_s, shape.interval_s)

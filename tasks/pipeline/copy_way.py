@@ -11,7 +11,6 @@ import structlog
 
 from tasks.adapters.arriving import Arriving
 from tasks.adapters.ffmpeg import Urgency
-from tasks.adapters.ffprobe import KEY_FRAMES_OF_S
 from tasks.adapters.machine import usable_cores
 from tasks.adapters.process import Stopped
 from tasks.errors import SourceRejected, TemporarilyUnavailable
@@ -150,8 +149,7 @@ class CopyWay:
     def _copy(self, source: Source, planned: Direct) -> PlannedRung | None:
         services, folder, stop = self._services, self._folder, self._stop
         if source.duration_s > direct.SHORT_S:
-            uploaded.have_s(self._upload, source, KEY_FRAMES_OF_S, stop)
-            gap_s = services.ffprobe.key_frame_gap_s(folder, encode.SOURCE_FILE, source.video.index, stop=stop)
+            gap_s = uploaded.key_frame_gap_s(services, folder, self._upload, source, stop=stop)
             if not direct.is_cut_finely(gap_s):
                 log.info("not copied", key_frame_gap_s=gap_s)
                 self._give_up(planned)

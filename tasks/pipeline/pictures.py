@@ -16,7 +16,7 @@ from tasks.adapters.ffmpeg import Urgency
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media import encode, storyboard
 from tasks.media.source import SoundSource, Source
-from tasks.pipeline import finish, poster_way, sound_poster
+from tasks.pipeline import finish, poster_way, sound_poster, uploaded
 from tasks.pipeline.poster_way import Taken
 from tasks.pipeline.services import Services
 from tasks.records import lifecycle
@@ -96,7 +96,7 @@ def make(
             _add_poster(services, name, work.version, varied, taken.notices)
         if work.storyboard is None and isinstance(source, Source):
             upload.whole(stop, is_patient=True)
-            sheets = _storyboard(services, folder, source, name, work, stop)
+            sheets = _storyboard(services, folder, upload, source, name, work, stop)
             services.clips.update(
                 name, lambda current: lifecycle.picture(current, version=work.version, now=utc_now(), storyboard=sheets)
             )
@@ -136,9 +136,15 @@ def _add_poster(services: Services, name: str, version: str, poster: Poster, not
 
 
 def _storyboard(
-    services: Services, folder: Path, source: Source, name: str, work: Work, stop: threading.Event | None
+    services: Services,
+    folder: Path,
+    upload: Arriving,
+    source: Source,
+    name: str,
+    work: Work,
+    stop: threading.Event | None,
 ) -> Storyboard:
-    gap_s = services.ffprobe.key_frame_gap_s(folder, encode.SOURCE_FILE, source.video.index, stop=stop)
+    gap_s = uploaded.key_frame_gap_s(services, folder, upload, source, stop=stop)
     plan = storyboard.plan_storyboard(
         source, services.ladder_of(work), key_frame_gap_s=gap_s, max_pixels=services.settings.max_pixels
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +10,12 @@ from typing import Final
 
 import structlog
 
+from tasks.adapters import film_index
 from tasks.adapters.arriving import Arriving
-from tasks.errors import SourceRejected
-from tasks.media import encode
+from tasks.adapters.ffprobe import KEY_FRAMES_OF_S
+from tasks.errors import SourceRejected, TemporarilyUnavailable
+from tasks.media import encode, key_frames
+from tasks.media.sample_tables import UnsuitedError
 from tasks.media.source import Recording, SoundSource, Source
 from tasks.pipeline import examine
 from tasks.pipeline.services import Services
@@ -20,6 +24,7 @@ from tasks.records.clip_record import Work
 log: Final = structlog.get_logger()
 # A second at the beginning may take more bytes than one later on.
 _UNEVENNESS: Final = 1.25
+_MP4: Final = "mov"
 
 
 def bring(services: Services, folder: Path, work: Work, *, should_stop: Callable[[], bool]) -> Arriving:
@@ -70,6 +75,25 @@ def have_s(upload: Arriving, source: Recording, end_s: float, stop: threading.Ev
         upload.whole(stop)
     elif not upload.is_whole:
         upload.wait_for_share(share, stop)
+
+
+def key_frame_gap_s(
+    services: Services, folder: Path, upload: Arriving, source: Source, *, stop: threading.Event | None
+) -> float | None:
+    """The longest time, in seconds, between two key frames; None if there are not two.
+
+    A film's index tells it of all of the film; of what has none, it is that of the first half minute.
+
+    Raises:
+        As `Ffprobe.key_frame_gap_s` and `Arriving.whole`; OSError: the disk failed.
+    """
+    if source.container == _MP4 and (index := film_index.read(folder / encode.SOURCE_FILE, upload.there)):
+        try:
+            return key_frames.widest_gap_s(memoryview(index))
+        except (UnsuitedError, TemporarilyUnavailable, struct.error, ValueError):
+            log.info("key frames not told by the index")
+    have_s(upload, source, KEY_FRAMES_OF_S, stop)
+    return services.ffprobe.key_frame_gap_s(folder, encode.SOURCE_FILE, source.video.index, stop=stop)
 
 
 def share_of(source: Recording, end_s: float) -> float:

@@ -15,12 +15,14 @@ from pathlib import Path
 import pytest
 
 from tasks.adapters import arriving, upload_way
+from tasks.adapters.arriving import Arriving
 from tasks.adapters.object_store import ObjectStore
+from tasks.adapters.process import Stopped
 from tasks.adapters.sources import Sources
 from tasks.errors import TemporarilyUnavailable
 from tasks.media import looks
 from tasks.media.source import SoundSource, Source
-from tasks.pipeline import examine, sound_way
+from tasks.pipeline import examine, sound_way, uploaded
 from tasks.pipeline.ingest import ingest
 from tasks.pipeline.services import Services
 from tasks.pipeline.thumbnails import thumbnails
@@ -137,6 +139,27 @@ def test_a_copy_plays_before_its_upload_has_come_whole(slow: Services, put: Put,
     with rest_held_back(pace, transcode, copying, "copied"):
         until(copying, "copied", lambda record: record.state is ClipState.PLAYABLE)
     assert clip_of(copying, "copied").state is ClipState.READY
+
+
+def test_how_far_apart_key_frames_lie_is_known_once_the_index_is_there(
+    services: Services, film: Path, tmp_path: Path
+) -> None:
+    laid = clips.make(tmp_path / "laid.mp4", "-i", str(film), "-c", "copy", "-movflags", "+faststart")
+    half = laid.stat().st_size // 2
+    with laid.open("rb") as whole:
+        (tmp_path / "source").write_bytes(whole.read(half))
+    source = examine.probe(services, tmp_path)
+    assert isinstance(source, Source)
+    upload = Arriving(tmp_path / "source", laid.stat().st_size)
+    upload.grow(half)
+    nobody_waits = threading.Event()
+    nobody_waits.set()
+    assert uploaded.key_frame_gap_s(services, tmp_path, upload, source, stop=nobody_waits) == pytest.approx(1.0)
+    # Without the index what has come is too little.
+    upload = Arriving(tmp_path / "source", laid.stat().st_size)
+    upload.grow(1000)
+    with pytest.raises(Stopped):
+        uploaded.key_frame_gap_s(services, tmp_path, upload, source, stop=nobody_waits)
 
 
 def test_a_poster_is_there_before_the_upload_of_a_long_clip_has_come_whole(
