@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +24,18 @@ _RESERVE_BYTES: Final = 4 * 1024**2
 _AT_ONCE_BYTES: Final = 64 * 1024**2
 _GENTLE_BYTES_PER_S: Final = 24 * 1024**2
 _GENTLE_S: Final = 20.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """What a program is to be given of an upload while that is on its way: its first ``share``, 0 to 1."""
+
+    upload: Arriving
+    share: float = 1.0
+
+    def chunks(self, stop: threading.Event) -> Iterator[bytes]:
+        """As `Arriving.chunks`."""
+        return self.upload.chunks(stop, share=self.share)
 
 
 class Arriving:
@@ -95,6 +108,10 @@ class Arriving:
             return
         # Only now is it known that these were the right ones.
         self._await(lambda: self._digest is not None, stop)
+
+    def part(self, share: float = 1.0) -> Part:
+        """Its first ``share`` (0 to 1), for a program that reads it as it arrives."""
+        return Part(upload=self, share=share)
 
     def close(self) -> None:
         """Stop the download if it still goes on, and wait for its thread; whoever waits is told `process.Stopped`.

@@ -7,12 +7,11 @@ import signal
 import threading
 from collections.abc import Callable, Sequence
 from enum import IntEnum
-from functools import partial
 from pathlib import Path
 from typing import Final
 
 from tasks.adapters import machine_faults, memory_kills, process
-from tasks.adapters.arriving import Arriving
+from tasks.adapters.arriving import Part
 from tasks.adapters.cage import MAX_ALLOCATION_BYTES, Cage, Limits
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media.decoders import without_lists
@@ -64,14 +63,12 @@ class Ffmpeg:
         longest_s: float | None = None,
         urgency: Urgency = Urgency.FIRST,
         stop: threading.Event | None = None,
-        feed: Arriving | None = None,
-        feed_share: float = 1.0,
+        feed: Part | None = None,
     ) -> process.Finished:
         """Run to the end. With ``on_progress`` the arguments must hold ``-progress pipe:1``; silence then ends the run.
 
-        So does, then, an output of more than ``longest_s`` seconds of media. With ``feed``, the upload is read from
-        there as it arrives; a run that goes back or ahead in it (`tasks.media.encode.piped`) waits for all of it. Of an
-        upload that is not whole yet it is given the first ``feed_share`` (0 to 1) only.
+        So does, then, an output of more than ``longest_s`` seconds of media. With ``feed``, that part of the upload is
+        read as it arrives; a run that goes back or ahead in it (`tasks.media.encode.piped`) waits for all of it.
 
         Raises:
             SourceRejected: ffmpeg can't make anything of the input (``undecodable``), or ever more (``too_long``).
@@ -94,10 +91,9 @@ class Ffmpeg:
                     )
                 on_progress(progress)
 
-        through_pipe = None if feed is None or feed.is_whole else piped(arguments)
+        through_pipe = None if feed is None or feed.upload.is_whole else piped(arguments)
         if feed is not None and through_pipe is None:
-            feed.whole(stop)
-            feed = None
+            feed.upload.whole(stop)
         try:
             finished = process.run(
                 self._program,
@@ -109,7 +105,7 @@ class Ffmpeg:
                 silence_s=_SILENCE_S if on_progress else None,
                 on_line=on_line if on_progress else None,
                 stop=stop,
-                feed=None if feed is None else partial(feed.chunks, share=feed_share),
+                feed=feed.chunks if feed is not None and through_pipe is not None else None,
             )
         except process.Overran as error:
             raise TemporarilyUnavailable("encoder_overran", "Encoding this clip took too long.", str(error)) from error

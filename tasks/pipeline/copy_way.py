@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import shutil
 from concurrent.futures import Future
-from pathlib import Path
 from typing import Final
 
 import structlog
 
-from tasks.adapters.arriving import Arriving
 from tasks.adapters.ffmpeg import Urgency
 from tasks.adapters.machine import usable_cores
 from tasks.adapters.process import Stopped
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media import direct, encode, package
 from tasks.media.direct import Direct
-from tasks.media.ladder import Ladder, PlannedRung
+from tasks.media.ladder import PlannedRung
 from tasks.media.source import Source
 from tasks.media.threads import sound_pace
 from tasks.pipeline import packaging, picture_way, uploaded
-from tasks.pipeline.services import Services
+from tasks.pipeline.job import Job
 from tasks.pipeline.streaming import Stream
 from tasks.pipeline.together import LinkedStop, Together
-from tasks.records.clip_record import Work
 
 log: Final = structlog.get_logger()
 
@@ -34,25 +31,12 @@ class CopyWay:
     It begins by what the file says of itself, while that is still being measured, and is shown to nobody before.
     """
 
-    def __init__(
-        self,
-        services: Services,
-        folder: Path,
-        upload: Arriving,
-        work: Work,
-        ladder: Ladder,
-        stream: Stream,
-        beside: Together,
-    ) -> None:
+    def __init__(self, job: Job, stream: Stream, beside: Together) -> None:
         """Nothing is begun yet."""
-        self._services = services
-        self._folder = folder
-        self._upload = upload
-        self._work = work
-        self._ladder = ladder
+        self._stop = LinkedStop(beside.stop)
+        self._job = job.until(self._stop)
         self._stream = stream
         self._beside = beside
-        self._stop = LinkedStop(beside.stop)
         self._planned: Direct | None = None
         self._is_given_up = False
         self._made: Future[PlannedRung | None] | None = None
@@ -83,7 +67,7 @@ class CopyWay:
         self._stop.set()
         self.finish()
         for track in self._planned.run.tracks:
-            shutil.rmtree(self._folder / encode.OUTPUT / encode.HLS / track, ignore_errors=True)
+            shutil.rmtree(self._job.output / encode.HLS / track, ignore_errors=True)
         self._planned = self._made = None
 
     @property
@@ -111,13 +95,13 @@ class CopyWay:
 
     def _plan(self, source: Source) -> Direct | None:
         # A second try leaves alone what the first had put up.
-        if self._work.attempts > 1:
+        if self._job.work.attempts > 1:
             return None
-        settings = self._services.settings
+        settings = self._job.services.settings
         return direct.plan_direct(
             source,
-            self._ladder,
-            size_bytes=self._work.source.size_bytes,
+            self._job.ladder,
+            size_bytes=self._job.work.source.size_bytes,
             max_pixels=settings.max_pixels,
             pace=sound_pace(settings.encode_cores or usable_cores(), source.video.pixels),
         )
@@ -139,7 +123,7 @@ class CopyWay:
         self._stream.forget_original()
         # Whoever plays what there is of it already is to come to its end.
         for track in planned.run.tracks:
-            playlist = self._folder / encode.OUTPUT / encode.HLS / track / encode.MEDIA_PLAYLIST
+            playlist = self._job.output / encode.HLS / track / encode.MEDIA_PLAYLIST
             if playlist.is_file():
                 # The stream may be reading it.
                 whole = playlist.with_suffix(".tmp")
@@ -147,15 +131,14 @@ class CopyWay:
                 whole.replace(playlist)
 
     def _copy(self, source: Source, planned: Direct) -> PlannedRung | None:
-        services, folder, stop = self._services, self._folder, self._stop
         if source.duration_s > direct.SHORT_S:
-            gap_s = uploaded.key_frame_gap_s(services, folder, self._upload, source, stop=stop)
+            gap_s = uploaded.key_frame_gap_s(self._job, source)
             if not direct.is_cut_finely(gap_s):
                 log.info("not copied", key_frame_gap_s=gap_s)
                 self._give_up(planned)
                 return None
-        picture_way.run(services, folder, self._upload, source, planned.run, Urgency.FIRST, stop=stop)
+        picture_way.run(self._job, source, planned.run, Urgency.FIRST)
         is_rung = planned.stands_for is not None and packaging.complies(
-            folder / encode.OUTPUT / encode.HLS, planned, self._ladder
+            self._job.output / encode.HLS, planned, self._job.ladder
         )
         return planned.rung if is_rung else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Final
 
 import structlog
 
-from tasks.adapters.arriving import Arriving
+from tasks.adapters.arriving import Part
 from tasks.adapters.ffprobe import RATE_OF_S
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media import encode, faults, sampling
@@ -20,7 +19,7 @@ from tasks.media.scan import Fields, decide_scan, read_fields, scan_notice
 from tasks.media.source import Source
 from tasks.media.timing import measured_rate
 from tasks.pipeline import uploaded
-from tasks.pipeline.services import Services
+from tasks.pipeline.job import Job
 from tasks.records.base import Notice
 
 log: Final = structlog.get_logger()
@@ -29,27 +28,25 @@ _TIMEOUT_S: Final = 30.0
 _MOST: Final = 0.9
 
 
-def examine(
-    services: Services, folder: Path, upload: Arriving, source: Source, *, stop: threading.Event | None = None
-) -> tuple[Source, tuple[Notice, ...]]:
+def examine(job: Job, source: Source) -> tuple[Source, tuple[Notice, ...]]:
     """The source with its frame rate and scan as measured, where measuring is called for, and what is to be told of it.
 
     Costs a fraction of a second, however long the clip. Where the measurement fails the flags' word stands: the encode
     that follows says better what is wrong.
 
     Raises:
-        process.Stopped: ``stop`` was set.
+        process.Stopped: the job was stopped.
         As `Arriving.whole`, where the upload can't be had.
     """
     video = source.video
     if not video.rate_is_sure:
-        uploaded.have_s(upload, source, RATE_OF_S, stop)
-        times_s = services.ffprobe.packet_times_s(folder, encode.SOURCE_FILE, video.index, stop=stop)
+        uploaded.have_s(job, source, RATE_OF_S)
+        times_s = job.services.ffprobe.packet_times_s(job.folder, encode.SOURCE_FILE, video.index, stop=job.stop)
         video = replace(video, frame_rate=measured_rate(times_s, video.frame_rate, video.nominal_rate))
     if not sampling.may_be_interlaced(video):
         return replace(source, video=video), colour_notice(video.colour)
     try:
-        fields = _fields(services, folder, upload, replace(source, video=video), stop)
+        fields = _fields(job, replace(source, video=video))
     except (SourceRejected, TemporarilyUnavailable) as error:
         log.info("scan not measured", code=error.code, detail=error.detail)
         return replace(source, video=video), colour_notice(video.colour)
@@ -60,61 +57,43 @@ def examine(
     return replace(source, video=video), (*notices, *colour_notice(video.colour))
 
 
-def _fields(services: Services, folder: Path, upload: Arriving, source: Source, stop: threading.Event | None) -> Fields:
+def _fields(job: Job, source: Source) -> Fields:
     """What idet finds in a few stretches, of as much of the upload as they lie in."""
     end_s = sampling.looked_at_s(source)
     if sampling.glances_through(source):
         with suppress(SourceRejected, TemporarilyUnavailable):
-            share = uploaded.share_of(source, end_s)
-            fields = _look(services, folder, source, stop, feed=upload, feed_share=share)
+            fields = _look(job, source, feed=job.upload.part(uploaded.share_of(source, end_s)))
             if fields.frames >= _MOST * sampling.glanced_frames(source):
                 return fields
         log.info("scan measured by seeking", reason="too few frames were seen on the way")
-    uploaded.have_s(upload, source, end_s, stop)
-    fields = _look(services, folder, source, stop)
-    if not fields.determined and not upload.is_whole:
+    uploaded.have_s(job, source, end_s)
+    fields = _look(job, source)
+    if not fields.determined and not job.upload.is_whole:
         # The places that were to be looked at may lie later in the file than most films have them.
-        upload.whole(stop)
-        fields = _look(services, folder, source, stop)
+        job.upload.whole(job.stop)
+        fields = _look(job, source)
     return fields
 
 
-def _look(
-    services: Services,
-    folder: Path,
-    source: Source,
-    stop: threading.Event | None,
-    *,
-    feed: Arriving | None = None,
-    feed_share: float = 1.0,
-) -> Fields:
-    arguments = sampling.plan_fields(source, max_pixels=services.settings.max_pixels, seeks=feed is None)
-    finished = services.ffmpeg.run(folder, arguments, timeout_s=_TIMEOUT_S, stop=stop, feed=feed, feed_share=feed_share)
+def _look(job: Job, source: Source, *, feed: Part | None = None) -> Fields:
+    arguments = sampling.plan_fields(source, max_pixels=job.max_pixels, seeks=feed is None)
+    finished = job.services.ffmpeg.run(job.folder, arguments, timeout_s=_TIMEOUT_S, stop=job.stop, feed=feed)
     return read_fields(finished.stdout)
 
 
-def recall(
-    services: Services,
-    folder: Path,
-    upload: Arriving,
-    source: Source,
-    name: str,
-    version: str,
-    *,
-    stop: threading.Event | None = None,
-) -> Source:
+def recall(job: Job, source: Source) -> Source:
     """The source with its scan as measured: by another task, where the version's record tells so already, else here.
 
     A still needs no more; the frame rate may be what the file claims.
 
     Raises:
-        process.Stopped: ``stop`` was set.
+        process.Stopped: the job was stopped.
     """
-    record = services.clips.get(name)
-    work = record.work_of(version) if record is not None else None
+    record = job.services.clips.get(job.name)
+    work = record.work_of(job.work.version) if record is not None else None
     known = work.source.video if work is not None else None
     if known is None:
-        return examine(services, folder, upload, source, stop=stop)[0]
+        return examine(job, source)[0]
     video = replace(source.video, scan=known.scan, mixed=known.mixed, telecined=known.telecined)
     return replace(source, video=video)
 

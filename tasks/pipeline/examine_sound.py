@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from tasks.adapters.arriving import Arriving
+from tasks.adapters.arriving import Part
 from tasks.adapters.ffmpeg import Urgency
 from tasks.errors import SourceRejected
 from tasks.media import loudness
@@ -64,13 +64,13 @@ def listen(
     stop: threading.Event | None = None,
     first_s: float | None = None,
     urgency: Urgency = Urgency.ENCODE,
-    feed: Arriving | None = None,
+    feed: Part | None = None,
 ) -> Heard:
     """Decode the sound of the downloaded source once, and decide; a source without sound takes no run.
 
-    With ``first_s`` only so many seconds of it are heard, and the decision may not be the last. With ``feed`` the
-    upload is heard as it arrives. Tracks that can't be decoded are passed over with a notice, and so are silent ones
-    where others sound.
+    With ``first_s`` only so many seconds of it are heard, and the decision may not be the last. With ``feed`` that part
+    of the upload is heard as it arrives. Tracks that can't be decoded are passed over with a notice, and so are silent
+    ones where others sound.
 
     Raises:
         TemporarilyUnavailable: ffmpeg was killed, stalled or overran.

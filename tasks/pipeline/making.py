@@ -33,6 +33,7 @@ from tasks.pipeline import (
 )
 from tasks.pipeline.copy_way import CopyWay
 from tasks.pipeline.examine import describe_source
+from tasks.pipeline.job import Job
 from tasks.pipeline.lease import Lease
 from tasks.pipeline.services import Services
 from tasks.pipeline.streaming import Stream, beside_the_encode
@@ -56,9 +57,10 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
         services.workspaces.open(source_bytes=work.source.size_bytes) as folder,
         _brought(services, folder, name, work, lease) as upload,
     ):
-        probed = uploaded.probe(services, folder, upload, stop=lease.stop)
+        job = Job(services=services, folder=folder, upload=upload, name=name, work=work, ladder=ladder, stop=lease.stop)
+        probed = uploaded.probe(job)
         if isinstance(probed, SoundSource):
-            making_sound.make(services, folder, upload, probed, name, work, lease)
+            making_sound.make(job, probed, lease)
             return
         edition = keys.edition(work.version, work.attempts)
         stream = Stream(services, folder, name, edition, lease)
@@ -68,13 +70,11 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
             together(lease.stop) as beside,
             together(beside.stop) as copying,
         ):
-            copy = CopyWay(services, folder, upload, work, ladder, stream, copying)
+            copy = CopyWay(job, stream, copying)
             copy.begin(probed)
             # Nothing that is measured of the picture matters to the sound; a smallest rung made first waits for it.
-            sounding = beside.submit(
-                lambda stop: sound_way.make(services, folder, upload, probed, ladder, stream, stop)
-            )
-            source, seen = examine_picture.examine(services, folder, upload, probed, stop=copying.stop)
+            sounding = beside.submit(lambda stop: sound_way.make(job.until(stop), probed, stream))
+            source, seen = examine_picture.examine(job.until(copying.stop), probed)
             # What is still on its way has no checksum yet.
             facts = describe_source(work.source, source, upload.whole() if upload.is_whole else None)
             lease.through_outages(
@@ -94,15 +94,13 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
             captioning = beside.submit(caption)
             plan = encode.plan_encode(
                 source,
-                ladder,
-                max_pixels=services.settings.max_pixels,
+                job.ladder,
+                max_pixels=job.max_pixels,
                 copied=copy.rung(),
                 threads=threads_for(services.settings.encode_cores or usable_cores()),
             )
             urgency = Urgency.LADDER_BEHIND_COPY if copy.is_on_its_way else Urgency.ENCODE
-            encoded = picture_way.encode_all(
-                services, folder, upload, plan, source, stream, lease, urgency, stop=copying.stop
-            )
+            encoded = picture_way.encode_all(job.until(copying.stop), plan, source, stream, lease, urgency)
             copy.finish()
             heard = sounding.result()
             captioned = captioning.result()
@@ -120,11 +118,11 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
             *examine_picture.look(folder, plan.rungs[-1], encoded_s),
         )
         said = captioned.captions
-        made = _package(services, folder, plan, heard.programmes, said, edition, encoded, lease)
+        made = _package(job, plan, heard.programmes, said, edition, encoded)
         made |= {"sound": heard.facts, "captions": captions.facts(said, edition)}
         made |= {"source": facts.evolve(sha256=upload.whole())}
         lease.through_outages(stream.complete)
-        pictures.await_or_make(services, folder, upload, source, name, work.version, stop=lease.stop)
+        pictures.await_or_make(job, source)
         lease.raise_if_stopped()
         lease.through_outages(
             lambda: services.clips.update(
@@ -154,17 +152,15 @@ def _brought(services: Services, folder: Path, name: str, work: Work, lease: Lea
 
 
 def _package(
-    services: Services,
-    folder: Path,
+    job: Job,
     plan: EncodePlan,
     programmes: tuple[Programme, ...],
     said: tuple[Caption, ...],
     edition: str,
     encoded: Progress,
-    lease: Lease,
 ) -> dict[str, object]:
     """Verify every rendition, write playlists, manifest and the MP4; returns the record's fields naming them."""
-    root = folder / encode.OUTPUT / encode.HLS
+    root = job.output / encode.HLS
     made = [packaging.read_picture(root, rung) for rung in plan.rungs]
     for picture in made:
         quality.verify_rendition(picture.rung, packaging.measured(picture), encoded.frames)
@@ -172,16 +168,16 @@ def _package(
         packaging.verify_aligned(made)
     sounds = [packaging.read_sound(root, programme) for programme in programmes]
     listed = [each for each in made if each.rung in package.worth_listing([(each.rung, each.track) for each in made])]
-    packaging.write(folder / encode.OUTPUT, listed, sounds, programmes, captions=said)
+    packaging.write(job.output, listed, sounds, programmes, captions=said)
 
-    (folder / encode.OUTPUT / "mp4").mkdir()
-    services.ffmpeg.run(
-        folder,
+    (job.output / "mp4").mkdir()
+    job.services.ffmpeg.run(
+        job.folder,
         encode.plan_mp4(plan.mp4_rung, programmes[0] if programmes else None),
         timeout_s=600 + encoded.time_s,
-        stop=lease.stop,
+        stop=job.stop,
     )
-    mp4 = folder / encode.OUTPUT / encode.mp4_path(plan.mp4_rung)
+    mp4 = job.output / encode.mp4_path(plan.mp4_rung)
     codecs = [next(each.track.codecs for each in made if each.rung == plan.mp4_rung)]
     codecs += [each.track.codecs for each in sounds[:1]]
     return {

@@ -3,62 +3,56 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Final
 
-from tasks.adapters.arriving import Arriving
 from tasks.adapters.clock import utc_now
 from tasks.adapters.ffmpeg import Urgency
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media import dash, encode, package, quality, sound_only
-from tasks.media.ladder import Ladder
 from tasks.media.progress import Progress
 from tasks.media.sound_only import SoundRendition
 from tasks.media.source import SoundSource
 from tasks.pipeline import packaging, pictures
 from tasks.pipeline.examine import describe_source
 from tasks.pipeline.examine_sound import Heard, listen
+from tasks.pipeline.job import Job
 from tasks.pipeline.lease import Lease
-from tasks.pipeline.services import Services
 from tasks.pipeline.streaming import ENCODE_SHARE, Stream, beside_the_encode
 from tasks.records import keys, lifecycle
 from tasks.records.base import Notice
 from tasks.records.clip_facts import AudioFile
-from tasks.records.clip_record import Work
 
 # Streams without an index: ffprobe takes their length from their size and first bit rate.
 _ESTIMATED: Final = ("aac", "ac3", "amr", "eac3", "mp3")
 
 
-def make(
-    services: Services, folder: Path, upload: Arriving, source: SoundSource, name: str, work: Work, lease: Lease
-) -> None:
+def make(job: Job, source: SoundSource, lease: Lease) -> None:
     """Bring a version, whose upload comes to the workspace, to its publication.
 
     Raises:
         As `tasks.pipeline.making.make`.
     """
-    ladder = services.ladder_of(work)
-    facts = describe_source(work.source, source, upload.whole())
+    services, folder, name, work = job.services, job.folder, job.name, job.work
+    facts = describe_source(work.source, source, job.upload.whole())
     services.clips.update(
         name, lambda current: lifecycle.describe(current, owner=lease.owner, now=utc_now(), source=facts, warnings=())
     )
     edition = keys.edition(work.version, work.attempts)
     stream = Stream(services, folder, name, edition, lease)
     # It is heard as a whole first: that takes a fifth of the encode, and nothing has to be made twice.
-    heard = listen(services, folder, source, ladder.audio, stop=lease.stop)
+    heard = listen(services, folder, source, job.ladder.audio, stop=job.stop)
     if not heard.programmes:
         raise SourceRejected("undecodable", "No sound in this file can be decoded; it is damaged or of unknown kind.")
-    renditions = sound_only.plan_renditions(heard.programmes, ladder)
+    renditions = sound_only.plan_renditions(heard.programmes, job.ladder)
     with nullcontext() if work.hls else beside_the_encode(stream, lease):
-        encoded_s = _encode(services, folder, source, ladder, renditions, stream, lease)
+        encoded_s = _encode(job, source, renditions, stream, lease)
     is_estimated = not source.duration_s or source.container in _ESTIMATED
     warnings = (*_short(source, encoded_s, is_estimated=is_estimated), *heard.notices)
-    made = _package(services, folder, heard, renditions, edition, encoded_s, lease)
+    made = _package(job, heard, renditions, edition, encoded_s)
     if is_estimated:
         made["source"] = facts.evolve(duration_s=round(encoded_s, 3))
     lease.through_outages(stream.complete)
-    pictures.await_or_make(services, folder, upload, source, name, work.version, stop=lease.stop)
+    pictures.await_or_make(job, source)
     lease.raise_if_stopped()
     lease.through_outages(
         lambda: services.clips.update(
@@ -69,18 +63,12 @@ def make(
 
 
 def _encode(
-    services: Services,
-    folder: Path,
-    source: SoundSource,
-    ladder: Ladder,
-    renditions: tuple[SoundRendition, ...],
-    stream: Stream,
-    lease: Lease,
+    job: Job, source: SoundSource, renditions: tuple[SoundRendition, ...], stream: Stream, lease: Lease
 ) -> float:
     """Make all renditions; returns their length in seconds."""
-    run = sound_only.plan_encode(source, ladder, renditions, max_pixels=services.settings.max_pixels)
+    run = sound_only.plan_encode(source, job.ladder, renditions, max_pixels=job.max_pixels)
     for track in run.tracks:
-        (folder / encode.OUTPUT / encode.HLS / track).mkdir(parents=True)
+        (job.output / encode.HLS / track).mkdir(parents=True)
     stream.follow_only_sound(run, renditions)
     last = Progress()
 
@@ -90,15 +78,15 @@ def _encode(
         if source.duration_s:
             lease.report(ENCODE_SHARE * min(1.0, progress.time_s / source.duration_s), progress.speed)
 
-    limit_s = services.settings.max_duration_s
-    services.ffmpeg.run(
-        folder,
+    limit_s = job.services.settings.max_duration_s
+    job.services.ffmpeg.run(
+        job.folder,
         run.arguments,
         timeout_s=600 + (source.duration_s or limit_s),
         on_progress=note,
         urgency=Urgency.ENCODE,
         longest_s=source.longest_s(limit_s),
-        stop=lease.stop,
+        stop=job.stop,
     )
     return last.time_s
 
@@ -109,16 +97,10 @@ def _short(source: SoundSource, encoded_s: float, *, is_estimated: bool) -> tupl
 
 
 def _package(
-    services: Services,
-    folder: Path,
-    heard: Heard,
-    renditions: tuple[SoundRendition, ...],
-    edition: str,
-    encoded_s: float,
-    lease: Lease,
+    job: Job, heard: Heard, renditions: tuple[SoundRendition, ...], edition: str, encoded_s: float
 ) -> dict[str, object]:
     """Read everything back, write playlist and manifest and the file to download; returns the record's fields."""
-    out = folder / encode.OUTPUT
+    out = job.output
     sounds = [packaging.read_sound(out / encode.HLS, each.track, of=each.programme.name) for each in renditions]
     for sound in sounds:
         if not sound.playlist.is_complete:
@@ -131,7 +113,7 @@ def _package(
     (out / dash.MANIFEST).write_text(dash.manifest([], sounds), encoding="utf-8")
     m4a = out / sound_only.M4A
     m4a.parent.mkdir()
-    services.ffmpeg.run(folder, sound_only.plan_m4a(renditions[0]), timeout_s=600 + encoded_s, stop=lease.stop)
+    job.services.ffmpeg.run(job.folder, sound_only.plan_m4a(renditions[0]), timeout_s=600 + encoded_s, stop=job.stop)
     return {
         "hls": f"{edition}/{encode.HLS}/{package.MULTIVARIANT}",
         "dash": f"{edition}/{dash.MANIFEST}",

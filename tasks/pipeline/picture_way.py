@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from pathlib import Path
 
-from tasks.adapters.arriving import Arriving
 from tasks.adapters.ffmpeg import Urgency
 from tasks.media import encode
 from tasks.media.encode import EncodePlan, Run
 from tasks.media.progress import Progress
 from tasks.media.source import Source
+from tasks.pipeline.job import Job
 from tasks.pipeline.lease import Lease
-from tasks.pipeline.services import Services
 from tasks.pipeline.streaming import ENCODE_SHARE, Stream
 
 
-def encode_all(
-    services: Services,
-    folder: Path,
-    upload: Arriving,
-    plan: EncodePlan,
-    source: Source,
-    stream: Stream,
-    lease: Lease,
-    urgency: Urgency,
-    *,
-    stop: threading.Event,
-) -> Progress:
+def encode_all(job: Job, plan: EncodePlan, source: Source, stream: Stream, lease: Lease, urgency: Urgency) -> Progress:
     """Run the plan; returns how the first run ended, which has seen every picture.
 
     Raises:
@@ -44,20 +30,17 @@ def encode_all(
                 lease.report(ENCODE_SHARE * (done + share * min(1.0, progress.frames / frames)), progress.speed)
 
         stream.follow(each)
-        ended = run(services, folder, upload, source, each, urgency, stop=stop, on_progress=on_progress)
+        ended = run(job, source, each, urgency, on_progress=on_progress)
         first = ended if number == 0 else first
     return first
 
 
 def run(
-    services: Services,
-    folder: Path,
-    upload: Arriving,
+    job: Job,
     source: Source,
     planned: Run,
     urgency: Urgency,
     *,
-    stop: threading.Event,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> Progress:
     """Make what is planned of the source's pictures below ``out/hls/``; returns how it ended.
@@ -66,7 +49,7 @@ def run(
         As `Ffmpeg.run`.
     """
     for track in planned.tracks:
-        (folder / encode.OUTPUT / encode.HLS / track).mkdir(parents=True)
+        (job.output / encode.HLS / track).mkdir(parents=True)
     last = Progress()
 
     def note(progress: Progress) -> None:
@@ -74,14 +57,15 @@ def run(
         last = progress
         on_progress(progress)
 
-    services.ffmpeg.run(
-        folder,
+    limit_s = job.services.settings.max_duration_s
+    job.services.ffmpeg.run(
+        job.folder,
         planned.arguments,
-        timeout_s=600 + 60 * (source.duration_s or services.settings.max_duration_s),
+        timeout_s=600 + 60 * (source.duration_s or limit_s),
         on_progress=note,
         urgency=urgency,
-        longest_s=source.longest_s(services.settings.max_duration_s),
-        stop=stop,
-        feed=upload,
+        longest_s=source.longest_s(limit_s),
+        stop=job.stop,
+        feed=job.upload.part(),
     )
     return last

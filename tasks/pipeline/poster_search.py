@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import threading
 from itertools import chain
 from pathlib import Path
 from typing import Final
 
 import structlog
 
-from tasks.adapters.arriving import Arriving
+from tasks.adapters.arriving import Part
 from tasks.adapters.ffmpeg import Urgency
 from tasks.errors import SourceRejected
 from tasks.media import appeal, encode, looks, upscaling
@@ -18,7 +17,7 @@ from tasks.media.appeal import Look
 from tasks.media.looks import LookPlan
 from tasks.media.source import Source
 from tasks.pipeline import uploaded
-from tasks.pipeline.services import Services
+from tasks.pipeline.job import Job
 from tasks.records.base import Notice, Value
 
 log: Final = structlog.get_logger()
@@ -32,49 +31,36 @@ class Moment(Value):
     kept: int | None = None
 
 
-def find(
-    services: Services, folder: Path, upload: Arriving, source: Source, *, stop: threading.Event | None = None
-) -> tuple[Moment, tuple[Notice, ...]]:
+def find(job: Job, source: Source) -> tuple[Moment, tuple[Notice, ...]]:
     """The frame to take, and what an editor should know of what was seen; where nothing can be decoded, the first.
 
     Raises:
-        process.Stopped: ``stop`` was set.
+        process.Stopped: the job was stopped.
         As `Arriving.whole`, where the upload can't be had.
     """
-    max_pixels = services.settings.max_pixels
-    plan = looks.plan_looks(source, max_pixels=max_pixels)
+    plan = looks.plan_looks(source, max_pixels=job.max_pixels)
     end_s = source.duration_s if plan.is_of_all else looks.THROUGH_S
     if encode.piped(plan.arguments) is not None:
-        share = uploaded.share_of(source, end_s)
-        bursts = _look(services, folder, plan, stop, feed=upload, feed_share=share)
+        bursts = _look(job, plan, feed=job.upload.part(uploaded.share_of(source, end_s)))
     else:
-        uploaded.have_s(upload, source, end_s, stop)
-        bursts = _look(services, folder, plan, stop)
-    notices = _look_at_lines(folder, plan)
+        uploaded.have_s(job, source, end_s)
+        bursts = _look(job, plan)
+    notices = _look_at_lines(job.folder, plan)
     if not plan.is_of_all and not appeal.is_worthy(bursts):
         # Bars, a slate, a leader: the programme begins later.
-        upload.whole(stop)
-        plan = looks.plan_sought(source, max_pixels=max_pixels)
-        bursts = _look(services, folder, plan, stop)
-    moment = _closer(services, folder, source, bursts, plan, stop) if plan.enough else _best(bursts)
-    return moment, notices
+        job.upload.whole(job.stop)
+        plan = looks.plan_sought(source, max_pixels=job.max_pixels)
+        bursts = _look(job, plan)
+    return _closer(job, source, bursts, plan) if plan.enough else _best(bursts), notices
 
 
-def _closer(
-    services: Services,
-    folder: Path,
-    source: Source,
-    bursts: list[tuple[Look, ...]],
-    first: LookPlan,
-    stop: threading.Event | None,
-) -> Moment:
+def _closer(job: Job, source: Source, bursts: list[tuple[Look, ...]], first: LookPlan) -> Moment:
     """The best of the key frames that the first look has seen, by what moves after them; of few, of all frames."""
-    max_pixels = services.settings.max_pixels
     times_s = tuple(dict.fromkeys(look.time_s for look in appeal.ranked(bursts)))
     if len(times_s) < first.enough:
-        return _best(_look(services, folder, looks.whole_looks(source, max_pixels=max_pixels), stop))
-    plan = looks.plan_finals(source, times_s, max_pixels=max_pixels)
-    seen = _look(services, folder, plan, stop)
+        return _best(_look(job, looks.whole_looks(source, max_pixels=job.max_pixels)))
+    plan = looks.plan_finals(source, times_s, max_pixels=job.max_pixels)
+    seen = _look(job, plan)
     if plan.keeps and (key := appeal.best(seen, at_s=times_s)) is not None:
         number = next(number for number, look in enumerate(chain.from_iterable(seen)) if look is key)
         return Moment(time_s=key.time_s, kept=number)
@@ -95,27 +81,13 @@ def _look_at_lines(folder: Path, plan: LookPlan) -> tuple[Notice, ...]:
     )
 
 
-def _look(
-    services: Services,
-    folder: Path,
-    plan: LookPlan,
-    stop: threading.Event | None,
-    *,
-    feed: Arriving | None = None,
-    feed_share: float = 1.0,
-) -> list[tuple[Look, ...]]:
-    taken = folder / looks.FOLDER
+def _look(job: Job, plan: LookPlan, *, feed: Part | None = None) -> list[tuple[Look, ...]]:
+    taken = job.folder / looks.FOLDER
     shutil.rmtree(taken, ignore_errors=True)
     taken.mkdir()
     try:
-        services.ffmpeg.run(
-            folder,
-            plan.arguments,
-            timeout_s=_TIMEOUT_S,
-            urgency=Urgency.PICTURE,
-            stop=stop,
-            feed=feed,
-            feed_share=feed_share,
+        job.services.ffmpeg.run(
+            job.folder, plan.arguments, timeout_s=_TIMEOUT_S, urgency=Urgency.PICTURE, stop=job.stop, feed=feed
         )
     except SourceRejected as error:
         # A damaged stretch; what was seen of the others may do.

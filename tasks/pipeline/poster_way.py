@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import base64
-import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
-from tasks.adapters.arriving import Arriving
 from tasks.adapters.ffmpeg import Urgency
 from tasks.errors import SourceRejected
-from tasks.media import encode, poster
-from tasks.media.ladder import Ladder
+from tasks.media import poster
 from tasks.media.package import content_type
 from tasks.media.poster import Still
 from tasks.media.source import Source
 from tasks.media.thumbhash import thumbhash
 from tasks.pipeline import examine_picture, poster_search
+from tasks.pipeline.job import Job
 from tasks.pipeline.poster_search import Moment
-from tasks.pipeline.services import Services
 from tasks.records import keys
 from tasks.records.base import Notice
 from tasks.records.clip_facts import Poster, PosterSource
-from tasks.records.clip_record import Work
 
 _TIMEOUT_S: Final = 60.0
 _UPLOADS_AT_A_TIME: Final = 6
@@ -36,100 +32,94 @@ class Taken:
 
     poster: Poster
     still: Still
-    version: str
-    ladder: Ladder
     notices: tuple[Notice, ...] = ()
 
 
-def take(
-    services: Services,
-    folder: Path,
-    upload: Arriving,
-    source: Source,
-    name: str,
-    work: Work,
-    *,
-    stop: threading.Event | None = None,
-) -> Taken:
+def take(job: Job, source: Source) -> Taken:
     """Find the frame, or take the one that an editor chose, and put the JPEG up.
 
     Raises:
         SourceRejected: no frame can be decoded (``undecodable``).
-        process.Stopped: ``stop`` was set.
+        process.Stopped: the job was stopped.
     """
-    ladder, wish_s = services.ladder_of(work), work.poster_wish_s
+    wish_s = job.work.poster_wish_s
     notices: tuple[Notice, ...] = ()
     if wish_s is None:
-        found, notices = poster_search.find(services, folder, upload, source, stop=stop)
+        found, notices = poster_search.find(job, source)
         moments: tuple[Moment, ...] = (found, Moment(time_s=found.time_s))
     else:
-        upload.whole(stop)
+        job.upload.whole(job.stop)
         # At the very end of a clip there may be no picture any more, but one a moment before.
         moments = (Moment(time_s=wish_s), Moment(time_s=max(0.0, wish_s - 0.5)))
     # Only now: while this task looked for the frame another may have measured the scan.
-    source = examine_picture.recall(services, folder, upload, source, name, work.version, stop=stop)
-    max_pixels = services.settings.max_pixels
-    (folder / encode.OUTPUT).mkdir(exist_ok=True)
-    made_at = folder / encode.OUTPUT / poster.POSTER
+    source = examine_picture.recall(job, source)
+    job.output.mkdir(exist_ok=True)
+    made_at = job.output / poster.POSTER
     # A file with odd time stamps may have nothing where it was looked at; its first frame will do.
     for moment in dict.fromkeys((*moments, Moment(time_s=0.0))):
         # What was kept before its fields were known of is no still.
         kept = None if source.video.is_interlaced else moment.kept
-        still = poster.plan_poster(source, ladder, moment.time_s, max_pixels=max_pixels, kept=kept)
-        services.ffmpeg.run(folder, still.arguments, timeout_s=_TIMEOUT_S, urgency=Urgency.PICTURE, stop=stop)
+        still = poster.plan_poster(source, job.ladder, moment.time_s, max_pixels=job.max_pixels, kept=kept)
+        _run(job, still.arguments)
         if made_at.is_file() and made_at.stat().st_size:
             break
     else:
         times = ", ".join(f"{moment.time_s:g}" for moment in moments)
         raise SourceRejected("undecodable", "No picture in this file could be decoded.", f"nothing at {times} s")
-    return replace(publish_still(services, folder, name, work, still, moment.time_s), notices=notices)
+    return replace(publish_still(job, still, moment.time_s), notices=notices)
 
 
-def publish_still(services: Services, folder: Path, name: str, work: Work, still: Still, time_s: float) -> Taken:
+def publish_still(job: Job, still: Still, time_s: float) -> Taken:
     """Put the JPEG up that the still's run has made; the version's poster it is, ``time_s`` its place in the clip."""
-    version, wish_s = work.version, work.poster_wish_s
-    upload(services, folder, poster.POSTER, name, version, to=_placed(poster.POSTER, wish_s))
-    gist = thumbhash(still.thumb_width, still.thumb_height, (folder / poster.THUMB).read_bytes())
+    wish_s = job.work.poster_wish_s
+    upload(job, poster.POSTER, to=_placed(poster.POSTER, wish_s))
+    gist = thumbhash(still.thumb_width, still.thumb_height, (job.folder / poster.THUMB).read_bytes())
     made = Poster(
-        url=f"{version}/{_placed(poster.POSTER, wish_s)}",
+        url=f"{job.work.version}/{_placed(poster.POSTER, wish_s)}",
         width=still.width,
         height=still.height,
         time_s=time_s,
         thumbhash=base64.b64encode(gist).decode("ascii"),
         chosen_s=wish_s,
     )
-    return Taken(poster=made, still=still, version=version, ladder=services.ladder_of(work))
+    return Taken(poster=made, still=still)
 
 
-def vary(services: Services, folder: Path, name: str, taken: Taken, *, stop: threading.Event | None = None) -> Poster:
+def vary(job: Job, taken: Taken) -> Poster:
     """Make the poster's other sizes and formats and put them up; returns the poster that names them.
 
     Raises:
-        process.Stopped: ``stop`` was set.
+        process.Stopped: the job was stopped.
     """
-    arguments, variants = poster.plan_variants(taken.ladder, taken.still)
-    services.ffmpeg.run(folder, arguments, timeout_s=_TIMEOUT_S, urgency=Urgency.PICTURE, stop=stop)
+    arguments, variants = poster.plan_variants(job.ladder, taken.still)
+    _run(job, arguments)
     made = [each.path for each in variants if each.path != poster.POSTER]
     to = {each.path: _placed(each.path, taken.poster.chosen_s) for each in variants}
     with ThreadPoolExecutor(_UPLOADS_AT_A_TIME) as pool:
-        list(pool.map(lambda path: upload(services, folder, path, name, taken.version, to=to[path]), made))
+        list(pool.map(lambda path: upload(job, path, to=to[path]), made))
     return taken.poster.evolve(
         sources=tuple(
-            PosterSource(url=f"{taken.version}/{to[each.path]}", type=each.type, width=each.width, height=each.height)
+            PosterSource(
+                url=f"{job.work.version}/{to[each.path]}", type=each.type, width=each.width, height=each.height
+            )
             for each in variants
         )
     )
 
 
-def upload(services: Services, folder: Path, path: str, name: str, version: str, *, to: str = "") -> None:
+def upload(job: Job, path: str, *, to: str = "") -> None:
     """Put one picture of the version up, under its own path or that of ``to``."""
-    services.store.upload(
-        services.settings.media_bucket,
-        keys.version_prefix(name, version) + (to or path),
-        folder / encode.OUTPUT / path,
+    job.services.store.upload(
+        job.services.settings.media_bucket,
+        keys.version_prefix(job.name, job.work.version) + (to or path),
+        job.output / path,
         content_type=content_type(path),
         cache_control=keys.CACHE_IMMUTABLE,
     )
+
+
+def _run(job: Job, arguments: Sequence[str]) -> None:
+    job.services.ffmpeg.run(job.folder, arguments, timeout_s=_TIMEOUT_S, urgency=Urgency.PICTURE, stop=job.stop)
 
 
 def _placed(path: str, wish_s: float | None) -> str:

@@ -2,47 +2,43 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import structlog
 
 from tasks.errors import SourceRejected
-from tasks.media import encode, poster
+from tasks.media import poster
 from tasks.media.ladder import Ladder
 from tasks.media.poster import Still
 from tasks.media.sound import candidates
 from tasks.media.source import SoundSource, Source
 from tasks.media.waveform import plan_waveform
+from tasks.pipeline.job import Job
 from tasks.pipeline.poster_way import Taken, publish_still
-from tasks.pipeline.services import Services
-from tasks.records.clip_record import Work
 
 log: Final = structlog.get_logger()
 _SHORTEST_TIMEOUT_S: Final = 60.0
 
 
-def take(
-    services: Services, folder: Path, source: SoundSource, name: str, work: Work, *, stop: threading.Event | None
-) -> Taken:
+def take(job: Job, source: SoundSource) -> Taken:
     """Make the JPEG and put it up.
 
     Raises:
         SourceRejected: neither the cover nor any of the tracks can be decoded (``undecodable``).
-        process.Stopped: ``stop`` was set.
+        process.Stopped: the job was stopped.
     """
-    (folder / encode.OUTPUT).mkdir(exist_ok=True)
-    made_at = folder / encode.OUTPUT / poster.POSTER
-    for still in _stills(source, services.ladder_of(work), services.settings.max_pixels):
+    job.output.mkdir(exist_ok=True)
+    made_at = job.output / poster.POSTER
+    for still in _stills(source, job.ladder, job.max_pixels):
+        timeout_s = _SHORTEST_TIMEOUT_S + source.duration_s
         try:
-            services.ffmpeg.run(folder, still.arguments, timeout_s=_SHORTEST_TIMEOUT_S + source.duration_s, stop=stop)
+            job.services.ffmpeg.run(job.folder, still.arguments, timeout_s=timeout_s, stop=job.stop)
         except SourceRejected as error:
-            log.info("not drawn", clip=name, detail=error.detail)
+            log.info("not drawn", clip=job.name, detail=error.detail)
             continue
         if made_at.is_file() and made_at.stat().st_size:
-            return publish_still(services, folder, name, work, still, 0.0)
+            return publish_still(job, still, 0.0)
     raise SourceRejected("undecodable", "Nothing in this file could be decoded.", "neither cover nor waveform")
 
 

@@ -6,23 +6,20 @@ the sound is made once more, which costs little, and that is what is published.
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import Final
 
 import structlog
 
-from tasks.adapters.arriving import Arriving
 from tasks.adapters.ffmpeg import Urgency
 from tasks.adapters.machine import usable_cores
 from tasks.media import encode
-from tasks.media.ladder import Ladder
 from tasks.media.sound import Programme
 from tasks.media.source import Source
 from tasks.media.threads import sound_pace
 from tasks.pipeline import packaging, uploaded
 from tasks.pipeline.examine_sound import Heard, listen
-from tasks.pipeline.services import Services
+from tasks.pipeline.job import Job
 from tasks.pipeline.streaming import Stream
 from tasks.records import keys
 
@@ -34,42 +31,36 @@ _SAME_GAIN_DB: Final = 0.5
 _CORRECTED: Final = f"-{keys.HEARD_WHOLE}"
 
 
-def make(
-    services: Services,
-    folder: Path,
-    upload: Arriving,
-    source: Source,
-    ladder: Ladder,
-    stream: Stream,
-    stop: threading.Event,
-) -> Heard:
+def make(job: Job, source: Source, stream: Stream) -> Heard:
     """Publish the sound below ``out/hls/``; what is returned names the folders in its programmes.
 
     Raises:
         SourceRejected: a track that could be heard can't be encoded.
         TemporarilyUnavailable: ffmpeg was killed, stalled, overran, ran out of disk or left a part out.
-        process.Stopped: ``stop`` was set.
+        process.Stopped: the job was stopped.
     """
+    services, folder, rung = job.services, job.folder, job.ladder.audio
     is_long = not 0 < source.duration_s <= _HEARD_WHOLE_S
     first_s = _HEARD_FIRST_S if is_long else None
     if is_long:
-        uploaded.have_s(upload, source, _HEARD_FIRST_S, stop)
-    heard = listen(services, folder, source, ladder.audio, stop=stop, first_s=first_s, feed=None if is_long else upload)
+        uploaded.have_s(job, source, _HEARD_FIRST_S)
+    feed = None if is_long else job.upload.part()
+    heard = listen(services, folder, source, rung, stop=job.stop, first_s=first_s, feed=feed)
     stream.follow_sound(heard.programmes)
-    _encode(services, folder, upload, source, ladder, heard.programmes, stop)
+    _encode(job, source, heard.programmes)
     if not is_long:
         _verify(folder, source, heard)
         return heard
     # It plays already.
-    upload.whole(stop, is_patient=True)
-    whole = listen(services, folder, source, ladder.audio, stop=stop, urgency=Urgency.UNHURRIED)
+    job.upload.whole(job.stop, is_patient=True)
+    whole = listen(services, folder, source, rung, stop=job.stop, urgency=Urgency.UNHURRIED)
     if is_as_decided(heard.programmes, whole.programmes):
         whole = whole.with_gains_of(heard)
         _verify(folder, source, whole)
         return whole
     log.info("sound made once more", gains_db=[each.gain_db for each in whole.programmes])
     whole = whole.evolve(programmes=tuple(each.evolve(name=each.name + _CORRECTED) for each in whole.programmes))
-    _encode(services, folder, upload, source, ladder, whole.programmes, stop, is_paced=False)
+    _encode(job, source, whole.programmes, is_paced=False)
     _verify(folder, source, whole)
     return whole
 
@@ -87,37 +78,22 @@ def is_as_decided(first: tuple[Programme, ...], whole: tuple[Programme, ...]) ->
     )
 
 
-def _encode(
-    services: Services,
-    folder: Path,
-    upload: Arriving,
-    source: Source,
-    ladder: Ladder,
-    programmes: tuple[Programme, ...],
-    stop: threading.Event,
-    *,
-    is_paced: bool = True,
-) -> None:
+def _encode(job: Job, source: Source, programmes: tuple[Programme, ...], *, is_paced: bool = True) -> None:
     if not programmes:
         return
-    run = encode.plan_sound(
-        source,
-        ladder,
-        programmes,
-        max_pixels=services.settings.max_pixels,
-        pace=sound_pace(services.settings.encode_cores or usable_cores(), source.video.pixels) if is_paced else None,
-    )
+    settings = job.services.settings
+    pace = sound_pace(settings.encode_cores or usable_cores(), source.video.pixels) if is_paced else None
+    run = encode.plan_sound(source, job.ladder, programmes, max_pixels=job.max_pixels, pace=pace)
     for track in run.tracks:
-        (folder / encode.OUTPUT / encode.HLS / track).mkdir(parents=True)
-    timeout_s = 600 + (source.duration_s or services.settings.max_duration_s)
-    services.ffmpeg.run(
-        folder,
+        (job.output / encode.HLS / track).mkdir(parents=True)
+    job.services.ffmpeg.run(
+        job.folder,
         run.arguments,
-        timeout_s=timeout_s,
+        timeout_s=600 + (source.duration_s or settings.max_duration_s),
         on_progress=lambda _: None,
-        longest_s=source.longest_s(services.settings.max_duration_s),
+        longest_s=source.longest_s(settings.max_duration_s),
         # Its first segments take a tenth of what the picture's do, and are there in time all the same.
         urgency=Urgency.UNHURRIED,
-        stop=stop,
-        feed=upload,
+        stop=job.stop,
+        feed=job.upload.part(),
     )

@@ -12,6 +12,7 @@ from tasks.adapters.clock import utc_now
 from tasks.adapters.object_store import NoSuchObject, PreconditionFailed
 from tasks.errors import SourceRejected
 from tasks.pipeline import finish, pictures, uploaded, watch
+from tasks.pipeline.job import Job
 from tasks.pipeline.services import Services
 from tasks.records import arrival, lifecycle
 from tasks.records.base import Failure
@@ -40,8 +41,11 @@ def thumbnails(services: Services, name: str) -> None:
                 watch.until_unwanted(services, name, work.version) as stop,
                 uploaded.bring(services, folder, work, should_stop=stop.is_set) as upload,
             ):
-                source = uploaded.probe(services, folder, upload, stop=stop)
-                pictures.make(services, folder, upload, source, name, work, stop=stop)
+                ladder = services.ladder_of(work)
+                job = Job(
+                    services=services, folder=folder, upload=upload, name=name, work=work, ladder=ladder, stop=stop
+                )
+                pictures.make(job, uploaded.probe(job))
         except process.Stopped as error:
             log.info("stopped", clip=name, reason=str(error))
             return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -18,6 +17,7 @@ from tasks.media import encode, key_frames
 from tasks.media.sample_tables import UnsuitedError
 from tasks.media.source import Recording, SoundSource, Source
 from tasks.pipeline import examine
+from tasks.pipeline.job import Job
 from tasks.pipeline.services import Services
 from tasks.records.clip_record import Work
 
@@ -45,26 +45,26 @@ def bring(services: Services, folder: Path, work: Work, *, should_stop: Callable
     )
 
 
-def probe(services: Services, folder: Path, upload: Arriving, *, stop: threading.Event | None) -> Source | SoundSource:
+def probe(job: Job) -> Source | SoundSource:
     """Ask ffprobe what the upload is: its beginning tells, or else all of it.
 
     Raises:
         As `examine.probe` and `Arriving.whole`.
     """
-    if not upload.is_whole:
+    if not job.upload.is_whole:
         try:
-            probed = examine.probe(services, folder, stop=stop)
+            probed = examine.probe(job.services, job.folder, stop=job.stop)
         except SourceRejected as error:
             log.info("not told by its beginning", code=error.code)
         else:
             # Where no picture could be decoded yet, neither its colours nor its scan are known.
             if isinstance(probed, Source) and probed.video.pixel_format and not probed.unreadable_audio:
                 return probed
-        upload.whole(stop)
-    return examine.probe(services, folder, stop=stop)
+        job.upload.whole(job.stop)
+    return examine.probe(job.services, job.folder, stop=job.stop)
 
 
-def have_s(upload: Arriving, source: Recording, end_s: float, stop: threading.Event | None) -> None:
+def have_s(job: Job, source: Recording, end_s: float) -> None:
     """Wait until what is shown and heard before ``end_s`` has come; the rest may look like a file's early end.
 
     Raises:
@@ -72,14 +72,12 @@ def have_s(upload: Arriving, source: Recording, end_s: float, stop: threading.Ev
     """
     share = share_of(source, end_s)
     if share >= 1:
-        upload.whole(stop)
-    elif not upload.is_whole:
-        upload.wait_for_share(share, stop)
+        job.upload.whole(job.stop)
+    elif not job.upload.is_whole:
+        job.upload.wait_for_share(share, job.stop)
 
 
-def key_frame_gap_s(
-    services: Services, folder: Path, upload: Arriving, source: Source, *, stop: threading.Event | None
-) -> float | None:
+def key_frame_gap_s(job: Job, source: Source) -> float | None:
     """The longest time, in seconds, between two key frames; None if there are not two.
 
     A film's index tells it of all of the film; of what has none, it is that of the first half minute.
@@ -87,13 +85,13 @@ def key_frame_gap_s(
     Raises:
         As `Ffprobe.key_frame_gap_s` and `Arriving.whole`; OSError: the disk failed.
     """
-    if source.container == _MP4 and (index := film_index.read(folder / encode.SOURCE_FILE, upload.there)):
+    if source.container == _MP4 and (index := film_index.read(job.folder / encode.SOURCE_FILE, job.upload.there)):
         try:
             return key_frames.widest_gap_s(memoryview(index))
         except (UnsuitedError, TemporarilyUnavailable, struct.error, ValueError):
             log.info("key frames not told by the index")
-    have_s(upload, source, KEY_FRAMES_OF_S, stop)
-    return services.ffprobe.key_frame_gap_s(folder, encode.SOURCE_FILE, source.video.index, stop=stop)
+    have_s(job, source, KEY_FRAMES_OF_S)
+    return job.services.ffprobe.key_frame_gap_s(job.folder, encode.SOURCE_FILE, source.video.index, stop=job.stop)
 
 
 def share_of(source: Recording, end_s: float) -> float:

@@ -31,6 +31,7 @@ from tasks.records import keys
 from tasks.records.clip_record import ClipRecord, ClipState
 from tests import clips
 from tests.adapters.arriving.paced import MIB, Pace, Paced
+from tests.pipeline.jobs import job_in
 from tests.pipeline.published import Put
 from tests.pipeline.test_direct_way import ladder
 
@@ -154,12 +155,13 @@ def test_how_far_apart_key_frames_lie_is_known_once_the_index_is_there(
     upload.grow(half)
     nobody_waits = threading.Event()
     nobody_waits.set()
-    assert uploaded.key_frame_gap_s(services, tmp_path, upload, source, stop=nobody_waits) == pytest.approx(1.0)
+    job = job_in(tmp_path, services, upload=upload, stop=nobody_waits)
+    assert uploaded.key_frame_gap_s(job, source) == pytest.approx(1.0)
     # Without the index what has come is too little.
     upload = Arriving(tmp_path / "source", laid.stat().st_size)
     upload.grow(1000)
     with pytest.raises(Stopped):
-        uploaded.key_frame_gap_s(services, tmp_path, upload, source, stop=nobody_waits)
+        uploaded.key_frame_gap_s(replace(job, upload=upload), source)
 
 
 def test_a_poster_is_there_before_the_upload_of_a_long_clip_has_come_whole(

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tasks.adapters.arriving import Arriving
 from tasks.adapters.clock import utc_now
 from tasks.adapters.ffprobe import Ffprobe
 from tasks.adapters.process import Stopped
@@ -23,15 +22,8 @@ from tasks.records import lifecycle
 from tasks.records.base import Failure
 from tasks.records.clip_record import ClipRecord
 from tests import clips
+from tests.pipeline.jobs import job_in
 from tests.pipeline.test_clip_way import Put
-
-
-def there(folder: Path) -> Arriving:
-    """The upload in the folder, all of it."""
-    path = folder / encode.SOURCE_FILE
-    upload = Arriving(path, path.stat().st_size)
-    upload.end("0" * 64)
-    return upload
 
 
 def test_every_look_ends_when_it_is_told_to(services: Services, tmp_path: Path) -> None:
@@ -39,11 +31,12 @@ def test_every_look_ends_when_it_is_told_to(services: Services, tmp_path: Path) 
     stop = threading.Event()
     source = probe(services, tmp_path, stop=stop)
     assert isinstance(source, Source)
-    examine(services, tmp_path, there(tmp_path), source, stop=stop)
+    job = job_in(tmp_path, services, stop=stop)
+    examine(job, source)
     stop.set()
     for look in (
         lambda: probe(services, tmp_path, stop=stop),
-        lambda: examine(services, tmp_path, there(tmp_path), source, stop=stop),
+        lambda: examine(job, source),
         lambda: services.ffprobe.key_frame_gap_s(tmp_path, encode.SOURCE_FILE, 0, stop=stop),
         lambda: services.ffprobe.packet_times_s(tmp_path, encode.SOURCE_FILE, 0, stop=stop),
     ):
@@ -69,7 +62,8 @@ def test_a_scan_is_measured_once_for_all_tasks(
         return plan(of, max_pixels=max_pixels, seeks=seeks)
 
     monkeypatch.setattr(sampling, "plan_fields", note)
-    recall(services, tmp_path, there(tmp_path), source, "SCANNED1", record.version)
+    job = job_in(tmp_path, services, name="SCANNED1", work=record.work)
+    recall(job, source)
     assert asked == [1]
     told = replace(source, video=replace(source.video, scan="interlaced_bff", mixed=True))
     facts = describe_source(record.source, told, "0" * 64)
@@ -79,7 +73,7 @@ def test_a_scan_is_measured_once_for_all_tasks(
         return lifecycle.describe(taken, owner="other", now=utc_now(), source=facts, warnings=())
 
     services.clips.update("SCANNED1", describe)
-    assert recall(services, tmp_path, there(tmp_path), source, "SCANNED1", record.version) == told
+    assert recall(job, source) == told
     assert asked == [1]
 
 
@@ -98,7 +92,7 @@ def test_what_a_file_without_key_frames_on_its_way_hides_is_found_by_seeking(
     assert isinstance(source, Source)
     assert source.video.scan == "progressive"
     assert sampling.glances_through(source)
-    measured, _ = examine(services, tmp_path, there(tmp_path), source)
+    measured, _ = examine(job_in(tmp_path, services), source)
     assert measured.video.telecined
 
 

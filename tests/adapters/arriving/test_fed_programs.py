@@ -34,7 +34,7 @@ def framehash(folder: Path, ffmpeg: Ffmpeg, feed: Arriving | None, *sought: str)
             "hashes",
         ),
         timeout_s=60,
-        feed=feed,
+        feed=feed.part() if feed is not None else None,
     )
     # Between streams the order is the file's or that of the times.
     return tuple(sorted((folder / "hashes").read_text().splitlines()))
