@@ -74,8 +74,8 @@ def test_a_fast_source_is_shown_at_a_fraction_of_its_rate(news: Ladder, rate: in
 @pytest.mark.parametrize(
     ("line", "wrong", "told"),
     [
-        ("crf = 22", "crf = 99", "rungs.0.crf"),
-        ("crf = 22", 'crf = "good"', "rungs.0.crf"),
+        ("1080\ncrf = 24", "1080\ncrf = 99", "rungs.0.crf"),
+        ("1080\ncrf = 24", '1080\ncrf = "good"', "rungs.0.crf"),
         ("height = 1080", "height = 721", "multiple of 2"),
         ("height = 1080", "height = 720", "a height of its own"),
         ("gop_s = 2.0", "gop_s = 3.0", "multiple of gop_s"),
@@ -106,7 +106,7 @@ def test_a_wrong_ladder_is_refused_with_file_key_and_expected_value(line: str, w
 
 
 def test_the_revision_changes_with_any_value(news: Ladder) -> None:
-    assert read_ladder(TEXT.replace("crf = 22", "crf = 21"), "x").revision != news.revision
+    assert read_ladder(TEXT.replace("crf = 24", "crf = 25"), "x").revision != news.revision
     assert read_ladder(TEXT + "\n# a comment\n", "x").revision == news.revision
 
 

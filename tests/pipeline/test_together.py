@@ -71,7 +71,7 @@ def test_an_order_from_outside_ends_both() -> None:
 def test_nobody_waits_for_the_sound_of_a_clip_whose_pictures_failed(
     services: Services, put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sound_way, "make", lambda *arguments: until_stopped(arguments[-1]))
+    monkeypatch.setattr(sound_way, "make", lambda job, *_: until_stopped(job.stop))
 
     def broken(*_: object, **__: object) -> None:
         raise SourceRejected("undecodable", "This video can't be decoded.")
@@ -87,7 +87,7 @@ def test_nobody_waits_for_the_pictures_of_a_clip_whose_sound_failed(
         raise TemporarilyUnavailable("encoder_killed", "The encoder was ended from outside.")
 
     monkeypatch.setattr(sound_way, "make", broken)
-    monkeypatch.setattr(picture_way, "encode_all", lambda *_, stop, **__: until_stopped(stop))
+    monkeypatch.setattr(picture_way, "encode_all", lambda job, *_: until_stopped(job.stop))
     assert _failure(services, put, "TOGETHER2", tmp_path) == "encoder_killed"
 
 
