@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
 from typing import Final
 
@@ -17,32 +13,19 @@ from config import queues
 from tasks.adapters.clock import utc_now
 from tasks.adapters.object_store import NoSuchObject
 from tasks.adapters.records import report
-from tasks.errors import RecordUnreadable, SourceRejected, TemporarilyUnavailable
-from tasks.news.article import ParsedArticle
-from tasks.news.linking import build_record, failed_record, links_of, needs_suggestions, withdrawn_record
-from tasks.news.reading import EXTENSIONS, read_article
-from tasks.news.references import ReferenceStyle
-from tasks.news.reread import as_parsed
-from tasks.pipeline import candidates, decisions, finish
+from tasks.errors import RecordUnreadable, TemporarilyUnavailable
+from tasks.news.linking import links_of
+from tasks.pipeline import candidates, decisions, finish, waiting
 from tasks.pipeline.ingest import is_upload, read_source
+from tasks.pipeline.rebuilding import Rebuilt, rebuild
 from tasks.pipeline.services import Services
 from tasks.records import keys, lifecycle
-from tasks.records.article_record import ArticleRecord, ArticleSource, ArticleState, NextArticle
-from tasks.records.base import Failure
-from tasks.records.clip_record import ClipRecord, ClipState
+from tasks.records.article_record import ArticleRecord, ArticleState
+from tasks.records.clip_record import ClipState
 
 log: Final = structlog.get_logger()
 _MARKER_TYPE: Final = "application/octet-stream"
 _TRIES: Final = 24
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Rebuilt:
-    """A record as it should be, and what it was made of: if that is the same later, so is the record."""
-
-    record: ArticleRecord
-    names: tuple[str, ...] = ()
-    seen: str = ""
 
 
 def link(services: Services, article_id: str) -> None:
@@ -57,11 +40,11 @@ def link(services: Services, article_id: str) -> None:
         TemporarilyUnavailable: the store failed, or others won every one of many races.
     """
     key = _source_key(services, article_id)
-    if key is None or _is_unchanged(services, article_id, key):
+    if key is None or waiting.is_unchanged(services, article_id, key):
         return
     for _ in range(_TRIES):
         before, etag = services.articles.get_with_etag(article_id)
-        rebuilt = _rebuilt(services, article_id, key, before, is_new=etag is None)
+        rebuilt = rebuild(services, article_id, key, before, is_new=etag is None)
         if rebuilt is None:
             log.info("ignored", article=article_id, reason="its upload is gone")
             return
@@ -90,72 +73,6 @@ def _replaced(
     return after if current == before else current
 
 
-def _rebuilt(
-    services: Services, article_id: str, key: str, before: ArticleRecord | None, *, is_new: bool
-) -> _Rebuilt | None:
-    """The record as it should be, ``before`` itself if that is the same; None if there never was an upload."""
-    try:
-        fresh = _read(services, article_id, key, before)
-    except NoSuchObject:
-        if is_new:
-            return None
-        fresh = _Rebuilt(record=withdrawn_record(before or _unknown(article_id, key), utc_now()))
-    # The time alone is no change: the same facts give the same record, byte for byte.
-    is_same = before is not None and fresh.record.evolve(updated_at=before.updated_at) == before
-    return replace(fresh, record=before) if before is not None and is_same else fresh
-
-
-def _unknown(article_id: str, key: str) -> ArticleRecord:
-    """What stands for a record that can't be read, of an upload that is gone."""
-    source = ArticleSource(key=key, etag="", size_bytes=0)
-    return ArticleRecord(id=article_id, state=ArticleState.WITHDRAWN, updated_at=utc_now(), source=source)
-
-
-def _is_unchanged(services: Services, article_id: str, key: str) -> bool:
-    """The article waits, and neither its upload nor a clip that it could show was written since its last rebuild."""
-    settings = services.settings
-    try:
-        told = services.store.get(settings.media_bucket, keys.waiting_marker(article_id)).body
-        marker = _read_waiting(told)
-        if marker is None:
-            return False  # somebody wants it rebuilt
-        waited_for, waited_with = marker
-        source = services.store.head(settings.incoming_bucket, key)
-    except NoSuchObject:
-        return False
-    etags: dict[str, str] = {}
-    unmatched = []
-    decided = decisions.read(services, article_id)
-    for name in waited_for:
-        found = candidates.names_for(services, name, decided)
-        for each in found:
-            with suppress(NoSuchObject):
-                etags[each] = services.store.head(settings.media_bucket, keys.clip_record(each)).etag
-        if not any(each in etags for each in found):
-            unmatched.append(name)
-    existing = candidates.existing(services, sorted(unmatched)) if unmatched else ()
-    seen = _fingerprint(services, source.etag, etags, existing, decided)
-    # A record that is gone, or can't be read, is made again.
-    return seen == waited_with and services.articles.get(article_id) is not None
-
-
-def _read_waiting(marker: bytes) -> tuple[list[str], str] | None:
-    """The names that the article waits for, and what was seen of them; None if it is empty or can't be read."""
-    try:
-        told = json.loads(marker)
-        return [str(name) for name in told["names"]], str(told["seen"])
-    except (ValueError, LookupError, TypeError, RecursionError):
-        return None
-
-
-def _fingerprint(
-    services: Services, source: str, etags: Mapping[str, str], existing: Iterable[str], decided: Mapping[str, str]
-) -> str:
-    style = (services.settings.reference_labels, services.settings.reference_shortcodes)
-    seen = json.dumps([source, sorted(etags.items()), sorted(existing), style, sorted(decided.items())])
-    return hashlib.sha256(seen.encode()).hexdigest()
-
-
 def _source_key(services: Services, article_id: str) -> str | None:
     try:
         marker = services.store.get(services.settings.media_bucket, keys.article_source(article_id))
@@ -177,83 +94,6 @@ def _found_source(services: Services, article_id: str) -> str | None:
     record = services.articles.get(article_id)
     # Under the bare id lies no upload, or it would have been found.
     return record.source.key if record is not None else keys.ARTICLES + article_id
-
-
-def _read(services: Services, article_id: str, key: str, previous: ArticleRecord | None) -> _Rebuilt:
-    settings, now = services.settings, utc_now()
-    info = services.store.head(settings.incoming_bucket, key)
-    source = ArticleSource(key=key, etag=info.etag, size_bytes=info.size_bytes)
-    try:
-        return _assembled(services, article_id, source, _parsed(services, source), previous, now)
-    except SourceRejected as rejection:
-        if previous is None or previous.state not in (ArticleState.WAITING, ArticleState.COMPLETE):
-            return _Rebuilt(record=failed_record(article_id=article_id, source=source, failure=rejection, now=now))
-        # What is published stays, and goes on to be joined with its clips; the new upload's fault stands beside it.
-        kept = _assembled(services, article_id, previous.source, as_parsed(previous), previous, now, upload=source)
-        failure = Failure(code=rejection.code, message=rejection.message, detail=rejection.detail)
-        return replace(kept, record=kept.record.evolve(next=NextArticle(source=source, failure=failure)))
-
-
-def _parsed(services: Services, source: ArticleSource) -> ParsedArticle:
-    settings = services.settings
-    extension = keys.extension(source.key)
-    if extension in EXTENSIONS and source.size_bytes > settings.max_article_bytes:
-        raise SourceRejected(
-            "too_large",
-            f"This article is larger than the {settings.max_article_bytes // 1024**2} MiB that are taken.",
-            source.key,
-        )
-    body = services.store.get(settings.incoming_bucket, source.key).body if extension in EXTENSIONS else b""
-    style = ReferenceStyle(labels=settings.reference_labels, shortcodes=settings.reference_shortcodes)
-    return read_article(body, extension, zone=settings.zone, style=style)
-
-
-def _assembled(
-    services: Services,
-    article_id: str,
-    source: ArticleSource,
-    parsed: ParsedArticle,
-    previous: ArticleRecord | None,
-    now: datetime,
-    *,
-    upload: ArticleSource | None = None,
-) -> _Rebuilt:
-    names = {reference.name for reference in parsed.references}
-    decided = decisions.read(services, article_id)
-    shown = [decided[each] for each in map(keys.fold, names) if each in decided]
-    # The marker first, the clip's record after: whichever of article and clip comes last sees the other.
-    for name in sorted(candidates.awaited(names, shown)):
-        services.store.put(
-            services.settings.media_bucket, keys.reference_marker(name, article_id), b"", content_type=_MARKER_TYPE
-        )
-    clips: dict[str, tuple[ClipRecord, ...]] = {}
-    etags: dict[str, str] = {}
-    for name in names:
-        found = [_readable(services, each) for each in candidates.names_for(services, name, decided)]
-        clips[keys.fold(name)] = tuple(record for record, _ in found if record is not None)
-        etags |= {record.name: etag for record, etag in found if record is not None and etag is not None}
-    unmatched = sorted(name for name in names if needs_suggestions(name, clips))
-    existing = candidates.existing(services, unmatched) if unmatched else set[str]()
-    record = build_record(
-        article_id=article_id,
-        source=source,
-        parsed=parsed,
-        clips=clips,
-        now=now,
-        previous=previous,
-        existing=existing,
-        decisions=decided,
-    )
-    seen = _fingerprint(services, (upload or source).etag, etags, existing, decided)
-    return _Rebuilt(record=record, names=tuple(sorted(names)), seen=seen)
-
-
-def _readable(services: Services, name: str) -> tuple[ClipRecord | None, str | None]:
-    try:
-        return services.clips.get_with_etag(name)
-    except RecordUnreadable as error:
-        report(error)
-        return None, None
 
 
 def _awaited(record: ArticleRecord) -> set[str]:
@@ -302,14 +142,12 @@ def _hasten(services: Services, record: ArticleRecord) -> None:
                     finish.hasten(services, clip.name)
 
 
-def _mark(services: Services, rebuilt: _Rebuilt) -> None:
+def _mark(services: Services, rebuilt: Rebuilt) -> None:
     bucket, record = services.settings.media_bucket, rebuilt.record
-    waiting = keys.waiting_marker(record.id)
     if record.state is ArticleState.WAITING:
-        told = json.dumps({"names": rebuilt.names, "seen": rebuilt.seen}, ensure_ascii=False).encode()
-        services.store.put(bucket, waiting, told, content_type="application/json; charset=utf-8")
+        waiting.remember(services, record.id, names=rebuilt.names, seen=rebuilt.seen)
     else:
-        services.store.delete(bucket, waiting)
+        services.store.delete(bucket, keys.waiting_marker(record.id))
     if record.state is ArticleState.WITHDRAWN:
         # The mark of a deleted upload would make reconcile pass over the same bytes when they come back.
         finish.forget_settled(services, record.source.key)
