@@ -29,6 +29,12 @@ _BROWSER_ARGUMENTS = (
 )
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests of whole stacks: they wait for most of their time, and last they would be waited for."""
+    items.sort(key=lambda item: item.get_closest_marker("stack") is None)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Buckets:
     """The two buckets of a test module."""
