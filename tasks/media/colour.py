@@ -23,6 +23,8 @@ _HLG: Final = "arib-std-b67"
 # Whatever ffmpeg turns into RGB before anything else can be done with it.
 _RGB: Final = ("rgb", "bgr", "gbr", "argb", "abgr", "pal8", "0rgb", "0bgr", "x2rgb", "x2bgr", "xyz")
 _ALPHA: Final = ("rgba", "bgra", "argb", "abgr", "ya8", "ya16", "yuva", "gbrap", "ayuv", "vuya", "pal8")
+# What the bundled ffprobe can't decode, and so tells no format of: it is RGB or grey, and may be see-through.
+_RGB_CODECS: Final[Mapping[str, str]] = {"png": "rgba"}
 # What zscale knows by the name that ffprobe reports; anything else counts as not told.
 _MATRICES: Final = frozenset(
     "bt709 fcc bt470bg smpte170m smpte240m ycgco bt2020nc bt2020c chroma-derived-nc chroma-derived-c ictcp".split()
@@ -59,7 +61,7 @@ class Colour(Value):
 
 def read_colour(stream: Mapping[str, object], *, width: int, height: int) -> Colour:
     """The colour of a stream of ffprobe's answer. Its size in pixels helps to guess."""
-    pixel_format = _told(stream, "pix_fmt")
+    pixel_format = _told(stream, "pix_fmt") or _RGB_CODECS.get(_told(stream, "codec_name"), "")
     is_sd = height <= _SD_HEIGHT and width <= _SD_WIDTH
     transfer = _told(stream, "color_transfer")
     transfer = transfer if transfer in _HDR_TRANSFERS else "bt709"

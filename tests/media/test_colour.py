@@ -38,6 +38,8 @@ SOURCES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "full.mkv": (HD, f"scale=out_color_matrix=bt709:out_range=pc,format=yuv420p,{BT709}:range=pc", H264),
     "full_sd.mov": (SD, "scale=out_color_matrix=bt601:out_range=pc,format=yuvj422p", ("-c:v", "mjpeg", "-q:v", "1")),
     "rgb.mkv": (HD, "format=gbrp", ("-c:v", "libx264rgb", "-qp", "0")),
+    # The bundled ffprobe doesn't tell its format.
+    "png.mov": (HD, "format=rgba", ("-c:v", "png")),
     "prores422.mov": (
         HD,
         f"scale=out_color_matrix=bt709:out_range=tv,format=yuv422p10le,{BT709}:range=tv",
