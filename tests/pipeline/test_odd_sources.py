@@ -68,6 +68,16 @@ def test_what_was_sent_live_and_tells_no_length_is_published_with_it(
     assert record.source.duration_s == pytest.approx(3, abs=0.1)
 
 
+def test_a_thousand_pictures_a_second_have_their_poster_in_every_format(
+    services: Services, put: Put, tmp_path: Path
+) -> None:
+    fast = ("-f", "lavfi", "-i", "testsrc2=size=320x180:rate=960:duration=0.5")
+    record = publish(services, put, clips.make(tmp_path / "fast.mp4", *fast, *H264), "fast")
+    assert record.poster is not None
+    assert {each.type for each in record.poster.sources} == {"image/avif", "image/webp", "image/jpeg"}
+    assert record.storyboard is not None
+
+
 def test_a_cover_beside_a_moving_picture_is_passed_over(services: Services, put: Put, tmp_path: Path) -> None:
     cover = clips.make(tmp_path / "c.jpg", "-f", "lavfi", "-i", "color=red:size=1000x1000", "-frames:v", "1")
     source = clips.make(
