@@ -28,9 +28,13 @@ _TIMED: Final = ("mov", "mxf")
 
 
 class StoryboardPlan(Value):
-    """A run that makes the sheets: its arguments, the tiles' size in pixels, interval in seconds and number."""
+    """A run that makes the sheets: its arguments, the tiles' size in pixels, interval in seconds and number.
+
+    It may decode ``key_frames_only``.
+    """
 
     arguments: tuple[str, ...]
+    key_frames_only: bool
     interval_s: float
     tiles: int
     tile_width: int
@@ -39,19 +43,20 @@ class StoryboardPlan(Value):
 
 
 def plan_storyboard(
-    source: Source, ladder: Ladder, *, key_frame_gap_s: float | None, max_pixels: int
+    source: Source, ladder: Ladder, *, key_frame_gap_s: float | None, max_pixels: int, is_whole: bool = False
 ) -> StoryboardPlan:
     """One run over the key frames only, which costs a fiftieth of decoding all, where they are close enough.
 
     ``key_frame_gap_s`` is the longest time between two key frames, near the start at least (None: unknown). A short
-    clip with too few is decoded whole; of a long one the nearest key frames have to do.
+    clip with too few is decoded whole; of a long one the nearest key frames have to do. With ``is_whole`` all is
+    decoded in any case.
     """
     shape = ladder.storyboard
     duration_s = max(source.duration_s, shape.interval_s)
     interval_s = max(shape.interval_s, math.ceil(duration_s / shape.max_tiles * 2) / 2)
     tile_height = max(2, round(shape.tile_width * source.video.height / source.video.width / 2) * 2)
-    dense = key_frame_gap_s is not None and key_frame_gap_s <= interval_s
-    key_frames_only = dense or duration_s > _DECODED_WHOLE_S
+    dense = not is_whole and key_frame_gap_s is not None and key_frame_gap_s <= interval_s
+    key_frames_only = dense or (not is_whole and duration_s > _DECODED_WHOLE_S)
     options = input_options(max_pixels=max_pixels, video=source.video, key_frames_only=key_frames_only)
     picks = dense and source.container in _TIMED
     alone, at_its_tile = _firsts(interval_s)
@@ -76,6 +81,7 @@ def plan_storyboard(
     )
     return StoryboardPlan(
         arguments=("-nostdin", "-hide_banner", "-loglevel", "warning", *threads.of_filters, *output.get_args()),
+        key_frames_only=key_frames_only,
         interval_s=interval_s,
         tiles=max(1, math.ceil(duration_s / interval_s)),
         tile_width=shape.tile_width,

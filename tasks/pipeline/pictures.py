@@ -108,12 +108,24 @@ def _add_poster(services: Services, name: str, version: str, poster: Poster, not
 
 
 def _storyboard(job: Job, source: Source) -> Storyboard:
-    gap_s = uploaded.key_frame_gap_s(job, source)
-    plan = storyboard.plan_storyboard(source, job.ladder, key_frame_gap_s=gap_s, max_pixels=job.max_pixels)
-    timeout_s = 600 + source.duration_s
-    job.services.ffmpeg.run(job.folder, plan.arguments, timeout_s=timeout_s, urgency=Urgency.UNHURRIED, stop=job.stop)
     root, version = job.output, job.work.version
-    sheets = sorted((root / storyboard.FOLDER).glob("sheet-*.jpg"))
+    gap_s = uploaded.key_frame_gap_s(job, source)
+    timeout_s = 600 + source.duration_s
+    for is_whole in (False, True):
+        plan = storyboard.plan_storyboard(
+            source, job.ladder, key_frame_gap_s=gap_s, max_pixels=job.max_pixels, is_whole=is_whole
+        )
+        try:
+            job.services.ffmpeg.run(
+                job.folder, plan.arguments, timeout_s=timeout_s, urgency=Urgency.UNHURRIED, stop=job.stop
+            )
+        except SourceRejected:
+            if not plan.key_frames_only:
+                raise
+        sheets = sorted((root / storyboard.FOLDER).glob("sheet-*.jpg"))
+        # Feeds that are refreshed line by line mark frames as keys that are not whole by themselves: none comes out.
+        if sheets or not plan.key_frames_only:
+            break
     if not sheets:
         raise SourceRejected("undecodable", "No picture in this file could be decoded.", "no storyboard tile")
     (root / storyboard.VTT).write_text(

@@ -68,6 +68,18 @@ def test_what_was_sent_live_and_tells_no_length_is_published_with_it(
     assert record.source.duration_s == pytest.approx(3, abs=0.1)
 
 
+def test_a_feed_without_one_whole_key_frame_has_its_storyboard(services: Services, put: Put, tmp_path: Path) -> None:
+    refreshed = ("-c:v", "libx264", "-preset", "veryfast", "-g", "25", "-x264-params", "intra-refresh=1:bframes=0")
+    feed = clips.make(tmp_path / "feed.ts", *PICTURE, *refreshed)
+    # The only true key frame is the first.
+    packets = feed.read_bytes()
+    source = tmp_path / "joined in.ts"
+    source.write_bytes(packets[len(packets) // 188 // 4 * 188 :])
+    record = publish(services, put, source, "refreshed")
+    assert record.storyboard is not None
+    assert "no_poster" not in {each.code for each in record.warnings}
+
+
 def test_a_thousand_pictures_a_second_have_their_poster_in_every_format(
     services: Services, put: Put, tmp_path: Path
 ) -> None:
