@@ -11,6 +11,7 @@ from typing import Final, NoReturn
 from tasks.adapters import machine_faults, process
 from tasks.adapters.cage import MAX_ALLOCATION_BYTES, Cage, Limits
 from tasks.errors import SourceRejected, TemporarilyUnavailable
+from tasks.media import probed, timing
 from tasks.media.decoders import DECODERS_WITH_CAPTIONS, without_lists
 from tasks.media.encode import DEMUXERS, SOURCE_FILE
 
@@ -38,7 +39,8 @@ class Ffprobe:
     ) -> dict[str, object]:
         """The container and streams of an untrusted file, as ffprobe's JSON.
 
-        A duration that the container doesn't tell is measured, unless reading all of the file takes half a minute.
+        A duration that the container doesn't tell, or can't know (`tasks.media.timing.is_length_told`), is measured,
+        unless reading all of the file takes half a minute.
 
         Raises:
             SourceRejected: it can't be read (``unreadable``, ``probe_overran``).
@@ -62,22 +64,28 @@ class Ffprobe:
             _reject_unreadable(without_lists(finished.stderr_tail))
         form = answer.get("format")
         # Matroska and WebM that were sent live don't tell; by the times of two pictures they may yet be days long.
-        if isinstance(form, dict) and "duration" not in form:
+        if isinstance(form, dict) and not timing.is_length_told(form):
             # The picture's; "V" passes over attached stills. Without one, the sound's.
-            spans = (self._span_s(folder, name, stream, stop) for stream in ("V:0", "a:0"))
+            widest_s = timing.widest_gap_s(form)
+            spans = (self._span_s(folder, name, stream, widest_s, stop) for stream in ("V:0", "a:0"))
             if (span_s := next((each for each in spans if each is not None), None)) is not None:
                 form["duration"] = f"{span_s:.6f}"
+                for each in probed.items(answer.get("streams")):
+                    _forget_length(each)
         return answer
 
-    def _span_s(self, folder: Path, name: str, stream: str, stop: threading.Event | None) -> float | None:
+    def _span_s(
+        self, folder: Path, name: str, stream: str, widest_s: float, stop: threading.Event | None
+    ) -> float | None:
         """The time, in seconds, between the stream's first and last packets; None where they have no times.
 
-        A stream without a container has none; its packets have at least lengths, by the rate that it claims.
+        Gaps of more than ``widest_s`` don't count. A stream without a container has no times; its packets have at least
+        lengths, by the rate that it claims.
         """
         fields = self._packet_fields(folder, name, stream, first_s=None, stop=stop, entries="pts_time,duration_time")
         times = [time_s for field in fields if (time_s := _seconds(field[0])) is not None]
         if times:
-            return max(times) - min(times)
+            return timing.span_s(times, widest_s)
         lengths = [length_s for field in fields if len(field) > 1 and (length_s := _seconds(field[1])) is not None]
         return sum(lengths) if lengths else None
 
@@ -173,6 +181,14 @@ class Ffprobe:
             if fault is not None:
                 raise fault
         return finished
+
+
+def _forget_length(stream: object) -> None:
+    """Take out what a stream's length was said to be, by the clock that is not believed."""
+    if isinstance(stream, dict):
+        stream.pop("duration", None)
+        if isinstance(tags := stream.get("tags"), dict):
+            tags.pop("DURATION", None)
 
 
 def _seconds(text: str) -> float | None:

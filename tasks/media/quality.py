@@ -69,6 +69,14 @@ def judge_length(source: Recording, encoded_s: float) -> tuple[Notice, ...]:
     return ()
 
 
+def true_length_s(source: Recording, made_s: float) -> float:
+    """How long the recording lasts, in seconds: ``made_s`` came out of it, which may well be more than it tells.
+
+    Growing files tell less than they hold, and so do recordings behind each other whose clocks begin anew.
+    """
+    return made_s if made_s > source.duration_s + _TOLERANCE_S else source.duration_s
+
+
 def audio_notice(programmes: Sequence[Programme]) -> tuple[Notice, ...]:
     """A clip without sound is published, and said to be so."""
     return () if programmes else (Notice(code="no_audio", message="This clip has no sound."),)

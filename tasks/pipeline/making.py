@@ -106,10 +106,11 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
             captioned = captioning.result()
         # Pictures are counted: the sound may be longer or shorter than they are.
         encoded_s = encoded.frames / float(plan.rungs[0].frame_rate)
+        longest_s = max([encoded_s, *(packaging.sound_s(folder, each) for each in heard.programmes)])
         told_s = encoded_s
         if encoded.frames and not source.video.duration_s:
             # Only the length of the whole is promised, which the longest track has.
-            told_s = max([encoded.time_s, *(packaging.sound_s(folder, each) for each in heard.programmes)])
+            told_s = max(encoded.time_s, longest_s)
         warnings = (
             *quality.judge_length(source, told_s),
             *quality.audio_notice(heard.programmes),
@@ -120,7 +121,8 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
         said = captioned.captions
         made = _package(job, plan, heard.programmes, said, edition, encoded)
         made |= {"sound": heard.facts, "captions": captions.facts(said, edition)}
-        made |= {"source": facts.evolve(sha256=upload.whole())}
+        lasting_s = round(quality.true_length_s(source, longest_s), 3)
+        made |= {"source": facts.evolve(sha256=upload.whole(), duration_s=lasting_s)}
         lease.through_outages(stream.complete)
         pictures.await_or_make(job, source)
         lease.raise_if_stopped()

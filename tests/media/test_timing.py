@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.media.timing import claimed_rate, divided_rate, measured_rate
+from tasks.media.timing import claimed_rate, divided_rate, is_length_told, measured_rate, span_s, widest_gap_s
 
 NTSC = Fraction(30000, 1001)
 
@@ -83,6 +83,38 @@ def test_packet_times_decide_where_the_claims_differ(
 @given(st.lists(st.floats(-1e6, 1e6), max_size=50))
 def test_any_times_give_a_rate_that_can_be_encoded(times_s: list[float]) -> None:
     assert 1 <= measured_rate(times_s, Fraction(25), None) <= 240
+
+
+@pytest.mark.parametrize(
+    ("container", "start_s", "duration_s", "size_bytes", "is_told"),
+    [
+        ("mov,mp4,m4a,3gp,3g2,mj2", 80_000, "90000", 1, True),
+        ("mov,mp4,m4a,3gp,3g2,mj2", 0, None, 10**6, False),
+        ("matroska,webm", 0.021, "4", 10**6, True),
+        # From a live stream: what is told may be the time of the end.
+        ("matroska,webm", 80_000, "80004", 10**6, False),
+        ("mpegts", 80_000, "60", 10**7, True),
+        # Parts whose clocks lie far apart, ahead or back.
+        ("mpegts", 1.4, "3000", 10**7, False),
+        ("mpegts", 1.4, "92445", 10**10, False),
+        ("mpeg", 1.4, "3000", 10**7, False),
+        # A long recording.
+        ("mpegts", 1.4, "7200", 10**9, True),
+    ],
+)
+def test_a_length_is_believed_where_the_container_can_know_it(
+    container: str, start_s: float, duration_s: str | None, size_bytes: int, is_told: bool
+) -> None:
+    form: dict[str, object] = {"format_name": container, "start_time": str(start_s), "size": str(size_bytes)}
+    form |= {"duration": duration_s} if duration_s is not None else {}
+    assert is_length_told(form) == is_told
+
+
+def test_packets_last_from_the_first_to_the_last_but_for_clocks_set_anew() -> None:
+    times_s = [3000.0, 3000.08, 3000.04, 3002.0, 1.4, 1.44, 4.4]
+    assert span_s(times_s, widest_gap_s({"format_name": "mpegts"})) == pytest.approx(5)
+    assert span_s(times_s, widest_gap_s({"format_name": "matroska,webm"})) == pytest.approx(3000.6)
+    assert span_s([], 1) == 0
 
 
 @pytest.mark.parametrize(

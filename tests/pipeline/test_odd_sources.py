@@ -68,6 +68,30 @@ def test_what_was_sent_live_and_tells_no_length_is_published_with_it(
     assert record.source.duration_s == pytest.approx(3, abs=0.1)
 
 
+def test_what_begins_hours_after_its_clock_did_is_published_with_its_true_length(
+    services: Services, put: Put, tmp_path: Path
+) -> None:
+    source = clips.make(tmp_path / "late.mkv", *PICTURE, *SOUND, *H264, "-c:a", "aac", "-output_ts_offset", "80000")
+    record = publish(services, put, source, "late")
+    assert record.source.duration_s == pytest.approx(3, abs=0.1)
+    assert "truncated" not in {each.code for each in record.warnings}
+
+
+@pytest.mark.parametrize(("first_s", "second_s"), [(3000, 0), (0, 3000), (30, 0)])
+def test_recordings_behind_each_other_whose_clocks_differ_are_published_whole(
+    services: Services, put: Put, tmp_path: Path, first_s: int, second_s: int
+) -> None:
+    parts = [
+        clips.make(tmp_path / f"{at_s}.ts", *PICTURE, *SOUND, *H264, "-c:a", "mp2", "-output_ts_offset", str(at_s))
+        for at_s in (first_s, second_s)
+    ]
+    source = tmp_path / "joined.ts"
+    source.write_bytes(b"".join(part.read_bytes() for part in parts))
+    record = publish(services, put, source, f"joined {first_s} {second_s}")
+    assert record.source.duration_s == pytest.approx(6, abs=0.1)
+    assert "truncated" not in {each.code for each in record.warnings}
+
+
 def test_a_feed_without_one_whole_key_frame_has_its_storyboard(services: Services, put: Put, tmp_path: Path) -> None:
     refreshed = ("-c:v", "libx264", "-preset", "veryfast", "-g", "25", "-x264-params", "intra-refresh=1:bframes=0")
     feed = clips.make(tmp_path / "feed.ts", *PICTURE, *refreshed)
