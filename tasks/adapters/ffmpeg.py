@@ -29,6 +29,11 @@ _GUARDS: Final = (
 )
 _DETAIL_CHARACTERS: Final = 2000
 _NOT_STARTED: Final = "encoder_not_started"
+CRASHED: Final = "encoder_crashed"
+"""A fault in ffmpeg itself, into which the upload has led it: most likely it would do so again."""
+
+# Nobody sends these: a program brings them on itself.
+_OF_ITS_OWN: Final = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL})
 
 
 class Urgency(IntEnum):
@@ -73,7 +78,7 @@ class Ffmpeg:
         Raises:
             SourceRejected: ffmpeg can't make anything of the input (``undecodable``), or ever more (``too_long``).
             TemporarilyUnavailable: it was killed (``out_of_memory`` if the kernel has killed for want of memory
-                meanwhile, else ``encoder_killed``), stalled, overran, or could not be started
+                meanwhile, else ``encoder_killed``), crashed (`CRASHED`), stalled, overran, or could not be started
                 (``encoder_not_started``); the disk failed or is full (`machine_faults`).
             process.Stopped: ``stop`` was set.
             As `Arriving.whole`, if the rest does not arrive.
@@ -142,6 +147,8 @@ def _failure(
                 )
                 return TemporarilyUnavailable("out_of_memory", _NO_MEMORY, f"{why}; {told}")
             told = f"not for want of memory; {told}"
+        if -finished.exit_code in _OF_ITS_OWN:
+            return TemporarilyUnavailable(CRASHED, "The encoder crashed on this clip.", told)
         return TemporarilyUnavailable("encoder_killed", "The encoder was ended from outside.", told)
     # The C library's words; a bound of ours (`_GUARDS`) is told by the same.
     if "Cannot allocate memory" in detail:

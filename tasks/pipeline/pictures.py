@@ -10,7 +10,7 @@ import structlog
 
 from config import queues
 from tasks.adapters.clock import utc_now
-from tasks.adapters.ffmpeg import Urgency
+from tasks.adapters.ffmpeg import CRASHED, Urgency
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media import storyboard
 from tasks.media.source import SoundSource, Source
@@ -83,11 +83,18 @@ def make(job: Job, source: Source | SoundSource) -> None:
             services.clips.update(
                 name, lambda current: lifecycle.picture(current, version=work.version, now=utc_now(), storyboard=sheets)
             )
-    except SourceRejected as error:
+    except (SourceRejected, TemporarilyUnavailable) as error:
+        if not _is_of_the_upload(error):
+            raise
         give_up(services, name, work.version, error)
 
 
-def give_up(services: Services, name: str, version: str, error: SourceRejected) -> None:
+def _is_of_the_upload(error: SourceRejected | TemporarilyUnavailable) -> bool:
+    """Trying again would end the same way. What makes ffmpeg crash would do so each time that somebody rings."""
+    return isinstance(error, SourceRejected) or error.code == CRASHED
+
+
+def give_up(services: Services, name: str, version: str, error: SourceRejected | TemporarilyUnavailable) -> None:
     """State that the version will have no poster or no storyboard, and why."""
     log.info("no picture", clip=name, code=error.code, detail=error.detail)
     notice = Notice(code=NO_POSTER, message="No poster or storyboard could be made: too few pictures could be decoded.")
@@ -119,8 +126,8 @@ def _storyboard(job: Job, source: Source) -> Storyboard:
             job.services.ffmpeg.run(
                 job.folder, plan.arguments, timeout_s=timeout_s, urgency=Urgency.UNHURRIED, stop=job.stop
             )
-        except SourceRejected:
-            if not plan.key_frames_only:
+        except (SourceRejected, TemporarilyUnavailable) as error:
+            if not (plan.key_frames_only and _is_of_the_upload(error)):
                 raise
         sheets = sorted((root / storyboard.FOLDER).glob("sheet-*.jpg"))
         # Feeds that are refreshed line by line mark frames as keys that are not whole by themselves: none comes out.

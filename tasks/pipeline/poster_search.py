@@ -10,8 +10,8 @@ from typing import Final
 import structlog
 
 from tasks.adapters.arriving import Part
-from tasks.adapters.ffmpeg import Urgency
-from tasks.errors import SourceRejected
+from tasks.adapters.ffmpeg import CRASHED, Urgency
+from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media import appeal, encode, looks, upscaling
 from tasks.media.appeal import Look
 from tasks.media.looks import LookPlan
@@ -89,7 +89,9 @@ def _look(job: Job, plan: LookPlan, *, feed: Part | None = None) -> list[tuple[L
         job.services.ffmpeg.run(
             job.folder, plan.arguments, timeout_s=_TIMEOUT_S, urgency=Urgency.PICTURE, stop=job.stop, feed=feed
         )
-    except SourceRejected as error:
+    except (SourceRejected, TemporarilyUnavailable) as error:
+        if isinstance(error, TemporarilyUnavailable) and error.code != CRASHED:
+            raise
         # A damaged stretch; what was seen of the others may do.
         log.info("looked in part", detail=error.detail)
     bursts: list[tuple[Look, ...]] = []
