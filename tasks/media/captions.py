@@ -15,6 +15,7 @@ from tasks.media.encode import SOURCE_FILE, input_options
 from tasks.media.language import language_name, language_tag
 from tasks.media.sound import candidates
 from tasks.media.source import Source
+from tasks.media.telemetry import is_telemetry
 from tasks.media.webvtt import Cue
 from tasks.records.base import Notice, Value
 
@@ -143,13 +144,15 @@ def plan_line21(rcwt: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def published(found: Sequence[tuple[CaptionTrack | None, tuple[Cue, ...]]]) -> tuple[Caption, ...]:
     """The programmes that have something to read; None as the track stands for captions inside the picture.
 
-    One is the default: the file's own, or else the first that is not only for foreign lines (forced).
+    What a drone notes down of itself, its pilot's place too, is left out. One of the others is the default: the file's
+    own, or else the first that is not only for foreign lines (forced).
     """
     inside = CaptionTrack(index=-1, codec=_LINE_21, kind="captions")
     spoken: list[tuple[CaptionTrack, tuple[Cue, ...]]] = []
     for track, cues in found:
         # Some files say the same twice: as a track, and inside the picture.
-        if cues and all(cues != others or (track or inside).language != other.language for other, others in spoken):
+        is_new = all(cues != others or (track or inside).language != other.language for other, others in spoken)
+        if cues and is_new and not is_telemetry(cues):
             spoken.append((track or inside, cues))
     offered = [track for track, _ in spoken if not track.is_forced]
     default = next((track for track in offered if track.is_default), offered[0] if offered else None)
