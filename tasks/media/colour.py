@@ -25,6 +25,8 @@ _RGB: Final = ("rgb", "bgr", "gbr", "argb", "abgr", "pal8", "0rgb", "0bgr", "x2r
 _ALPHA: Final = ("rgba", "bgra", "argb", "abgr", "ya8", "ya16", "yuva", "gbrap", "ayuv", "vuya", "pal8")
 # What the bundled ffprobe can't decode, and so tells no format of: it is RGB or grey, and may be see-through.
 _RGB_CODECS: Final[Mapping[str, str]] = {"png": "rgba"}
+# One sample of colour for four pixels in a row (DV of 525 lines, DVCPRO), or for a square of sixteen (Sorenson).
+_COARSE: Final = ("yuv410", "yuv411", "yuvj411", "uyyvyy411")
 # What zscale knows by the name that ffprobe reports; anything else counts as not told.
 _MATRICES: Final = frozenset(
     "bt709 fcc bt470bg smpte170m smpte240m ycgco bt2020nc bt2020c chroma-derived-nc chroma-derived-c ictcp".split()
@@ -37,7 +39,10 @@ _HDR_TRANSFERS: Final = (_PQ, _HLG)
 
 
 class Colour(Value):
-    """How a stream's numbers are colours, guessed as players do where the file does not tell."""
+    """How a stream's numbers are colours, guessed as players do where the file does not tell.
+
+    It ``is_coarse`` if more than two pixels in a row or column share a sample of colour.
+    """
 
     matrix: str = "bt709"
     primaries: str = "bt709"
@@ -45,6 +50,7 @@ class Colour(Value):
     full_range: bool = False
     is_rgb: bool = False
     has_alpha: bool = False
+    is_coarse: bool = False
     peak_nits: float = _USUAL_PEAK_NITS
     dolby_vision_profile: int | None = None
 
@@ -84,6 +90,7 @@ def read_colour(stream: Mapping[str, object], *, width: int, height: int) -> Col
         full_range=pixel_format.startswith("yuvj") or _told(stream, "color_range") == "pc",
         is_rgb=pixel_format.startswith(_RGB),
         has_alpha=pixel_format.startswith(_ALPHA),
+        is_coarse=pixel_format.startswith(_COARSE),
         peak_nits=peak,
         dolby_vision_profile=profile,
     )
@@ -113,6 +120,9 @@ def scaled(
         options = {"out_range": "limited"}
     stream = over_black(stream, colour).filter("scale", width, height, flags=flags, **options).filter("setsar", 1)
     if not colour.is_plain:
+        if colour.is_coarse:
+            # zscale takes widths and heights that its samples of colour divide, and ours are even, no more.
+            stream = stream.filter("format", "yuv444p")
         stream = _converted(stream, colour)
     stream = stream.filter("format", "yuv420p")
     # On every frame, not only asked of the encoder, which would believe the frames.

@@ -85,6 +85,17 @@ def test_sdr_of_every_kind_keeps_its_colours(tmp_path: Path, name: str) -> None:
         assert shown_rgb(patch(tmp_path / name, rgb, SOURCES[name])) == pytest.approx(rgb, abs=6), rgb
 
 
+@pytest.mark.parametrize("coarse", ["yuv411p", "yuv410p"])
+def test_colour_that_four_pixels_share_comes_in_every_even_size(tmp_path: Path, coarse: str) -> None:
+    made = ("320x240", f"scale=out_color_matrix=bt601:out_range=tv,format={coarse}", FFV1)
+    video = probed(patch(tmp_path / "a.mkv", RED, made)).video
+    picture = scaled(ffmpeg.input(str(tmp_path / "a.mkv"))[str(video.index)], video.colour, 66, 62)
+    output = picture.output("-", **{"f": "rawvideo", "pix_fmt": "yuv420p", "frames:v": 1})
+    command = [str(clips.FFMPEG), "-nostdin", "-v", "error", *output.get_args()]
+    raw = subprocess.run(command, capture_output=True, check=True, timeout=60).stdout
+    assert len(raw) == 66 * 62 * 3 // 2
+
+
 @pytest.mark.parametrize("name", HDR)
 def test_hdr_keeps_its_middle_tones_and_bends_its_white(tmp_path: Path, name: str) -> None:
     for rgb in (GREY, (0x90, 0x30, 0x30)):
