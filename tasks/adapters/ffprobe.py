@@ -5,15 +5,16 @@ from __future__ import annotations
 import itertools
 import json
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NoReturn
 
 from tasks.adapters import machine_faults, process
 from tasks.adapters.cage import MAX_ALLOCATION_BYTES, Cage, Limits
 from tasks.errors import SourceRejected, TemporarilyUnavailable
-from tasks.media import probed, timing
+from tasks.media import probed, restarts, timing
 from tasks.media.decoders import DECODERS_WITH_CAPTIONS, without_lists
-from tasks.media.encode import DEMUXERS, SOURCE_FILE
+from tasks.media.encode import DEMUXERS, RESTARTING_CLOCKS, SOURCE_FILE
 
 _LIMITS: Final = Limits(memory_bytes=2 * 1024**3, output_bytes=1024**2, cpu_s=60)
 # One spelling of what an upload may open, so that no call forgets it.
@@ -24,6 +25,9 @@ _UNTRUSTED: Final = (
 _TIMEOUT_S: Final = 30.0
 KEY_FRAMES_OF_S: Final = 30
 RATE_OF_S: Final = 20
+_PACE_OF_S: Final = 5
+# Tracks begin and end by so much apart, and lose packets on their way.
+_SAME_S: Final = 1.0
 _NOT_STARTED: Final = "probe_not_started"
 
 
@@ -39,8 +43,9 @@ class Ffprobe:
     ) -> dict[str, object]:
         """The container and streams of an untrusted file, as ffprobe's JSON.
 
-        A duration that the container doesn't tell, or can't know (`tasks.media.timing.is_length_told`), is measured,
-        unless reading all of the file takes half a minute.
+        A duration that the container doesn't tell or can't know (`tasks.media.timing.is_length_told`), or that a clock
+        which may start anew makes doubtful (`tasks.media.restarts`), is measured, unless reading all of the file takes
+        half a minute.
 
         Raises:
             SourceRejected: it can't be read (``unreadable``, ``probe_overran``).
@@ -63,29 +68,46 @@ class Ffprobe:
         if finished.exit_code != 0 or not isinstance(answer, dict):
             _reject_unreadable(without_lists(finished.stderr_tail))
         form = answer.get("format")
-        # Matroska and WebM that were sent live don't tell; by the times of two pictures they may yet be days long.
-        if isinstance(form, dict) and not timing.is_length_told(form):
-            # The picture's; "V" passes over attached stills. Without one, the sound's.
-            widest_s = timing.widest_gap_s(form)
-            spans = (self._span_s(folder, name, stream, widest_s, stop) for stream in ("V:0", "a:0"))
-            if (span_s := next((each for each in spans if each is not None), None)) is not None:
-                form["duration"] = f"{span_s:.6f}"
+        if isinstance(form, dict):
+            length_s = self._measured_length_s(folder, name, form, stop)
+            if length_s is not None:
+                form["duration"] = f"{length_s:.6f}"
                 for each in probed.items(answer.get("streams")):
                     _forget_length(each)
         return answer
 
-    def _span_s(
-        self, folder: Path, name: str, stream: str, widest_s: float, stop: threading.Event | None
+    def _measured_length_s(
+        self, folder: Path, name: str, form: Mapping[str, object], stop: threading.Event | None
     ) -> float | None:
+        """How many seconds the file lasts, where its container's word is not to be had or believed; else None."""
+        # The picture's; "V" passes over attached stills. Without one, the sound's.
+        tracks = ("V:0", "a:0")
+        if not timing.is_length_told(form):
+            # Matroska and WebM that were sent live don't tell; by the times of two pictures they may yet be days long.
+            spans = (self._span_s(folder, name, track, stop) for track in tracks)
+            return next((each for each in spans if each is not None), None)
+        if str(form.get("format_name")) not in RESTARTING_CLOCKS:
+            return None
+        told_s, entries = probed.number(form, "duration") or 0.0, "dts_time,size"
+        begun = self._packet_fields(folder, name, None, first_s=_PACE_OF_S, stop=stop, entries=entries)
+        if not restarts.is_doubtful(_numbers(begun), probed.number(form, "size") or 0, told_s):
+            return None
+        entries = "dts_time,duration_time"
+        packets = (
+            self._packet_fields(folder, name, track, first_s=None, stop=stop, entries=entries) for track in tracks
+        )
+        length_s = max(restarts.played_s(_numbers(each)) for each in packets)
+        return length_s if length_s and abs(length_s - told_s) >= _SAME_S else None
+
+    def _span_s(self, folder: Path, name: str, stream: str, stop: threading.Event | None) -> float | None:
         """The time, in seconds, between the stream's first and last packets; None where they have no times.
 
-        Gaps of more than ``widest_s`` don't count. A stream without a container has no times; its packets have at least
-        lengths, by the rate that it claims.
+        A stream without a container has none; its packets have at least lengths, by the rate that it claims.
         """
         fields = self._packet_fields(folder, name, stream, first_s=None, stop=stop, entries="pts_time,duration_time")
         times = [time_s for field in fields if (time_s := _seconds(field[0])) is not None]
         if times:
-            return timing.span_s(times, widest_s)
+            return max(times) - min(times)
         lengths = [length_s for field in fields if len(field) > 1 and (length_s := _seconds(field[1])) is not None]
         return sum(lengths) if lengths else None
 
@@ -120,14 +142,14 @@ class Ffprobe:
         self,
         folder: Path,
         name: str,
-        stream: int | str,
+        stream: int | str | None,
         *,
         first_s: int | None,
         stop: threading.Event | None,
         entries: str = "pts_time,flags",
     ) -> list[list[str]]:
-        """These entries of each packet of the first seconds; none where reading them took too long."""
-        arguments = [*_UNTRUSTED, "-select_streams", str(stream)]
+        """These entries of each packet (of a stream) of the first seconds; none where reading them took too long."""
+        arguments = [*_UNTRUSTED, *(() if stream is None else ("-select_streams", str(stream)))]
         arguments += ["-read_intervals", f"%+{first_s}"] if first_s is not None else []
         arguments += ["-show_entries", f"packet={entries}", "-of", "csv=p=0", name]
         try:
@@ -189,6 +211,12 @@ def _forget_length(stream: object) -> None:
         stream.pop("duration", None)
         if isinstance(tags := stream.get("tags"), dict):
             tags.pop("DURATION", None)
+
+
+def _numbers(fields: list[list[str]]) -> list[tuple[float, float]]:
+    """The first two entries of each packet that has both."""
+    pairs = ((_seconds(field[0]), _seconds(field[1])) for field in fields if len(field) > 1)
+    return [(one, two) for one, two in pairs if one is not None and two is not None]
 
 
 def _seconds(text: str) -> float | None:

@@ -9,7 +9,6 @@ And the length, where the container can't know it.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from statistics import fmean, median_low
@@ -38,13 +37,6 @@ _STEADY_SHARE: Final = 0.6
 _CLOCK_S: Final = 0.0011
 _JITTER: Final = 0.05
 _NO_TIME_S: Final = 0.0005
-# Containers without an index, whose length is guessed of the first and the last time in them. Parts of other recordings
-# may lie between: where the clock goes back it is taken to have run full, after 26.5 hours (33 bits of 90 kHz).
-_GUESSED: Final = ("mpegts", "mpeg")
-_FEWEST_BPS: Final = 100_000
-_LONGEST_GUESS_S: Final = 6 * 3600.0
-# From there on ffmpeg takes a gap for a clock that was set anew, and closes it.
-_NEW_CLOCK_S: Final = 10.0
 _LATE_S: Final = 1.0
 
 
@@ -87,37 +79,13 @@ def measured_rate(times_s: Sequence[float], claimed: Fraction, nominal: Fraction
 
 
 def is_length_told(form: Mapping[str, object]) -> bool:
-    """Whether the container, ``format`` of ffprobe's answer, says how long it lasts, and can be believed.
+    """Whether the container, ``format`` of ffprobe's answer, says how long it lasts.
 
     Matroska of some muxers tells the time at which it ends, others how long it lasts: of one that begins late neither
-    is known. A transport or programme stream of hardly any bits a second holds parts whose clocks differ.
+    is known.
     """
-    duration_s = number(form, "duration")
-    if duration_s is None:
-        return False
-    container = text(form, "format_name").split(",")[0]
-    if container == "matroska":
-        return (number(form, "start_time") or 0) <= _LATE_S
-    if container in _GUESSED:
-        size_bytes = number(form, "size") or 0
-        return duration_s <= min(_LONGEST_GUESS_S, size_bytes * 8 / _FEWEST_BPS)
-    return True
-
-
-def widest_gap_s(form: Mapping[str, object]) -> float:
-    """Seconds between two pictures that count for a container's length; more is a clock that was set anew."""
-    return _NEW_CLOCK_S if text(form, "format_name").split(",")[0] in _GUESSED else math.inf
-
-
-def span_s(times_s: Sequence[float], widest_s: float) -> float:
-    """How long packets with these times, in the file's order, last; gaps of more than ``widest_s`` don't count."""
-    total_s, first_s, last_s, before_s = 0.0, math.inf, -math.inf, None
-    for time_s in times_s:
-        if before_s is not None and abs(time_s - before_s) > widest_s:
-            total_s += last_s - first_s
-            first_s, last_s = math.inf, -math.inf
-        first_s, last_s, before_s = min(first_s, time_s), max(last_s, time_s), time_s
-    return total_s + last_s - first_s if times_s else 0.0
+    begins_late = text(form, "format_name").startswith("matroska") and (number(form, "start_time") or 0) > _LATE_S
+    return number(form, "duration") is not None and not begins_late
 
 
 def divided_rate(rate: Fraction, most: float) -> Fraction:
