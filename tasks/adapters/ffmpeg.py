@@ -26,6 +26,9 @@ _GUARDS: Final = (
     # A picture whose time lies ten minutes after the one before is moved up to it: filling the gap at a constant rate
     # takes a kilobyte of memory for each frame of it at once, and two pictures may lie days apart.
     *("-dts_error_threshold", "600"),
+    # What decodes is shown, however much does not: of an upload that broke off in a file laid out beforehand the rest
+    # is zeros. Left to itself ffmpeg gives up all where two thirds are damaged. Noise yields some pictures, too.
+    *("-max_error_rate", "0.98"),
 )
 _DETAIL_CHARACTERS: Final = 2000
 _NOT_STARTED: Final = "encoder_not_started"

@@ -26,6 +26,7 @@ _TIMEOUT_S: Final = 30.0
 KEY_FRAMES_OF_S: Final = 30
 RATE_OF_S: Final = 20
 _PACE_OF_S: Final = 5
+_LOOKED_AT_PACKETS: Final = 16
 # Tracks begin and end by so much apart, and lose packets on their way.
 _SAME_S: Final = 1.0
 _NOT_STARTED: Final = "probe_not_started"
@@ -41,7 +42,7 @@ class Ffprobe:
     def source(
         self, folder: Path, name: str, *, max_pixels: int, stop: threading.Event | None = None
     ) -> dict[str, object]:
-        """The container and streams of an untrusted file, as ffprobe's JSON.
+        """The container, the streams and the first packets of an untrusted file, as ffprobe's JSON.
 
         A duration that the container doesn't tell or can't know (`tasks.media.timing.is_length_told`), or that a clock
         which may start anew makes doubtful (`tasks.media.restarts`), is measured, unless reading all of the file takes
@@ -54,7 +55,8 @@ class Ffprobe:
             process.Stopped: ``stop`` was set; so with the calls below.
         """
         arguments = [*_UNTRUSTED, "-max_pixels", str(max_pixels), "-show_format", "-show_programs", "-show_streams"]
-        arguments += ["-of", "json", name]
+        # Only packets tell that they are encrypted.
+        arguments += ["-show_packets", "-read_intervals", f"%+#{_LOOKED_AT_PACKETS}", "-of", "json", name]
         try:
             finished = self._run(folder, arguments, stop)
         except process.Overran as error:

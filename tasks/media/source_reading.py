@@ -1,6 +1,6 @@
 """ffprobe's answer, read into the facts of a source, or refused by name.
 
-The input is the JSON of ``ffprobe -show_format -show_streams``.
+The input is the JSON of ``ffprobe -show_format -show_programs -show_streams``, with ``-show_packets`` of the first few.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ def read_recording(probe: Mapping[str, object], limits: SourceLimits) -> Source 
     """Read a probe's answer.
 
     Raises:
-        SourceRejected: ``not_media``, ``no_video`` (and no sound either), ``too_many_streams``, ``too_large_picture``,
-            ``too_long``.
+        SourceRejected: ``not_media``, ``encrypted``, ``no_video`` (and no sound either), ``too_many_streams``,
+            ``too_large_picture``, ``too_long``.
     """
     streams = items(probe.get("streams"))
     form = probe.get("format")
@@ -73,6 +73,11 @@ def read_recording(probe: Mapping[str, object], limits: SourceLimits) -> Source 
     if len(streams) > limits.streams:
         raise SourceRejected(
             "too_many_streams", f"This file has {len(streams)} streams; at most {limits.streams} are taken."
+        )
+    # Some of the noise decodes: it would be published as a picture.
+    if any(_is_encrypted(packet) for packet in items(probe.get("packets"))):
+        raise SourceRejected(
+            "encrypted", "This file is encrypted (copy protection): nobody can play it. Upload it without protection."
         )
     duration_s = max(0.0, number(form, "duration") or 0.0)
     audio = _audio(streams, container)
@@ -183,6 +188,10 @@ def _span_s(streams: list[Mapping[str, object]]) -> float:
         and (rate := ratio(text(stream, "avg_frame_rate"), "/")) is not None
     ]
     return max(spans, default=0.0)
+
+
+def _is_encrypted(packet: Mapping[str, object]) -> bool:
+    return any(text(data, "side_data_type") == "Encryption info" for data in items(packet.get("side_data_list")))
 
 
 def _is_picture(stream: Mapping[str, object]) -> bool:

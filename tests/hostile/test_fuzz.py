@@ -35,7 +35,7 @@ from tests.hostile.measured import LIMITS, PIXELS, read
 CASES = int(os.environ.get("NEWSREEL_FUZZ", "36"))
 REFUSALS = {
     *("unreadable", "probe_overran", "not_media", "no_video", "undecodable"),
-    *("too_many_streams", "too_large_picture", "too_long"),
+    *("too_many_streams", "too_large_picture", "too_long", "encrypted"),
 }
 TRANSIENT = {"probe_killed", "encoder_killed", "out_of_memory"}
 _PICTURE = ("-f", "lavfi", "-i", "testsrc2=size=64x64:rate=25:duration=0.4")

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tasks.errors import SourceRejected
+from tasks.pipeline.ingest import ingest
 from tasks.pipeline.services import Services
+from tasks.pipeline.transcode import transcode
 from tests import clips
 from tests.pipeline.published import Put, publish
 
@@ -157,3 +160,31 @@ def test_sound_that_goes_on_behind_the_picture_counts_in_a_stream(services: Serv
     longer = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=12")
     source = clips.make(tmp_path / "a.ts", *PICTURE, *longer, *H264, "-c:a", "mp2")
     assert publish(services, put, source, "sound goes on").source.duration_s == pytest.approx(12, abs=0.2)
+
+
+@pytest.mark.parametrize(("file", "codec"), [("a.mp4", "aac"), ("a.mov", "pcm_s16le")])
+def test_the_whole_part_of_a_file_that_was_laid_out_beforehand_is_published(
+    services: Services, put: Put, tmp_path: Path, file: str, codec: str
+) -> None:
+    # A transfer that broke off at a quarter: the index is there, and the rest is zeros.
+    source = clips.make(tmp_path / file, *PICTURE, *SOUND, *H264, "-c:a", codec, "-movflags", "+faststart")
+    data = source.read_bytes()
+    media = data.index(b"mdat") + 8
+    kept = media + (len(data) - media) // 4
+    source.write_bytes(data[:kept] + bytes(len(data) - kept))
+    record = publish(services, put, source, f"laid out {file[-3:]}")
+    assert "truncated" in {warning.code for warning in record.warnings}
+    assert record.poster is not None
+
+
+def test_an_encrypted_file_is_refused_as_such(services: Services, put: Put, tmp_path: Path) -> None:
+    key = ("-encryption_scheme", "cenc-aes-ctr", "-encryption_key", "76a6c65c5ea762046bd749a2e632ccbb")
+    key = (*key, "-encryption_kid", "a7e61c373e219033c21091fa607bf3b8")
+    put("clips/encrypted.mp4", clips.make(tmp_path / "a.mp4", *PICTURE, *SOUND, *H264, "-c:a", "aac", *key))
+    ingest(services, "clips/encrypted.mp4")
+    with pytest.raises(SourceRejected, match="encrypted"):
+        transcode(services, "encrypted")
+    record = services.clips.get("encrypted")
+    assert record is not None
+    assert record.failure is not None
+    assert record.failure.code == "encrypted"

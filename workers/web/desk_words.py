@@ -169,6 +169,7 @@ _FAILURES_VI: Final[Mapping[str, str]] = {
     "not_media": "Tệp này không phải là video.",
     "no_video": "Tệp này không có hình.",
     "undecodable": "Không giải mã được hình trong tệp này.",
+    "encrypted": "Tệp này bị mã hóa (chống sao chép), không phát được. Hãy tải lên bản không khóa.",
     "too_many_streams": "Tệp có quá nhiều luồng.",
     "too_large_picture": "Khung hình quá lớn.",
     "too_long": "Clip quá dài.",
