@@ -41,22 +41,30 @@ def text_tracks(path: Path, tracks: Sequence[tuple[str, str, str]], *, extra: Se
     return clips.make(path, *inputs, *outputs, *extra)
 
 
-def pop_on(text: str) -> list[Pair]:
+def pop_on(text: str, *, channel: int = 1) -> list[Pair]:
     """The byte pairs (CEA-608, without parity) that show one line on row 15: they load it, and the last shows it."""
     letters = text.encode("ascii") + b"\0" * (len(text) % 2)
-    load = [(0x14, 0x20)] * 2 + [(0x14, 0x2E)] * 2 + [(0x14, 0x70)] * 2
-    return [*load, *zip(letters[::2], letters[1::2], strict=True), (0x14, 0x2F), (0x14, 0x2F)]
+    code = 0x14 if channel == 1 else 0x1C
+    load = [(code, 0x20)] * 2 + [(code, 0x2E)] * 2 + [(code, 0x70)] * 2
+    return [*load, *zip(letters[::2], letters[1::2], strict=True), (code, 0x2F), (code, 0x2F)]
 
 
 ERASE: list[Pair] = [(0x14, 0x2C)] * 2
 
 
 def line_21(
-    path: Path, said: Mapping[float, str], *, seconds: int = 6, field: int = 1, kind: int | None = None
+    path: Path,
+    said: Mapping[float, str],
+    *,
+    seconds: int = 6,
+    field: int = 1,
+    kind: int | None = None,
+    second_channel: Mapping[float, str] | None = None,
 ) -> Path:
     """H.264 at 29.97 fps whose pictures carry CEA-608 pairs; each line is shown at its time (seconds) for 1.5 s.
 
-    ``kind`` puts other triples of CEA-708 in their place, with the same bytes.
+    ``second_channel`` is said in the same field and never erased. ``kind`` puts other triples of CEA-708 in their
+    place, with the same bytes.
     """
     plain = clips.make(
         path.with_suffix(".plain.h264"),
@@ -73,6 +81,10 @@ def line_21(
         pairs[at : at + len(load)] = load
         end = round((time_s + 1.5) * RATE)
         pairs[end : end + 2] = ERASE
+    for time_s, text in (second_channel or {}).items():
+        load = pop_on(text, channel=2)
+        at = round(time_s * RATE) - len(load) + 2
+        pairs[at : at + len(load)] = load
     kinds = (kind, kind) if kind is not None else (0, 1)
     other = (0, 0)
     bare = path.with_suffix(".h264")

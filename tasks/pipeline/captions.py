@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 
 from tasks.errors import SourceRejected, TemporarilyUnavailable
-from tasks.media import encode, line21, webvtt
+from tasks.media import encode, line21, line21_channels, webvtt
 from tasks.media.captions import (
     ANCILLARY_FILE,
     FOLDER,
@@ -141,17 +141,22 @@ def _decode(
     *,
     zero_s: float = 0.0,
 ) -> list[_Found]:
-    """The cues of both fields; a file that can't be decoded is added to what ``failed``."""
-    if (folder / rcwt).stat().st_size <= len(line21.RCWT_HEADER):
-        return []
-    arguments, files = plan_line21(rcwt)
-    try:
-        _run(services, folder, source, arguments, stop)
-    except SourceRejected as error:
-        log.warning("captions not extracted", detail=error.detail)
-        failed.append("CEA-608")
-        return []
-    return [(None, webvtt.read_cues((folder / file).read_bytes(), zero_s=zero_s)) for file in files]
+    """The cues of both channels of both fields; a file that can't be decoded is added to what ``failed``."""
+    found: list[_Found] = []
+    for number, captions in enumerate(line21_channels.parted((folder / rcwt).read_bytes()), start=1):
+        if not captions:
+            continue
+        own = f"{rcwt}.{number}"
+        (folder / own).write_bytes(captions)
+        arguments, files = plan_line21(own)
+        try:
+            _run(services, folder, source, arguments, stop)
+        except SourceRejected as error:
+            log.warning("captions not extracted", detail=error.detail)
+            failed.append("CEA-608")
+            continue
+        found += [(None, webvtt.read_cues((folder / file).read_bytes(), zero_s=zero_s)) for file in files]
+    return found
 
 
 def _run(

@@ -108,6 +108,13 @@ def test_the_second_field_is_a_programme_of_its_own(found: Callable[[Path], Extr
     assert texts(found(captioned.line_21(tmp_path / "clip.mp4", {1: "FIELD TWO"}, field=2))) == [["FIELD TWO"]]
 
 
+def test_two_channels_in_one_field_are_two_programmes(found: Callable[[Path], Extracted], tmp_path: Path) -> None:
+    made = found(captioned.line_21(tmp_path / "clip.mp4", {1: "HELLO", 4: "AGAIN"}, second_channel={1.9: "HOLA"}))
+    assert texts(made) == [["HELLO", "AGAIN"], ["HOLA"]]
+    assert times(made)[:2] == in_step([(1, 2.5), (4, 5.5)])
+    assert not made.notices
+
+
 def test_cea_608_as_a_track_of_quicktime_and_as_ancillary_data_of_mxf(
     services: Services, found: Callable[[Path], Extracted], tmp_path: Path
 ) -> None:

@@ -178,8 +178,8 @@ def test_the_whole_part_of_a_file_that_was_laid_out_beforehand_is_published(
 
 
 def test_an_encrypted_file_is_refused_as_such(services: Services, put: Put, tmp_path: Path) -> None:
-    key = ("-encryption_scheme", "cenc-aes-ctr", "-encryption_key", "76a6c65c5ea762046bd749a2e632ccbb")
-    key = (*key, "-encryption_kid", "a7e61c373e219033c21091fa607bf3b8")
+    key = [*("-encryption_scheme", "cenc-aes-ctr", "-encryption_key", "76a6c65c5ea762046bd749a2e632ccbb")]
+    key += ["-encryption_kid", "a7e61c373e219033c21091fa607bf3b8"]
     put("clips/encrypted.mp4", clips.make(tmp_path / "a.mp4", *PICTURE, *SOUND, *H264, "-c:a", "aac", *key))
     ingest(services, "clips/encrypted.mp4")
     with pytest.raises(SourceRejected, match="encrypted"):
