@@ -6,6 +6,7 @@ A programme is what a listener hears at once: a stereo track, two mono tracks as
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -21,10 +22,12 @@ _MOST: Final = 16
 # What may be seen between lips and voices at most. Clocks of milliseconds, and codecs' blocks, jitter by less.
 _OUT_OF_STEP_S: Final = 0.02
 
-_LEFT: Final = ("FL", "BL", "SL")
-_RIGHT: Final = ("FR", "BR", "SR")
+_LEFT: Final = ("FL", "BL", "SL", "TFL", "TBL", "FLC")
+_RIGHT: Final = ("FR", "BR", "SR", "TFR", "TBR", "FRC")
+_SURROUNDS: Final = slice(1, 5)
 # Channel layouts, by ffmpeg's names, that say what each channel holds. All others are taken as discrete channels, of
-# which broadcasters keep the first two for the main stereo programme.
+# which broadcasters keep the first two for the main stereo programme; so are those that ffmpeg itself writes for 8 and
+# 16 channels of which nobody knows what they hold.
 _SURROUND: Final[dict[str, str]] = {
     "2.1": "FL FR LFE",
     "3.0": "FL FR FC",
@@ -40,7 +43,25 @@ _SURROUND: Final[dict[str, str]] = {
     "6.1": "FL FR FC LFE BC SL SR",
     "7.0": "FL FR FC BL BR SL SR",
     "7.1": "FL FR FC LFE BL BR SL SR",
+    "3.0(back)": "FL FR BC",
+    "6.0": "FL FR FC BC SL SR",
+    "6.0(front)": "FL FR FLC FRC SL SR",
+    "hexagonal": "FL FR FC BL BR BC",
+    "6.1(back)": "FL FR FC LFE BL BR BC",
+    "6.1(front)": "FL FR LFE FLC FRC SL SR",
+    "7.0(front)": "FL FR FC FLC FRC SL SR",
+    "7.1(wide)": "FL FR FC LFE BL BR FLC FRC",
+    "7.1(wide-side)": "FL FR FC LFE FLC FRC SL SR",
+    "3.1.2": "FL FR FC LFE TFL TFR",
+    "5.1.2": "FL FR FC LFE SL SR TFL TFR",
+    "5.1.2(back)": "FL FR FC LFE BL BR TFL TFR",
+    "5.1.4": "FL FR FC LFE SL SR TFL TFR TBL TBR",
+    "7.1.2": "FL FR FC LFE BL BR SL SR TFL TFR",
+    "7.1.4": "FL FR FC LFE BL BR SL SR TFL TFR TBL TBR",
+    "9.1.4": "FL FR FC LFE BL BR FLC FRC SL SR TFL TFR TBL TBR",
 }
+# A layout without a name is spelt out: "4 channels (FL+FR+LFE+BC)".
+_SPELT_OUT: Final = re.compile(r"\d+ channels \((FL\+FR(?:\+[A-Z]{2,3})+)\)")
 
 
 class Programme(Value):
@@ -130,7 +151,7 @@ def changing_downmix(track: AudioStream) -> str:
 
     Those that are not there are passed over, so each layout comes out as `mixed` would have it.
     """
-    channels = _SURROUND.get(track.layout, "").split()
+    channels = _channels(track.layout)
     if track.channels > 2 and not channels:
         return "stereo|c0<c0|c1<c1"
     every = [*_LEFT, *_RIGHT, "FC", "BC"]
@@ -145,7 +166,7 @@ def _stereo(stream: ffmpeg.nodes.FilterableStream, track: AudioStream) -> ffmpeg
         return stream.filter("pan", "stereo|c0<c0|c1<c0")
     if track.channels == 2:
         return stream.filter("aformat", channel_layouts="stereo")
-    channels = _SURROUND.get(track.layout, "").split()
+    channels = _channels(track.layout)
     if not channels:
         return stream.filter("pan", "stereo|c0<c0|c1<c1")
     # "<" lets pan scale each side so that its weights add up to 1: no sum of full-scale channels can clip.
@@ -153,12 +174,19 @@ def _stereo(stream: ffmpeg.nodes.FilterableStream, track: AudioStream) -> ffmpeg
     return stream.filter("pan", f"stereo|FL<{sides[0]}|FR<{sides[1]}")
 
 
+def _channels(layout: str) -> list[str]:
+    """What the channels of a layout hold, in order; none where nobody knows."""
+    spelt = _SPELT_OUT.fullmatch(layout)
+    return spelt.group(1).split("+") if spelt else _SURROUND.get(layout, "").split()
+
+
 def _side(channels: Sequence[str], own: Sequence[str], *, heard: Sequence[str]) -> str:
     """One side of the downmix of ITU-R BS.775-3, annex 4: front + 0.7071 centre + 0.7071 surround, without LFE.
 
-    A single rear channel feeds both sides, and of two pairs of surrounds each is 3 dB lower again: the same power.
+    A single rear channel feeds both sides, and of several pairs of surrounds, those above included, each is lower
+    again: together they have the same power.
     """
-    pairs = sum(channel in channels for channel in own[1:])
-    surround = 0.5 if pairs == 2 else 0.7071
-    weights = {own[0]: 1.0, "FC": 0.7071, own[1]: surround, own[2]: surround, "BC": 0.5}
-    return "+".join(f"{weight:g}*{channel}" for channel, weight in weights.items() if channel in heard)
+    pairs = sum(channel in channels for channel in own[_SURROUNDS])
+    surround = 0.7071 / max(1, pairs) ** 0.5
+    weights = {own[0]: 1.0, "FC": 0.7071, **dict.fromkeys(own[_SURROUNDS], surround), own[-1]: 0.7071, "BC": 0.5}
+    return "+".join(f"{weight:.4g}*{channel}" for channel, weight in weights.items() if channel in heard)

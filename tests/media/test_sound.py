@@ -102,6 +102,11 @@ def test_a_pair_of_mono_tracks_is_summed_from_sides_that_start_together() -> Non
         (4, "4.0", "pan=stereo|FL<1*FL+0.7071*FC+0.5*BC|FR<1*FR+0.7071*FC+0.5*BC"),
         (6, "5.1(side)", "pan=stereo|FL<1*FL+0.7071*FC+0.7071*SL|FR<1*FR+0.7071*FC+0.7071*SR"),
         (8, "7.1", "pan=stereo|FL<1*FL+0.7071*FC+0.5*BL+0.5*SL|FR<1*FR+0.7071*FC+0.5*BR+0.5*SR"),
+        (8, "7.1(wide)", "pan=stereo|FL<1*FL+0.7071*FC+0.7071*BL+0.7071*FLC|FR<1*FR+0.7071*FC+0.7071*BR+0.7071*FRC"),
+        (8, "5.1.2", "pan=stereo|FL<1*FL+0.7071*FC+0.5*SL+0.5*TFL|FR<1*FR+0.7071*FC+0.5*SR+0.5*TFR"),
+        (3, "3.0(back)", "pan=stereo|FL<1*FL+0.5*BC|FR<1*FR+0.5*BC"),
+        (4, "4 channels (FL+FR+FC+BC)", "pan=stereo|FL<1*FL+0.7071*FC+0.5*BC|FR<1*FR+0.7071*FC+0.5*BC"),
+        (4, "4 channels (UNSD+FL+FR+FC)", "pan=stereo|c0<c0|c1<c1"),
     ],
 )
 def test_any_number_of_channels_becomes_two(channels: int, layout: str, pan: str) -> None:

@@ -30,7 +30,8 @@ def test_what_may_change_becomes_stereo_in_a_graph_without_time_and_is_decoded_o
     made = arguments(lasting, changing)
     assert made[:14] == (
         *("-i", "source", "-map", "0:2", "-filter:a:0"),
-        "pan=stereo|FL<1*FL+0.7071*FC+0.7071*BL+0.7071*SL+0.5*BC|FR<1*FR+0.7071*FC+0.7071*BR+0.7071*SR+0.5*BC,"
+        "pan=stereo|FL<1*FL+0.7071*FC+0.7071*BL+0.7071*SL+0.7071*TFL+0.7071*TBL+0.7071*FLC+0.5*BC"
+        "|FR<1*FR+0.7071*FC+0.7071*BR+0.7071*SR+0.7071*TFR+0.7071*TBR+0.7071*FRC+0.5*BC,"
         "aformat=sample_fmts=flt:sample_rates=48000",
         *("-c:a", "pcm_f32le", "-f", "null", "-", "-dec", "0:0", "-filter_complex"),
     )
