@@ -10,7 +10,7 @@ from typing import Final
 from tasks.adapters.arriving import Part
 from tasks.adapters.ffmpeg import Urgency
 from tasks.errors import SourceRejected
-from tasks.media import loudness
+from tasks.media import coded_sound, loudness
 from tasks.media.ladder import AudioRung
 from tasks.media.language import language_name
 from tasks.media.loudness import Measured
@@ -69,14 +69,14 @@ def listen(
     """Decode the sound of the downloaded source once, and decide; a source without sound takes no run.
 
     With ``first_s`` only so many seconds of it are heard, and the decision may not be the last. With ``feed`` that part
-    of the upload is heard as it arrives. Tracks that can't be decoded are passed over with a notice, and so are silent
-    ones where others sound.
+    of the upload is heard as it arrives. Tracks that can't be decoded are passed over with a notice, and so are those of
+    coded sound (`tasks.media.coded_sound`), and silent ones where others sound.
 
     Raises:
         TemporarilyUnavailable: ffmpeg was killed, stalled or overran.
         process.Stopped: ``stop`` was set.
     """
-    offered = candidates(source)
+    offered: Sequence[Programme] = candidates(source)
 
     def measure(programmes: Sequence[Programme]) -> list[_Take]:
         arguments = loudness.plan_measure(programmes, rung, max_pixels=services.settings.max_pixels, first_s=first_s)
@@ -100,11 +100,15 @@ def listen(
     takes: list[_Take] = []
     for start in range(0, len(offered), _AT_A_TIME):
         takes += measure(offered[start : start + _AT_A_TIME])
+    coded = [take.programme for take in takes if _is_coded(services, folder, take, urgency, stop, feed)]
+    takes = [take for take in takes if take.programme not in coded]
+    offered = [programme for programme in offered if programme not in coded]
     by_tracks = {take.programme.tracks: take for take in takes}
     readable = [take.programme for take in takes]
     sounding = [take.programme for take in takes if not take.is_silent]
     first, chosen = published(readable, rung.languages), published(sounding or readable, rung.languages)
-    notices = [*_passed_over(source, offered, readable), *_replaced(source, first, chosen)]
+    notices = [*_passed_over(source, offered, readable), *_left_out(source, coded)]
+    notices += _replaced(source, first, chosen)
     programmes, facts = [], []
     for programme in chosen:
         measured, gain_db = by_tracks[programme.tracks].measured, 0.0
@@ -134,6 +138,34 @@ def listen(
         notices=tuple(notices),
         lengths_s=tuple(each.samples / rung.sample_rate if each is not None else 0.0 for each in figures),
     )
+
+
+def _is_coded(
+    services: Services,
+    folder: Path,
+    take: _Take,
+    urgency: Urgency,
+    stop: threading.Event | None,
+    feed: Arriving | None,
+) -> bool:
+    if not coded_sound.may_be_coded(take.programme, take.measured):
+        return False
+    arguments, files = coded_sound.plan_look(take.programme, max_pixels=services.settings.max_pixels)
+    services.ffmpeg.run(folder, arguments, timeout_s=600, urgency=urgency, stop=stop, feed=feed)
+    samples = [(folder / file).read_bytes() for file in files]
+    for file in files:
+        (folder / file).unlink()
+    return coded_sound.is_coded(take.programme.tracks, samples)
+
+
+def _left_out(source: Recording, coded: Sequence[Programme]) -> list[Notice]:
+    return [
+        Notice(
+            code="sound_unreadable",
+            message=f"Sound track {_spelt(source, each)} is left out: it is Dolby E or other coded sound, not PCM.",
+        )
+        for each in coded
+    ]
 
 
 def _passed_over(source: Recording, offered: Sequence[Programme], readable: Sequence[Programme]) -> list[Notice]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -196,6 +198,35 @@ def test_a_track_that_cannot_be_decoded_is_passed_over(
     assert "sound_unreadable" in clip.codes()
     first, second = levels(clip.mp4, 500, 1000)
     assert second[0] > 20 * first[0]
+
+
+def coded(path: Path, bits: int) -> Path:
+    """Four seconds of bursts as of SMPTE ST 337, raw samples of 32 bits in stereo; what they carry is noise."""
+    first, second = {16: (0xF872, 0x4E1F), 20: (0x6F872, 0x54E1F), 24: (0x96F872, 0xA54E1F)}[bits]
+    noise = random.Random(7)
+    burst = [0] * 200 + [first, second] + [noise.getrandbits(bits) for _ in range(3400)] + [0] * 238
+    path.write_bytes(struct.pack(f"<{len(burst)}I", *(word << 32 - bits for word in burst)) * 100)
+    return path
+
+
+@pytest.mark.parametrize("bits", [16, 20, 24])
+@pytest.mark.parametrize("file", ["a.mov", "a.mxf"])
+def test_coded_sound_in_pcm_is_never_heard(services: Services, tmp_path: Path, bits: int, file: str) -> None:
+    raw = ("-f", "s32le", "-ar", "48000", "-ac", "2", "-i", str(coded(tmp_path / "raw", bits)))
+    tracks = (*PICTURE, *sounds(SILENCE, SILENCE)[:8], *raw, "-map", "0", "-map", "1", "-map", "2")
+    # On two tracks, as MXF often has them, or on one.
+    split = ("-filter_complex", "[3]channelsplit[l][r]", "-map", "[l]", "-map", "[r]", "-c:v", "mpeg2video")
+    split = split if file == "a.mxf" else ("-map", "3", *H264)
+    found = heard(services, clips.make(tmp_path / file, *tracks, *split, "-c:a", "pcm_s24le"))
+    assert [sound.tracks for sound in found.facts] == [(1, 2)]
+    assert codes(found) == {"silent", "sound_unreadable"}
+
+
+def test_sound_that_is_as_loud_is_heard(services: Services, tmp_path: Path) -> None:
+    noise = "anoisesrc=sample_rate=48000:duration=4:amplitude=1,aformat=channel_layouts=stereo"
+    found = heard(services, clips.make(tmp_path / "a.mov", *PICTURE, *sounds(noise), *H264, "-c:a", "pcm_s24le"))
+    assert [sound.tracks for sound in found.facts] == [(1,)]
+    assert "sound_unreadable" not in codes(found)
 
 
 @pytest.mark.parametrize(
