@@ -188,3 +188,14 @@ def test_an_encrypted_file_is_refused_as_such(services: Services, put: Put, tmp_
     assert record is not None
     assert record.failure is not None
     assert record.failure.code == "encrypted"
+
+
+def test_captions_that_go_on_behind_the_clip_do_not_count_in_its_length(
+    services: Services, put: Put, tmp_path: Path
+) -> None:
+    captions = tmp_path / "c.srt"
+    captions.write_text("1\n00:00:01,000 --> 00:00:30,000\nXin chào\n", encoding="utf-8")
+    source = clips.make(tmp_path / "a.mkv", *PICTURE, *SOUND, "-i", str(captions), *H264, "-c:a", "aac")
+    record = publish(services, put, source, "long captions")
+    assert record.source.duration_s == pytest.approx(3, abs=0.1)
+    assert len(record.captions) == 1
