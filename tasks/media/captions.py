@@ -59,6 +59,10 @@ class CaptionTrack(Value):
         """Where the run writes it, in the workspace."""
         return f"{FOLDER}/{self.index}.vtt"
 
+    def plain(self, written: bytes) -> bytes:
+        """What the run wrote, without the mark of ASS for a hard space, which ffmpeg leaves in its text."""
+        return written.replace(rb"\h", b" ") if self.codec in ("ass", "ssa") else written
+
 
 class CaptionSource(Value):
     """What there is to extract. ``zero_s`` is the published clip's zero on the upload's own clock.

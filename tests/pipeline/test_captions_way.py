@@ -108,6 +108,14 @@ def test_the_second_field_is_a_programme_of_its_own(found: Callable[[Path], Extr
     assert texts(found(captioned.line_21(tmp_path / "clip.mp4", {1: "FIELD TWO"}, field=2))) == [["FIELD TWO"]]
 
 
+@pytest.mark.parametrize(("codec", "read"), [("ass", "one two"), ("srt", r"one\htwo")])
+def test_a_hard_space_of_ass_is_a_space(
+    found: Callable[[Path], Extracted], tmp_path: Path, codec: str, read: str
+) -> None:
+    made = found(captioned.text_tracks(tmp_path / "clip.mkv", [("eng", codec, r"one\htwo")]))
+    assert texts(made)[0][0] == read
+
+
 def test_two_channels_in_one_field_are_two_programmes(found: Callable[[Path], Extracted], tmp_path: Path) -> None:
     made = found(captioned.line_21(tmp_path / "clip.mp4", {1: "HELLO", 4: "AGAIN"}, second_channel={1.9: "HOLA"}))
     assert texts(made) == [["HELLO", "AGAIN"], ["HOLA"]]
