@@ -69,8 +69,8 @@ def listen(
     """Decode the sound of the downloaded source once, and decide; a source without sound takes no run.
 
     With ``first_s`` only so many seconds of it are heard, and the decision may not be the last. With ``feed`` that part
-    of the upload is heard as it arrives. Tracks that can't be decoded are passed over with a notice, and so are those of
-    coded sound (`tasks.media.coded_sound`), and silent ones where others sound.
+    of the upload is heard as it arrives. Tracks that can't be decoded are passed over with a notice, and so are those
+    of coded sound (`tasks.media.coded_sound`), and silent ones where others sound.
 
     Raises:
         TemporarilyUnavailable: ffmpeg was killed, stalled or overran.
@@ -146,7 +146,7 @@ def _is_coded(
     take: _Take,
     urgency: Urgency,
     stop: threading.Event | None,
-    feed: Arriving | None,
+    feed: Part | None,
 ) -> bool:
     if not coded_sound.may_be_coded(take.programme, take.measured):
         return False
