@@ -65,7 +65,7 @@ def test_a_small_source_gets_one_rung_of_its_own_size_in_each_codec() -> None:
     ("line", "wrong", "told"),
     [
         ("height = 1080\n", 'height = 1080\ncodec = "vp9"\n', "rungs.0.codec"),
-        ("crf = 22", "crf = 45", "crf must be at most 40 for h264"),
+        ("1080\ncrf = 24", "1080\ncrf = 45", "crf must be at most 40 for h264"),
         ("[[rungs]]\nheight = 1080", '[[rungs]]\nheight = 720\ncodec = "h264"', "a height of its own"),
         ("widths = [320, 640, 1280]", "widths = []", "poster.widths"),
         ("widths = [320, 640, 1280]", "widths = [321]", "multiple of 2"),

@@ -13,7 +13,6 @@ from urllib.parse import urljoin
 
 import pytest
 
-from tasks.adapters.arriving import Arriving
 from tasks.errors import TemporarilyUnavailable
 from tasks.media import boxes, encode, package
 from tasks.media.boxes import Fragment, Header
@@ -25,6 +24,7 @@ from tasks.media.progress import Progress
 from tasks.media.source import Source
 from tasks.pipeline import packaging, picture_way
 from tasks.pipeline.ingest import ingest
+from tasks.pipeline.job import Job
 from tasks.pipeline.services import Services
 from tasks.pipeline.thumbnails import thumbnails
 from tasks.pipeline.transcode import transcode
@@ -126,9 +126,7 @@ def test_the_smallest_rung_is_played_before_the_others_are_made(
     clip = clips.progressive(tmp_path / "a.mp4", seconds=8, size=SIZE)
     run = picture_way.run
 
-    def once_it_plays(
-        services: Services, folder: Path, upload: Arriving, source: Source, which: Run, *kept: Any, **named: Any
-    ) -> Progress:
+    def once_it_plays(job: Job, source: Source, which: Run, *kept: Any, **named: Any) -> Progress:
         # So short a clip is done on an idle machine before anybody has looked.
         deadline = time.monotonic() + 30
         while "360p" in which.tracks and time.monotonic() < deadline:
@@ -137,7 +135,7 @@ def test_the_smallest_rung_is_played_before_the_others_are_made(
                 time.sleep(2)
                 break
             time.sleep(0.05)
-        return run(services, folder, upload, source, which, *kept, **named)
+        return run(job, source, which, *kept, **named)
 
     monkeypatch.setattr(picture_way, "run", once_it_plays)
     record, seen = published(ladder(services, copy_max_bitrate_bps=0, smallest_first=True), put, "120320_LANE1", clip)
@@ -168,12 +166,10 @@ def test_a_copy_that_was_ended_half_way_leaves_nothing_that_keeps_the_ladder_fro
 ) -> None:
     run_all = picture_way.run
 
-    def killed(
-        services: Services, folder: Path, upload: Arriving, source: Source, run: Run, *kept: Any, **named: Any
-    ) -> Progress:
+    def killed(job: Job, source: Source, run: Run, *kept: Any, **named: Any) -> Progress:
         if not run.sound:
-            return run_all(services, folder, upload, source, run, *kept, **named)
-        begun = folder / encode.OUTPUT / encode.HLS / "original"
+            return run_all(job, source, run, *kept, **named)
+        begun = job.output / encode.HLS / "original"
         begun.mkdir(parents=True)
         (begun / "00000.m4s.tmp").write_bytes(b"half a segment")
         (begun / "index.m3u8").write_text("#EXTM3U\n", encoding="utf-8")
