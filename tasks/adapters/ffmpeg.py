@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import threading
@@ -31,6 +32,9 @@ _GUARDS: Final = (
     *("-max_error_rate", "0.98"),
 )
 _DETAIL_CHARACTERS: Final = 2000
+# What it says of each picture that came out damaged, and of each packet of which nothing came, unless it sums up
+# messages that are alike (`repeat`).
+_DAMAGE: Final = re.compile(rb"corrupt decoded frame|Error submitting packet to decoder")
 _NOT_STARTED: Final = "encoder_not_started"
 CRASHED: Final = "encoder_crashed"
 """A fault in ffmpeg itself, into which the upload has led it: most likely it would do so again."""
@@ -73,10 +77,11 @@ class Ffmpeg:
         stop: threading.Event | None = None,
         feed: Part | None = None,
     ) -> process.Finished:
-        """Run to the end. With ``on_progress`` the arguments must hold ``-progress pipe:1``; silence then ends the run.
+        """Run to the end; what is counted are pictures, and packets of sound, that could not be decoded rightly.
 
-        So does, then, an output of more than ``longest_s`` seconds of media. With ``feed``, that part of the upload is
-        read as it arrives; a run that goes back or ahead in it (`tasks.media.encode.piped`) waits for all of it.
+        With ``on_progress`` the arguments must hold ``-progress pipe:1``; silence then ends the run, and so does an
+        output of more than ``longest_s`` seconds of media. With ``feed``, that part of the upload is read as it
+        arrives; a run that goes back or ahead in it (`tasks.media.encode.piped`) waits for all of it.
 
         Raises:
             SourceRejected: ffmpeg can't make anything of the input (``undecodable``), or ever more (``too_long``).
@@ -113,6 +118,7 @@ class Ffmpeg:
                 silence_s=_SILENCE_S if on_progress else None,
                 on_line=on_line if on_progress else None,
                 stop=stop,
+                counting=_DAMAGE,
                 feed=feed.chunks if feed is not None and through_pipe is not None else None,
             )
         except process.Overran as error:

@@ -48,11 +48,15 @@ class Overran(NewsreelError):  # noqa: N818
 
 @dataclass(frozen=True, kw_only=True)
 class Finished:
-    """How a program ended: its exit code (negative: the signal that killed it), output, and the end of its messages."""
+    """How a program ended: its exit code (negative: the signal that killed it), output, and the end of its messages.
+
+    ``counted`` are the lines among all its messages that were to be counted.
+    """
 
     exit_code: int
     stdout: bytes
     stderr_tail: str
+    counted: int = 0
 
 
 def run(
@@ -67,12 +71,14 @@ def run(
     on_line: Callable[[str], None] | None = None,
     stop: threading.Event | None = None,
     feed: Feed | None = None,
+    counting: re.Pattern[bytes] | None = None,
 ) -> Finished:
     """Run the program in the cage, in ``folder``, and wait for it.
 
     With ``on_line``, standard output is handed over line by line and not kept. With ``feed``, its standard input is
-    what that gives; it need not read all of it, and the time in which it waits for more doesn't count. However this
-    call ends, the program and whatever it started are gone.
+    what that gives; it need not read all of it, and the time in which it waits for more doesn't count. Its messages of
+    which a line has what ``counting`` finds are counted. However this call ends, the program and whatever it started
+    are gone.
 
     Raises:
         Overran: it ran for more than ``timeout_s``, printed nothing for ``silence_s``, or more than 32 MiB.
@@ -100,7 +106,7 @@ def run(
     feeder: Feeder | None = None
     reader: _Reader | None = None
     try:
-        reader = _Reader(process.stdout, process.stderr, on_line)
+        reader = _Reader(process.stdout, process.stderr, on_line, counting)
         if feed is not None and process.stdin is not None:
             feeder = Feeder(process.stdin, feed)
         started = time.monotonic()
@@ -127,7 +133,9 @@ def run(
         exit_code = 128 - exit_code if cage.works and 128 < exit_code < 128 + 32 else exit_code
         if _was_not_started(exit_code, reader.tail(), is_caged=cage.works):
             raise NotStarted(reader.tail())
-        return Finished(exit_code=exit_code, stdout=bytes(reader.kept), stderr_tail=reader.tail())
+        return Finished(
+            exit_code=exit_code, stdout=bytes(reader.kept), stderr_tail=reader.tail(), counted=reader.counted
+        )
     except subprocess.TimeoutExpired as error:
         raise Overran(f"{program.name} ran for more than {timeout_s:.0f} s") from error
     finally:
@@ -143,8 +151,17 @@ def run(
 
 
 class _Reader:
-    def __init__(self, stdout: IO[bytes], stderr: IO[bytes], on_line: Callable[[str], None] | None) -> None:
+    def __init__(
+        self,
+        stdout: IO[bytes],
+        stderr: IO[bytes],
+        on_line: Callable[[str], None] | None,
+        counting: re.Pattern[bytes] | None,
+    ) -> None:
         self.kept = bytearray()
+        self.counted = 0
+        self._counting = counting
+        self._line = b""
         self.heard_at = time.monotonic()
         self._messages = bytearray()
         self._on_line = on_line
@@ -165,10 +182,17 @@ class _Reader:
                 self._take(chunk)
             else:
                 self._messages = (self._messages + chunk)[-_TAIL_BYTES:]
+                if self._counting is not None:
+                    self._count(self._counting, chunk)
         return bool(self._selector.get_map())
 
     def close(self) -> None:
         self._selector.close()
+
+    def _count(self, counting: re.Pattern[bytes], chunk: bytes) -> None:
+        *lines, rest = (self._line + chunk).split(b"\n")
+        self._line = rest[-_TAIL_BYTES:]
+        self.counted += sum(counting.search(line) is not None for line in lines)
 
     def _take(self, chunk: bytes) -> None:
         self.kept += chunk

@@ -28,7 +28,8 @@ OUTPUT: Final = "out"
 HLS: Final = "hls"
 MEDIA_PLAYLIST: Final = "index.m3u8"
 PLAYLISTS: Final = f"{OUTPUT}/{HLS}/%v/{MEDIA_PLAYLIST}"
-HEAD: Final = ("-nostdin", "-hide_banner", "-loglevel", "warning", "-progress", "pipe:1")
+# Each message by itself, so that they can be counted.
+HEAD: Final = ("-nostdin", "-hide_banner", "-loglevel", "repeat+warning", "-progress", "pipe:1")
 # Demuxers of streams that may be cut out of longer ones, whose times jump.
 RESTARTING_CLOCKS: Final = ("mpegts", "mpeg", "ogg")
 

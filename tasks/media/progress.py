@@ -8,12 +8,16 @@ from dataclasses import dataclass
 @dataclass(frozen=True, kw_only=True)
 class Progress:
     """How far ffmpeg has come: seconds of its longest stream, pictures of its first rendition, and speed (media seconds
-    per second, None at the start)."""
+    per second, None at the start).
+
+    At the end it may be known how many pictures were ``damaged``, before any that were damaged by theirs.
+    """
 
     time_s: float = 0.0
     frames: int = 0
     speed: float | None = None
     ended: bool = False
+    damaged: int = 0
 
 
 class ProgressReader:

@@ -7,6 +7,7 @@ from typing import Final
 
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media.ladder import PlannedRung
+from tasks.media.progress import Progress
 from tasks.media.sound import Programme
 from tasks.media.source import Recording, Source
 from tasks.records.base import Notice, Value
@@ -67,6 +68,18 @@ def judge_length(source: Recording, encoded_s: float) -> tuple[Notice, ...]:
             ),
         )
     return ()
+
+
+def judge_damage(encoded: Progress) -> tuple[Notice, ...]:
+    """Tell of pictures that could not be decoded rightly; what is made of them is published all the same."""
+    if not encoded.damaged:
+        return ()
+    count = min(encoded.damaged, encoded.frames)
+    message = (
+        f"At least {count} of this clip's {encoded.frames} pictures are damaged. Look at it before you publish it, or "
+        "upload it again."
+    )
+    return (Notice(code="damaged", message=message),)
 
 
 def true_length_s(source: Recording, made_s: float) -> float:

@@ -113,6 +113,7 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
             told_s = max(encoded.time_s, longest_s)
         warnings = (
             *quality.judge_length(source, told_s),
+            *quality.judge_damage(encoded),
             *quality.audio_notice(heard.programmes),
             *heard.notices,
             *captioned.notices,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from tasks.adapters.ffmpeg import Urgency
 from tasks.media import encode
@@ -58,7 +59,7 @@ def run(
         on_progress(progress)
 
     limit_s = job.services.settings.max_duration_s
-    job.services.ffmpeg.run(
+    finished = job.services.ffmpeg.run(
         job.folder,
         planned.arguments,
         timeout_s=600 + 60 * (source.duration_s or limit_s),
@@ -68,4 +69,4 @@ def run(
         stop=job.stop,
         feed=job.upload.part(),
     )
-    return last
+    return replace(last, damaged=finished.counted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -89,6 +90,15 @@ def test_a_program_that_floods_its_messages_keeps_only_their_end(tmp_path: Path)
     finished = run("yes x | head -c 3000000 >&2; echo last >&2", tmp_path)
     assert finished.stderr_tail.endswith("last")
     assert len(finished.stderr_tail) <= 8192
+
+
+def test_messages_are_counted_also_where_they_come_in_pieces_and_are_not_kept(tmp_path: Path) -> None:
+    pieces = "for i in 1 2 3; do printf 'it is dam' >&2; sleep 0.05; echo 'aged' >&2; done"
+    flood = "for i in $(seq 2000); do echo 'nothing to see here' >&2; done; echo damaged out; printf damaged >&2"
+    finished = run(f"{pieces}; {flood}", tmp_path, counting=re.compile(rb"damaged"))
+    # The last line has not ended.
+    assert (finished.counted, "it is" in finished.stderr_tail) == (3, False)
+    assert run(pieces, tmp_path).counted == 0
 
 
 def absent(folder: Path) -> Path:

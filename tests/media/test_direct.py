@@ -31,7 +31,7 @@ def test_pictures_and_sound_that_players_take_are_copied() -> None:
     assert planned.stands_for.name == "540p"
     assert planned.run.tracks == ("original", "original-audio")
     assert list(planned.run.arguments) == [
-        *("-nostdin", "-hide_banner", "-loglevel", "warning", "-progress", "pipe:1"),
+        *("-nostdin", "-hide_banner", "-loglevel", "repeat+warning", "-progress", "pipe:1"),
         *UNTRUSTED,
         *("-map", "0:0", "-map", "0:1", "-f", "hls", "-avoid_negative_ts", "disabled", "-c:a", "copy", "-c:v", "copy"),
         *("-hls_flags", "independent_segments+temp_file", "-hls_fmp4_init_filename", "init.mp4"),

@@ -38,7 +38,7 @@ def test_one_decode_feeds_every_rendition_in_one_command() -> None:
     (run,) = plan.runs
     assert run.tracks == ("540p", "360p")
     assert list(run.arguments) == [
-        *("-nostdin", "-hide_banner", "-loglevel", "warning", "-progress", "pipe:1"),
+        *("-nostdin", "-hide_banner", "-loglevel", "repeat+warning", "-progress", "pipe:1"),
         *UNTRUSTED,
         *("-filter_complex", PICTURE, "-map", "[s5]", "-map", "[s9]"),
         *("-f", "hls", "-a53cc:v", "0", "-avoid_negative_ts", "disabled"),
@@ -61,7 +61,7 @@ def test_the_sound_is_mixed_and_encoded_in_a_run_of_its_own() -> None:
     run = plan_sound(SMALL, NEWS, [programmes[0].evolve(gain_db=-3.5)], max_pixels=35389440)
     assert run.tracks == ("audio",)
     assert list(run.arguments) == [
-        *("-nostdin", "-hide_banner", "-loglevel", "warning", "-progress", "pipe:1"),
+        *("-nostdin", "-hide_banner", "-loglevel", "repeat+warning", "-progress", "pipe:1"),
         *UNTRUSTED,
         "-filter_complex",
         "[0:1]aresample=async=1:first_pts=0:min_hard_comp=0.02[s0];[s0]aformat=sample_fmts=fltp:sample_rates=48000[s1];"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tasks.errors import SourceRejected
 from tasks.pipeline.ingest import ingest
 from tasks.pipeline.services import Services
 from tasks.pipeline.transcode import transcode
+from tasks.records.clip_record import ClipRecord
 from tests import clips
 from tests.pipeline.published import Put, publish
 
@@ -154,6 +156,27 @@ def test_recordings_that_were_joined_are_one_clip_of_their_length(
     assert record.poster.time_s < 2 * length_s
     assert record.storyboard is not None
     assert record.storyboard.interval_s <= 2
+
+
+def test_a_clip_with_damaged_pictures_says_how_many_it_has(services: Services, put: Put, tmp_path: Path) -> None:
+    source = clips.make(tmp_path / "a.mp4", *PICTURE, *H264)
+    assert "damaged" not in codes(publish(services, put, source, "whole"))
+    # In the middle of the media, a while apart, so several pictures suffer.
+    content = bytearray(source.read_bytes())
+    media = content.index(b"mdat")
+    for place in range(media + len(content) // 3, media + len(content) // 2, 4000):
+        content[place] ^= 0x55
+    source.write_bytes(content)
+    record = publish(services, put, source, "damaged")
+    (message,) = (each.message for each in record.warnings if each.code == "damaged")
+    counted = re.match(r"At least (\d+) of this clip's 75 pictures are damaged", message)
+    assert counted is not None
+    assert 1 <= int(counted[1]) <= 75
+    assert "truncated" not in codes(record)
+
+
+def codes(record: ClipRecord) -> set[str]:
+    return {each.code for each in record.warnings}
 
 
 def test_sound_that_goes_on_behind_the_picture_counts_in_a_stream(services: Services, put: Put, tmp_path: Path) -> None:
