@@ -40,7 +40,7 @@ CRASHED: Final = "encoder_crashed"
 """A fault in ffmpeg itself, into which the upload has led it: most likely it would do so again."""
 
 # Nobody sends these: a program brings them on itself.
-_OF_ITS_OWN: Final = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL})
+_OF_ITS_OWN: Final = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE})
 
 
 class Urgency(IntEnum):
@@ -136,7 +136,7 @@ class Ffmpeg:
             fault = machine_faults.of_program(
                 detail, folder, reads_upload=reads_upload, not_started=_NOT_STARTED, stop=stop
             )
-            raise fault or _failure(finished, detail, kills_before=kills)
+            raise fault or _failure(finished, detail, kills_before=kills, reads_upload=reads_upload)
         # Where reading breaks off it makes what it can of the rest, and exits 0.
         if reads_upload and (fault := machine_faults.of_early_end(detail, folder, not_started=_NOT_STARTED, stop=stop)):
             raise fault
@@ -144,7 +144,7 @@ class Ffmpeg:
 
 
 def _failure(
-    finished: process.Finished, detail: str, *, kills_before: int | None
+    finished: process.Finished, detail: str, *, kills_before: int | None, reads_upload: bool
 ) -> SourceRejected | TemporarilyUnavailable:
     if finished.exit_code < 0:
         told = f"signal {-finished.exit_code}" + (f"; {detail}" if detail else "")
@@ -156,7 +156,8 @@ def _failure(
                 )
                 return TemporarilyUnavailable("out_of_memory", _NO_MEMORY, f"{why}; {told}")
             told = f"not for want of memory; {told}"
-        if -finished.exit_code in _OF_ITS_OWN:
+        # What we made ourselves is sound: a crash over that is the machine's.
+        if reads_upload and -finished.exit_code in _OF_ITS_OWN:
             return TemporarilyUnavailable(CRASHED, "The encoder crashed on this clip.", told)
         return TemporarilyUnavailable("encoder_killed", "The encoder was ended from outside.", told)
     # The C library's words; a bound of ours (`_GUARDS`) is told by the same.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -40,13 +40,19 @@ class Ffprobe:
         self._cage = cage
 
     def source(
-        self, folder: Path, name: str, *, max_pixels: int, stop: threading.Event | None = None
+        self,
+        folder: Path,
+        name: str,
+        *,
+        max_pixels: int,
+        measures_length: bool = True,
+        stop: threading.Event | None = None,
     ) -> dict[str, object]:
         """The container, the streams and the first packets of an untrusted file, as ffprobe's JSON.
 
-        A duration that the container doesn't tell or can't know (`tasks.media.timing.is_length_told`), or that a clock
-        which may start anew makes doubtful (`tasks.media.restarts`), is measured, unless reading all of the file takes
-        half a minute.
+        With ``measures_length``, a duration that the container doesn't tell or can't know
+        (`tasks.media.timing.is_length_told`), or that a clock which may start anew makes doubtful
+        (`tasks.media.restarts`), is measured, unless reading all of the file takes half a minute.
 
         Raises:
             SourceRejected: it can't be read (``unreadable``, ``probe_overran``).
@@ -70,8 +76,8 @@ class Ffprobe:
         if finished.exit_code != 0 or not isinstance(answer, dict):
             _reject_unreadable(without_lists(finished.stderr_tail))
         form = answer.get("format")
-        if isinstance(form, dict):
-            length_s = self._measured_length_s(folder, name, form, stop)
+        if measures_length and isinstance(form, dict):
+            length_s = self._measured_length_s(folder, name, form, probed.items(answer.get("streams")), stop)
             if length_s is not None:
                 form["duration"] = f"{length_s:.6f}"
                 for each in probed.items(answer.get("streams")):
@@ -79,14 +85,18 @@ class Ffprobe:
         return answer
 
     def _measured_length_s(
-        self, folder: Path, name: str, form: Mapping[str, object], stop: threading.Event | None
+        self,
+        folder: Path,
+        name: str,
+        form: Mapping[str, object],
+        streams: Sequence[Mapping[str, object]],
+        stop: threading.Event | None,
     ) -> float | None:
         """How many seconds the file lasts, where its container's word is not to be had or believed; else None."""
-        # The picture's; "V" passes over attached stills. Without one, the sound's.
-        tracks = ("V:0", "a:0")
         if not timing.is_length_told(form):
             # Matroska and WebM that were sent live don't tell; by the times of two pictures they may yet be days long.
-            spans = (self._span_s(folder, name, track, stop) for track in tracks)
+            # The picture's span; "V" passes over attached stills. Without one, the sound's.
+            spans = (self._span_s(folder, name, track, stop) for track in ("V:0", "a:0"))
             return next((each for each in spans if each is not None), None)
         if str(form.get("format_name")) not in RESTARTING_CLOCKS:
             return None
@@ -94,11 +104,14 @@ class Ffprobe:
         begun = self._packet_fields(folder, name, None, first_s=_PACE_OF_S, stop=stop, entries=entries)
         if not restarts.is_doubtful(_numbers(begun), probed.number(form, "size") or 0, told_s):
             return None
-        entries = "dts_time,duration_time"
-        packets = (
-            self._packet_fields(folder, name, track, first_s=None, stop=stop, entries=entries) for track in tracks
-        )
-        length_s = max(restarts.played_s(_numbers(each)) for each in packets)
+        entries = "stream_index,dts_time,duration_time"
+        # Captions may be silent for longer than any clock stands still.
+        packets: dict[str, list[list[str]]] = {
+            str(each.get("index")): [] for each in streams if each.get("codec_type") in ("audio", "video")
+        }
+        for index, *times in self._packet_fields(folder, name, None, first_s=None, stop=stop, entries=entries):
+            packets.get(index, []).append(times)
+        length_s = restarts.played_s([_numbers(each) for each in packets.values()])
         return length_s if length_s and abs(length_s - told_s) >= _SAME_S else None
 
     def _span_s(self, folder: Path, name: str, stream: str, stop: threading.Event | None) -> float | None:

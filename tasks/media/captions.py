@@ -35,6 +35,8 @@ _TEXT: Final = frozenset(
 )
 _MOST: Final = 16
 _MOST_UNIT_BYTES: Final = 256 * 1024**2
+# Hours of them take a tenth.
+_MOST_ANCILLARY_BYTES: Final = 64 * 1024**2
 _MOST_TEXT_BYTES: Final = 8 * 1024**2
 # Containers whose clocks may start anew: the encode counts from the first of the streams that it reads, and of all
 # others from the start of the file.
@@ -122,7 +124,7 @@ def plan_extract(found: CaptionSource, source: Source, *, max_pixels: int) -> tu
         outputs += [*copied, "-f", "framecrc", PACKETS_FILE]
     if found.ancillary is not None:
         outputs += ["-map", f"0:{found.ancillary}", "-c", "copy", *_PLAIN, "-bsf:d", "smpte436m_to_eia608"]
-        outputs += ["-fs", str(_MOST_UNIT_BYTES), "-f", "rcwt", ANCILLARY_FILE]
+        outputs += ["-fs", str(_MOST_ANCILLARY_BYTES), "-f", "rcwt", ANCILLARY_FILE]
     if not outputs:
         return ()
     options = [word for track in found.tracks if track.codec == _TELETEXT for word in _teletext(track.index)]

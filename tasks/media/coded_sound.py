@@ -17,8 +17,9 @@ from tasks.media.loudness import Measured
 from tasks.media.sound import Programme
 from tasks.media.source import AudioStream
 
-# A burst begins with each picture, at 24 a second or more.
-_LOOKED_AT_S: Final = 1
+LOOKED_AT_S: Final = 20.0
+"""A burst begins with each picture, but a recording may begin with silence."""
+
 # Coded sound is noise at full scale; speech and music are hardly ever as loud.
 _LEAST_LUFS: Final = -16.0
 # The first two words of a burst, one on each channel, at the top of 32 bits: of bursts of 16, 20 and 24 bits.
@@ -28,26 +29,31 @@ _PREAMBLES: Final = tuple(
 )
 
 
-def may_be_coded(programme: Programme, measured: Measured | None) -> bool:
+def may_be_coded(programme: Programme, measured: Measured) -> bool:
     """Whether it is worth a look: uncompressed sound of two channels or more that is very loud."""
+    return measured.integrated_lufs >= _LEAST_LUFS and is_uncompressed_pair(programme)
+
+
+def is_uncompressed_pair(programme: Programme) -> bool:
+    """Whether coded sound could be in it at all."""
     return (
-        measured is not None
-        and measured.integrated_lufs >= _LEAST_LUFS
-        and all(track.codec.startswith("pcm_s") or track.codec == "s302m" for track in programme.tracks)
+        all(track.codec.startswith("pcm_s") or track.codec == "s302m" for track in programme.tracks)
         and sum(track.channels for track in programme.tracks) >= 2
     )
 
 
-def plan_look(programme: Programme, *, max_pixels: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Arguments of a run that writes the beginning of each track as raw samples of 32 bits, and the files' names."""
+def plan_look(
+    programme: Programme, *, max_pixels: int, first_s: float = LOOKED_AT_S
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Arguments of a run that writes the first seconds of each track as raw samples of 32 bits, and the files."""
     options = [
         word
         for key, value in sorted(input_options(max_pixels=max_pixels).items())
         for word in ((f"-{key}",) if value is None else (f"-{key}", str(value)))
     ]
-    files = tuple(f"samples-{track.index}.raw" for track in programme.tracks)
+    files = tuple(f"{programme.name}-{track.index}.raw" for track in programme.tracks)
     arguments = ["-nostdin", "-hide_banner", "-loglevel", "error", "-y", *options]
-    arguments += ["-t", str(_LOOKED_AT_S), "-i", SOURCE_FILE]
+    arguments += ["-t", f"{first_s:g}", "-i", SOURCE_FILE]
     for track, file in zip(programme.tracks, files, strict=True):
         arguments += ["-map", f"0:{track.index}", "-c:a", "pcm_s32le", "-f", "s32le", file]
     return tuple(arguments), files

@@ -15,13 +15,15 @@ _OTHER_KEYS: Final = frozenset({"stps", "sgpd"})
 
 
 def widest_gap_s(movie: memoryview) -> float | None:
-    """The longest time, in seconds, from one key frame to the next, out of the body of ``moov``; None if there is one.
+    """The longest time, in seconds, from one key frame to the next or the end, out of the body of ``moov``.
+
+    None where there is no picture at all.
 
     Times are those of decoding, from which those of presentation differ by a few frames.
 
     Raises:
         UnsuitedError: the index does not tell: the film is fragmented, has several pictures or other marks.
-        struct.error, ValueError, TemporarilyUnavailable: it is damaged.
+        struct.error, ValueError, LookupError, TemporarilyUnavailable: it is damaged.
     """
     inside = parts(movie)
     tracks = [only(body, "mdia") for kind, body in inside if kind == "trak"]
@@ -38,5 +40,6 @@ def widest_gap_s(movie: memoryview) -> float | None:
         lengths = sample_tables.table(only(tables, "stts"), columns=2)[:, 1]
         return float(lengths.max() / ticks) if len(lengths) else None
     numbers = sample_tables.table(marks["stss"], columns=1)[:, 0] - 1
-    apart = np.diff(np.sort(sample_tables.times(tables, numbers)))
+    end = np.iinfo(np.int64).max
+    apart = np.diff(np.sort(sample_tables.times(tables, np.append(numbers, end))))
     return float(apart.max() / ticks) if len(apart) else None

@@ -20,10 +20,15 @@ _TEXT: Final = (0x2A, 0x2B)
 _ALWAYS_CAPTIONS: Final = (0x2C, 0x2E, 0x2F)
 
 
-class _Field:
-    """What one field is in the middle of."""
+# Between two commands that are alike it tells that the second is no mere repetition of the first.
+_NOTHING: Final = b"\x80\x80"
 
-    def __init__(self) -> None:
+
+class _Field:
+    """What one field is in the middle of; only the second one has data on the programme (XDS)."""
+
+    def __init__(self, *, has_data: bool) -> None:
+        self._has_data = has_data
         self._channel = 0
         self._is_text = [False, False]
         self._is_aside = False
@@ -31,8 +36,8 @@ class _Field:
     def channel_of(self, first: int, second: int) -> int | None:
         """The channel (0 or 1) whose captions a pair of bytes without parity belongs to, None for all other data."""
         if 0 < first < 0x10:
-            # Data on the programme (XDS), until they end or a caption breaks in.
-            self._is_aside = first != 0x0F
+            # Data on the programme, until they end or a caption breaks in; else a byte that came wrong.
+            self._is_aside = self._has_data and first != 0x0F
             return None
         if not 0x10 <= first < 0x20:
             return None if self._is_aside or self._is_text[self._channel] else self._channel
@@ -50,10 +55,11 @@ class _Field:
 def parted(rcwt: bytes) -> tuple[bytes, bytes]:
     """The raw captions of the first channels of both fields (CC1, CC3), and those of the second ones (CC2, CC4).
 
-    Both are RCWT, empty where there is nothing. What is cut off at the end is left out.
+    Both are RCWT, empty where there is nothing; in each stand null pairs for what is the other's. What is cut off at
+    the end is left out.
     """
-    made = (bytearray(), bytearray())
-    fields = (_Field(), _Field())
+    made, says_something = (bytearray(), bytearray()), [False, False]
+    fields = (_Field(has_data=False), _Field(has_data=True))
     at = len(RCWT_HEADER)
     while at + _HEAD.size <= len(rcwt):
         time_ms, count = _HEAD.unpack_from(rcwt, at)
@@ -62,17 +68,23 @@ def parted(rcwt: bytes) -> tuple[bytes, bytes]:
         for start in range(at, min(at + 3 * count, len(rcwt) - 2), 3):
             kind, first, second = rcwt[start], rcwt[start + 1], rcwt[start + 2]
             # Bit 2 says that it is valid; of the kinds 0 and 1 are line 21.
-            if kind & 0b110 != 0b100 or not (first | second) & 0x7F:
+            if kind & 0b110 != 0b100:
                 continue
-            channel = fields[kind & 1].channel_of(first & 0x7F, second & 0x7F)
-            if channel is not None:
+            is_null = not (first | second) & 0x7F
+            channel = None if is_null else fields[kind & 1].channel_of(first & 0x7F, second & 0x7F)
+            for number, pairs in enumerate(found):
+                if number != channel:
+                    pairs += bytes((kind,)) + _NOTHING
+                    continue
+                says_something[number] = True
                 is_control = 0x10 <= first & 0x7F < 0x20
                 # The parity of a byte is odd, and so it stays.
-                spelt = first ^ 0x88 if channel == 1 and is_control else first
-                found[channel].extend((kind, spelt, second))
+                pairs += bytes((kind, first ^ 0x88 if number and is_control else first, second))
         for one, pairs in zip(made, found, strict=True):
             if pairs:
                 one += _HEAD.pack(time_ms, len(pairs) // 3) + pairs
         at += 3 * count
-    first_channels, second_channels = (RCWT_HEADER + bytes(each) if each else b"" for each in made)
+    first_channels, second_channels = (
+        RCWT_HEADER + bytes(each) if says else b"" for each, says in zip(made, says_something, strict=True)
+    )
     return first_channels, second_channels

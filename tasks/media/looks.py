@@ -45,7 +45,8 @@ _KEYS_ALONE: Final[Options] = {"skip_frame": "nokey"}
 _ROUGHLY: Final[Options] = {"skip_loop_filter": "all"}
 # Frames predicted from both sides are passed over, a fifth of the work.
 _NOT_BOTH_WAYS: Final[Options] = {"skip_frame": "bidir"}
-_KEYS_WELL: Final[Options] = {"skip_loop_filter": "nokey"}
+# "nokey" would leave out the key frames of open GOPs: the decoders take it for "none but IDR".
+_KEYS_WELL: Final[Options] = {"skip_loop_filter": "nointra"}
 
 
 class LookPlan(Value):

@@ -21,6 +21,7 @@ from tasks.records.base import Notice, Value
 
 # The gate of ITU-R BS.1770 never opens below this; ffmpeg writes it where nothing was heard.
 _GATE_LUFS: Final = -70.0
+_MOST_ERRORS: Final = 0.67
 # More gain than this lifts the room's noise, not the voice.
 _MOST_GAIN_DB: Final = 20.0
 # Missing the target by less is not heard: R 128 itself allows half a unit.
@@ -89,7 +90,9 @@ def plan_measure(
         outputs.append(stream)
     output = ffmpeg.output(*outputs, "-", format="null")
     # The figures are messages of the level "info".
-    head = ("-nostdin", "-hide_banner", "-nostats", "-loglevel", "info", "-progress", "pipe:1")
+    head = ["-nostdin", "-hide_banner", "-nostats", "-loglevel", "info", "-progress", "pipe:1"]
+    # Of a track of which less can be heard nothing is: others may be whole.
+    head += ["-max_error_rate", f"{_MOST_ERRORS:g}"]
     return (*head, *steady(output.get_args(), programmes, rung))
 
 

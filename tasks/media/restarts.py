@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 # How far the pace of a whole recording may be from that of its beginning before its length is measured. To measure
-# one that merely begins with a still picture costs a second for each gigabyte.
+# one that merely begins with a still picture costs a second for each gigabyte, in each task that probes it.
 _UNLIKE: Final = 1.5
 # A step of more is another clock: ffmpeg's own bound (-dts_delta_threshold), below which it fills gaps.
 _MOST_STEP_S: Final = 10.0
@@ -29,12 +29,23 @@ def is_doubtful(begun: Sequence[tuple[float, float]], size_bytes: float, claimed
     return not claimed_s / _UNLIKE <= expected_s <= claimed_s * _UNLIKE
 
 
-def played_s(packets: Sequence[tuple[float, float]]) -> float:
-    """How many seconds a stream plays, by its packets in the file's order: (decoding time, duration) of each."""
-    if not packets:
+def played_s(tracks: Sequence[Sequence[tuple[float, float]]]) -> float:
+    """How many seconds a file plays, by each track's packets in its order: (decoding time, duration) of each.
+
+    On one clock that is from the first track's begin to the last one's end; with several, what the longest track has.
+    """
+    known = [packets for packets in tracks if packets]
+    if not known:
         return 0.0
-    steps = (
-        step if 0 <= (step := later - earlier) <= _MOST_STEP_S else length
-        for (earlier, length), (later, _) in itertools.pairwise(packets)
+    steps = [[later - earlier for (earlier, _), (later, _) in itertools.pairwise(packets)] for packets in known]
+    if all(_is_of_one_clock(step) for each in steps for step in each):
+        return max(packets[-1][0] + packets[-1][1] for packets in known) - min(packets[0][0] for packets in known)
+    return max(
+        packets[-1][1]
+        + sum(step if _is_of_one_clock(step) else length for step, (_, length) in zip(each, packets, strict=False))
+        for packets, each in zip(known, steps, strict=True)
     )
-    return sum(steps) + packets[-1][1]
+
+
+def _is_of_one_clock(step_s: float) -> bool:
+    return 0 <= step_s <= _MOST_STEP_S

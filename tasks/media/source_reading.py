@@ -79,7 +79,9 @@ def read_recording(probe: Mapping[str, object], limits: SourceLimits) -> Source 
         raise SourceRejected(
             "encrypted", "This file is encrypted (copy protection): nobody can play it. Upload it without protection."
         )
-    duration_s = min(max(0.0, number(form, "duration") or 0.0), _heard_or_seen_s(streams))
+    duration_s = max(0.0, number(form, "duration") or 0.0)
+    if container == "matroska" and any(text(each, "codec_type") == "subtitle" for each in streams):
+        duration_s = min(duration_s, _heard_or_seen_s(streams))
     audio = _audio(streams, container)
     video = _video([stream for stream in streams if _is_picture(stream)], items(probe.get("programs")))
     if video is None and any(text(each, "codec_type") == "video" and not _is_kind_of_still(each) for each in streams):
@@ -169,8 +171,9 @@ def _video(pictures: list[Mapping[str, object]], programmes: list[Mapping[str, o
 
 
 def _heard_or_seen_s(streams: list[Mapping[str, object]]) -> float:
-    """The end of the last of the tracks of sound and picture, where each tells its own: captions may go on for long."""
-    ends = [_tagged_s(each) for each in streams if text(each, "codec_type") in ("audio", "video")]
+    """What the longest track of sound or picture is tagged with, where all are: captions may go on for long."""
+    shown = [each for each in streams if text(each, "codec_type") in ("audio", "video") and not _is_kind_of_still(each)]
+    ends = [_tagged_s(each) for each in shown]
     known = [end_s for end_s in ends if end_s is not None]
     return max(known) if known and len(known) == len(ends) else math.inf
 

@@ -60,7 +60,13 @@ def extract(
     """
     there: CaptionSource | None = None
     try:
-        probe = services.ffprobe.source(folder, encode.SOURCE_FILE, max_pixels=services.settings.max_pixels)
+        probe = services.ffprobe.source(
+            folder,
+            encode.SOURCE_FILE,
+            max_pixels=services.settings.max_pixels,
+            measures_length=False,
+            stop=stop,
+        )
         there = find_captions(probe, source)
         found, failed = _read(services, folder, source, there, stop)
     except (SourceRejected, TemporarilyUnavailable, OSError) as error:

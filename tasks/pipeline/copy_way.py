@@ -12,17 +12,19 @@ from tasks.adapters.ffmpeg import Urgency
 from tasks.adapters.machine import usable_cores
 from tasks.adapters.process import Stopped
 from tasks.errors import SourceRejected, TemporarilyUnavailable
-from tasks.media import direct, encode, package
+from tasks.media import coded_sound, direct, encode, package
 from tasks.media.direct import Direct
 from tasks.media.ladder import PlannedRung
+from tasks.media.sound import Programme
 from tasks.media.source import Source
 from tasks.media.threads import sound_pace
-from tasks.pipeline import packaging, picture_way, uploaded
+from tasks.pipeline import examine_sound, packaging, picture_way, uploaded
 from tasks.pipeline.job import Job
 from tasks.pipeline.streaming import Stream
 from tasks.pipeline.together import LinkedStop, Together
 
 log: Final = structlog.get_logger()
+_LISTENED_TO_S: Final = 2.0
 
 
 class CopyWay:
@@ -137,8 +139,27 @@ class CopyWay:
                 log.info("not copied", key_frame_gap_s=gap_s)
                 self._give_up(planned)
                 return None
+        if any(self._is_coded(source, programme) for programme in planned.run.sound):
+            log.info("not copied", reason="its sound is no PCM")
+            self._give_up(planned)
+            return None
         picture_way.run(self._job, source, planned.run, Urgency.FIRST)
         is_rung = planned.stands_for is not None and packaging.complies(
             self._job.output / encode.HLS, planned, self._job.ladder
         )
         return planned.rung if is_rung else None
+
+    def _is_coded(self, source: Source, programme: Programme) -> bool:
+        """Whether what passes for sound is a screech; the copy is played before anybody has listened to all of it."""
+        if not coded_sound.is_uncompressed_pair(programme):
+            return False
+        job, share = self._job, uploaded.share_of(source, _LISTENED_TO_S)
+        return examine_sound.is_coded(
+            job.services,
+            job.folder,
+            programme,
+            urgency=Urgency.FIRST,
+            stop=job.stop,
+            feed=job.upload.part(share),
+            first_s=_LISTENED_TO_S,
+        )

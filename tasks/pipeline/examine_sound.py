@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from tasks.adapters.arriving import Part
 from tasks.adapters.ffmpeg import Urgency
 from tasks.errors import SourceRejected
@@ -21,6 +23,7 @@ from tasks.records.base import Notice, Value
 from tasks.records.clip_facts import Loudness, Sound
 
 # The figures are ffmpeg's last messages, of which 8 KiB are kept; those of one programme take little more than 1 KiB.
+log: Final = structlog.get_logger()
 _AT_A_TIME: Final = 6
 
 
@@ -100,7 +103,13 @@ def listen(
     takes: list[_Take] = []
     for start in range(0, len(offered), _AT_A_TIME):
         takes += measure(offered[start : start + _AT_A_TIME])
-    coded = [take.programme for take in takes if _is_coded(services, folder, take, urgency, stop, feed)]
+    coded = [
+        take.programme
+        for take in takes
+        if take.measured is not None
+        and coded_sound.may_be_coded(take.programme, take.measured)
+        and is_coded(services, folder, take.programme, urgency=urgency, stop=stop, feed=feed)
+    ]
     takes = [take for take in takes if take.programme not in coded]
     offered = [programme for programme in offered if programme not in coded]
     by_tracks = {take.programme.tracks: take for take in takes}
@@ -140,22 +149,34 @@ def listen(
     )
 
 
-def _is_coded(
+def is_coded(
     services: Services,
     folder: Path,
-    take: _Take,
+    programme: Programme,
+    *,
     urgency: Urgency,
     stop: threading.Event | None,
     feed: Part | None,
+    first_s: float = coded_sound.LOOKED_AT_S,
 ) -> bool:
-    if not coded_sound.may_be_coded(take.programme, take.measured):
+    """Whether Dolby E or the like poses as this programme's PCM, by its first seconds.
+
+    Raises:
+        TemporarilyUnavailable: ffmpeg was killed, stalled or overran.
+        process.Stopped: ``stop`` was set.
+    """
+    arguments, files = coded_sound.plan_look(programme, max_pixels=services.settings.max_pixels, first_s=first_s)
+    paths = [folder / file for file in files]
+    try:
+        services.ffmpeg.run(folder, arguments, timeout_s=600, urgency=urgency, stop=stop, feed=feed)
+        return coded_sound.is_coded(programme.tracks, [path.read_bytes() for path in paths])
+    except SourceRejected as error:
+        # A damaged beginning; that it could be heard is known.
+        log.info("not looked for coded sound", detail=error.detail)
         return False
-    arguments, files = coded_sound.plan_look(take.programme, max_pixels=services.settings.max_pixels)
-    services.ffmpeg.run(folder, arguments, timeout_s=600, urgency=urgency, stop=stop, feed=feed)
-    samples = [(folder / file).read_bytes() for file in files]
-    for file in files:
-        (folder / file).unlink()
-    return coded_sound.is_coded(take.programme.tracks, samples)
+    finally:
+        for path in paths:
+            path.unlink(missing_ok=True)
 
 
 def _left_out(source: Recording, coded: Sequence[Programme]) -> list[Notice]:

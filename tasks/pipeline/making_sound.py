@@ -42,7 +42,10 @@ def make(job: Job, source: SoundSource, lease: Lease) -> None:
     # It is heard as a whole first: that takes a fifth of the encode, and nothing has to be made twice.
     heard = listen(services, folder, source, job.ladder.audio, stop=job.stop)
     if not heard.programmes:
-        raise SourceRejected("undecodable", "No sound in this file can be decoded; it is damaged or of unknown kind.")
+        reasons = " ".join(notice.message for notice in heard.notices)
+        raise SourceRejected(
+            "undecodable", "No sound in this file can be decoded; it is damaged or of unknown kind.", reasons
+        )
     renditions = sound_only.plan_renditions(heard.programmes, job.ladder)
     with nullcontext() if work.hls else beside_the_encode(stream, lease):
         encoded_s = _encode(job, source, renditions, stream, lease)

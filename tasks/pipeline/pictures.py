@@ -26,6 +26,8 @@ from tasks.records.clip_record import NO_POSTER, Work
 log: Final = structlog.get_logger()
 _PATIENCE_S: Final = 10.0
 _TICK_S: Final = 0.1
+# To decode more than that for a storyboard takes too long, where key frames alone give none.
+_LONGEST_WHOLE_S: Final = 1800.0
 
 
 def await_or_make(job: Job, source: Source | SoundSource) -> None:
@@ -97,7 +99,8 @@ def _is_of_the_upload(error: SourceRejected | TemporarilyUnavailable) -> bool:
 def give_up(services: Services, name: str, version: str, error: SourceRejected | TemporarilyUnavailable) -> None:
     """State that the version will have no poster or no storyboard, and why."""
     log.info("no picture", clip=name, code=error.code, detail=error.detail)
-    notice = Notice(code=NO_POSTER, message="No poster or storyboard could be made: too few pictures could be decoded.")
+    message = "The poster or the storyboard is missing: too few of the clip's pictures could be decoded."
+    notice = Notice(code=NO_POSTER, message=message)
     services.clips.update(
         name, lambda current: lifecycle.lack_picture(current, version=version, now=utc_now(), notice=notice)
     )
@@ -129,9 +132,12 @@ def _storyboard(job: Job, source: Source) -> Storyboard:
         except (SourceRejected, TemporarilyUnavailable) as error:
             if not (plan.key_frames_only and _is_of_the_upload(error)):
                 raise
+            # The last one may be half of one.
+            for sheet in (root / storyboard.FOLDER).glob("sheet-*.jpg"):
+                sheet.unlink()
         sheets = sorted((root / storyboard.FOLDER).glob("sheet-*.jpg"))
         # Feeds that are refreshed line by line mark frames as keys that are not whole by themselves: none comes out.
-        if sheets or not plan.key_frames_only:
+        if sheets or not plan.key_frames_only or source.duration_s > _LONGEST_WHOLE_S:
             break
     if not sheets:
         raise SourceRejected("undecodable", "No picture in this file could be decoded.", "no storyboard tile")

@@ -60,7 +60,12 @@ def take(job: Job, source: Source) -> Taken:
         # What was kept before its fields were known of is no still.
         kept = None if source.video.is_interlaced else moment.kept
         still = poster.plan_poster(source, job.ladder, moment.time_s, max_pixels=job.max_pixels, kept=kept)
-        _run(job, still.arguments)
+        try:
+            _run(job, still.arguments)
+        except SourceRejected:
+            # The look that kept it may have ended half-way; the upload itself still has it.
+            if kept is None:
+                raise
         if made_at.is_file() and made_at.stat().st_size:
             break
     else:

@@ -88,7 +88,7 @@ def key_frame_gap_s(job: Job, source: Source) -> float | None:
     if source.container == _MP4 and (index := film_index.read(job.folder / encode.SOURCE_FILE, job.upload.there)):
         try:
             return key_frames.widest_gap_s(memoryview(index))
-        except (UnsuitedError, TemporarilyUnavailable, struct.error, ValueError):
+        except (UnsuitedError, TemporarilyUnavailable, struct.error, ValueError, LookupError):
             log.info("key frames not told by the index")
     have_s(job, source, KEY_FRAMES_OF_S)
     return job.services.ffprobe.key_frame_gap_s(job.folder, encode.SOURCE_FILE, source.video.index, stop=job.stop)

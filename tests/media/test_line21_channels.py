@@ -30,12 +30,13 @@ def written(pairs: list[Pair], *, field: int = 1) -> bytes:
 
 
 def read(rcwt: bytes) -> list[tuple[int, Pair]]:
-    """Times and pairs, their parity checked."""
+    """Times and pairs, their parity checked; those that say nothing are passed over."""
     found = []
     for at in range(len(RCWT_HEADER), len(rcwt), 13):
         time, count, _, one, two = struct.unpack_from("<qHBBB", rcwt, at)
         assert (count, one, two) == (1, odd(one & 0x7F), odd(two & 0x7F))
-        found.append((time, (one & 0x7F, two & 0x7F)))
+        if one & 0x7F:
+            found.append((time, (one & 0x7F, two & 0x7F)))
     return found
 
 
@@ -48,9 +49,6 @@ def read(rcwt: bytes) -> list[tuple[int, Pair]]:
         ([FIRST, A, SECOND, B, FIRST, C], [(0, FIRST), (1, A), (4, FIRST), (5, C)], [(2, FIRST), (3, B)]),
         # Text is left out, until captions go on; what erases them holds meanwhile.
         ([FIRST, A, TEXT, B, ERASE, B, FIRST, C], [(0, FIRST), (1, A), (4, ERASE), (6, FIRST), (7, C)], []),
-        # Data on the programme break in, and end, or are broken into.
-        ([FIRST, PROGRAMME, B, PROGRAMME_END, A], [(0, FIRST), (4, A)], []),
-        ([FIRST, PROGRAMME, B, FIRST, A], [(0, FIRST), (3, FIRST), (4, A)], []),
     ],
 )
 def test_each_pair_goes_to_the_service_that_speaks(
@@ -60,11 +58,31 @@ def test_each_pair_goes_to_the_service_that_speaks(
     assert [read(each) for each in made] == [first, second]
 
 
+@pytest.mark.parametrize(
+    ("field", "first"),
+    [
+        # Data on the programme break in, and end, or are broken into.
+        (2, [(0, FIRST), (4, A), (7, FIRST), (8, A)]),
+        # There the other field has none: those bytes came wrong.
+        (1, [(0, FIRST), (2, B), (4, A), (6, B), (7, FIRST), (8, A)]),
+    ],
+)
+def test_data_on_the_programme_are_left_out(field: int, first: list[tuple[int, Pair]]) -> None:
+    pairs = [FIRST, PROGRAMME, B, PROGRAMME_END, A, PROGRAMME, B, FIRST, A]
+    assert [read(each) if each else [] for each in parted(written(pairs, field=field))] == [first, []]
+
+
+def test_between_two_commands_what_was_taken_out_leaves_a_gap() -> None:
+    _, second = parted(written([SECOND, FIRST, SECOND, (0, 0), SECOND]))
+    pairs = [second[at + 11 : at + 13] for at in range(len(RCWT_HEADER), len(second), 13)]
+    assert [bool(pair[0] & 0x7F) for pair in pairs] == [True, False, True, False, True]
+
+
 def test_the_fields_do_not_mind_each_other() -> None:
     both = struct.pack("<qH", 0, 2) + bytes((0xFC, odd(0x1C), odd(0x20), 0xFD, odd(0x41), odd(0x41)))
     first, second = parted(RCWT_HEADER + both)
-    assert first[len(RCWT_HEADER) + 10 :] == bytes((0xFD, odd(0x41), odd(0x41)))
-    assert second[len(RCWT_HEADER) + 10 :] == bytes((0xFC, odd(0x14), odd(0x20)))
+    assert first[len(RCWT_HEADER) + 10 :] == bytes((0xFC, 0x80, 0x80, 0xFD, odd(0x41), odd(0x41)))
+    assert second[len(RCWT_HEADER) + 10 :] == bytes((0xFC, odd(0x14), odd(0x20), 0xFD, 0x80, 0x80))
 
 
 @given(st.binary(max_size=200))

@@ -86,17 +86,33 @@ def test_h264_in_444_is_never_entered_in_the_middle() -> None:
     assert "-ss" in poster.plan_poster(SMALL, NEWS, 9.0, max_pixels=1).arguments
 
 
-@pytest.mark.parametrize("rotation", [0, 90])
+@pytest.mark.parametrize(
+    ("codec", "encoder", "rotation"),
+    [
+        ("h264", ("libx264",), 0),
+        ("h264", ("libx264",), 90),
+        # Of open GOPs only the first key frame is an IDR.
+        ("h264", ("libx264", "-x264-params", "open-gop=1"), 0),
+        ("hevc", ("libx265",), 0),
+    ],
+)
 def test_a_picture_that_a_look_has_kept_makes_the_poster_that_the_source_itself_would(
-    tmp_path: Path, rotation: int
+    tmp_path: Path, codec: str, encoder: tuple[str, ...], rotation: int
 ) -> None:
     # So few bits that the edges of its blocks are softened, as only a whole decode does it.
-    coded = ("-c:v", "libx264", "-crf", "40", "-g", "25", "-bf", "2", "-sc_threshold", "0")
+    coded = ("-c:v", *encoder, "-crf", "40", "-g", "25", "-bf", "2", "-sc_threshold", "0")
     plain = clips.make(tmp_path / "plain.mp4", "-f", "lavfi", "-i", f"{CAMERA},format=yuv420p", "-t", "8", *coded)
     turned = ("-display_rotation", str(rotation), "-i", str(plain), "-c", "copy")
     clip = clips.make(tmp_path / "clip.mp4", *turned)
     width, height = (360, 640) if rotation else (640, 360)
-    video = replace(SMALL.video, codec="h264", index=0, width=width, height=height, rotation=rotation)
+    video = replace(
+        SMALL.video,
+        codec=codec,
+        index=0,
+        width=width,
+        height=height,
+        rotation=rotation,
+    )
     source = replace(SMALL, duration_s=8.0, video=video)
     finals = looks.plan_finals(source, (5.0, 2.0, 6.0), max_pixels=640 * 360)
     (burst, *_) = bursts = taken(finals, clip, tmp_path)

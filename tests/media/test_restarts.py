@@ -47,4 +47,10 @@ def test_nothing_is_doubted_where_nothing_could_be_read() -> None:
     ],
 )
 def test_parts_are_counted_one_after_the_other(times_s: tuple[float, ...], length_s: float) -> None:
-    assert played_s([(time_s, 1.0) for time_s in times_s]) == pytest.approx(length_s)
+    assert played_s([[(time_s, 1.0) for time_s in times_s], []]) == pytest.approx(length_s)
+
+
+def test_on_one_clock_a_track_that_begins_later_counts_to_its_end() -> None:
+    picture, sound = [(0.0, 1.0), (9.0, 1.0)], [(4.0, 1.0), (13.0, 1.0)]
+    assert played_s([picture, sound]) == 14
+    assert played_s([[*picture, (0.0, 1.0), (9.0, 1.0)], sound]) == 20

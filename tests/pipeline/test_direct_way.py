@@ -30,7 +30,9 @@ from tasks.pipeline.thumbnails import thumbnails
 from tasks.pipeline.transcode import transcode
 from tasks.records.clip_record import ClipRecord, ClipState
 from tests import clips
+from tests.pipeline.published import H264, PICTURE
 from tests.pipeline.test_clip_way import Put
+from tests.pipeline.test_sound_way import coded
 
 SIZE = "640x360"
 TAGGED = ("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv")
@@ -118,6 +120,19 @@ def test_a_source_with_too_many_bits_is_played_by_copy_until_the_ladder_is_done(
     assert "original" not in renditions(seen[-1])
     # Whoever began with the original plays it to its end.
     assert starts_s(services, record, "original") == pytest.approx([0, 2, 4], abs=0.001)
+
+
+@pytest.mark.parametrize("is_coded", [True, False])
+def test_sound_that_only_poses_as_pcm_is_not_played_by_copy_either(
+    services: Services, put: Put, tmp_path: Path, is_coded: bool
+) -> None:
+    raw = ("-f", "s32le", "-ar", "48000", "-ac", "2", "-i", str(coded(tmp_path / "raw", 24)))
+    sound = raw if is_coded else ("-f", "lavfi", "-i", "sine=sample_rate=48000:duration=4", "-ac", "2")
+    clip = clips.make(tmp_path / "a.mp4", *PICTURE, *sound, *H264, "-c:a", "pcm_s24le")
+    name = f"120320_POSER{is_coded:d}"
+    record, seen = published(ladder(services, copy_max_bitrate_bps=50_000_000), put, name, clip)
+    assert ("original" in renditions(seen[0])) != is_coded
+    assert ("sound_unreadable" in {each.code for each in record.warnings}) == is_coded
 
 
 def test_the_smallest_rung_is_played_before_the_others_are_made(

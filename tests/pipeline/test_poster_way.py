@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tasks.pipeline import poster_search
 from tasks.pipeline.ingest import ingest
+from tasks.pipeline.poster_search import Moment
 from tasks.pipeline.services import Services
 from tasks.pipeline.thumbnails import thumbnails
 from tasks.records.clip_facts import Poster
@@ -83,6 +85,16 @@ def test_every_size_and_format_can_be_fetched_and_is_what_the_record_says(
         assert size.split()[0].rstrip(",") == f"{each.width},{each.height}"
     assert poster.thumbhash is not None
     assert 15 <= len(base64.b64decode(poster.thumbhash)) <= 25
+
+
+def test_where_the_kept_picture_is_gone_the_upload_still_has_it(
+    services: Services, put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put("clips/kept.mp4", clips.progressive(tmp_path / "s.mp4", seconds=2, sound=False))
+    ingest(services, "clips/kept.mp4")
+    monkeypatch.setattr(poster_search, "find", lambda *_: (Moment(time_s=1.0, kept=7), ()))
+    thumbnails(services, "kept")
+    assert poster_of(services, "kept").time_s == 1.0
 
 
 def test_what_was_enlarged_is_told_of_with_the_poster(services: Services, put: Put, tmp_path: Path) -> None:

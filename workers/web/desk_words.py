@@ -181,6 +181,7 @@ _FAILURES_VI: Final[Mapping[str, str]] = {
     "out_of_memory": "Máy xử lý không đủ bộ nhớ cho clip này.",
     "internal_error": "Có lỗi bên trong máy xử lý.",
     "encoder_killed": "Việc mã hóa bị ngắt.",
+    "encoder_crashed": "Việc mã hóa bị sập vì clip này.",
     "encoder_overran": "Việc mã hóa mất quá nhiều thời gian.",
     "encoder_output_damaged": "Việc mã hóa tạo ra tệp hỏng.",
     "encoder_not_started": "Máy xử lý không khởi chạy được việc mã hóa.",
