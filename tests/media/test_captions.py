@@ -59,7 +59,7 @@ def test_ancillary_data_is_read_as_raw_captions_with_data_streams_allowed() -> N
     assert "-dn" not in arguments
     assert arguments[arguments.index("source") + 1 :] == (
         *("-map", "0:2", "-c", "copy", "-map_metadata", "-1", "-map_chapters", "-1"),
-        *("-avoid_negative_ts", "disabled", "-bsf:d", "smpte436m_to_eia608", "-fs", "268435456"),
+        *("-avoid_negative_ts", "disabled", "-bsf:d", "smpte436m_to_eia608", "-fs", "67108864"),
         *("-f", "rcwt", "captions/ancillary.rcwt"),
     )
 

@@ -126,9 +126,9 @@ def test_a_source_with_too_many_bits_is_played_by_copy_until_the_ladder_is_done(
 def test_sound_that_only_poses_as_pcm_is_not_played_by_copy_either(
     services: Services, put: Put, tmp_path: Path, is_coded: bool
 ) -> None:
-    raw = ("-f", "s32le", "-ar", "48000", "-ac", "2", "-i", str(coded(tmp_path / "raw", 24)))
+    raw = ("-f", "s32le", "-ar", "48000", "-ac", "2", "-i", str(coded(tmp_path / "raw", 16)))
     sound = raw if is_coded else ("-f", "lavfi", "-i", "sine=sample_rate=48000:duration=4", "-ac", "2")
-    clip = clips.make(tmp_path / "a.mp4", *PICTURE, *sound, *H264, "-c:a", "pcm_s24le")
+    clip = clips.make(tmp_path / "a.mp4", *PICTURE, *sound, *H264, "-c:a", "pcm_s16le")
     name = f"120320_POSER{is_coded:d}"
     record, seen = published(ladder(services, copy_max_bitrate_bps=50_000_000), put, name, clip)
     assert ("original" in renditions(seen[0])) != is_coded
