@@ -15,15 +15,16 @@ from urllib.parse import parse_qs, urlsplit
 from tasks.errors import SourceRejected
 
 Kind = Literal["Notification", "SubscriptionConfirmation", "UnsubscribeConfirmation"]
+Digest = Literal["sha1", "sha256"]
 
-_SIGNED: Final[Mapping[str, tuple[str, ...]]] = {
+_SIGNED: Final[Mapping[Kind, tuple[str, ...]]] = {
     "Notification": ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),
     "SubscriptionConfirmation": ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
     "UnsubscribeConfirmation": ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
 }
 # AWS names its certificates so; any other path of the host might answer with something that a stranger chose.
 _CERTIFICATE_PATH: Final = re.compile(r"/SimpleNotificationService-[0-9A-Za-z]{8,64}\.pem")
-_DIGESTS: Final = {"1": "sha1", "2": "sha256"}
+_DIGESTS: Final[Mapping[str, Digest]] = {"1": "sha1", "2": "sha256"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,7 @@ class SnsMessage:
     message: str
     signed_text: bytes
     signature: str
-    digest: Literal["sha1", "sha256"]
+    digest: Digest
     certificate_url: str
     subscribe_url: str | None
 
@@ -52,16 +53,18 @@ def read_message(body: bytes, topics: Collection[str]) -> SnsMessage:
             names a certificate or a subscription that is not its own region's).
     """
     fields = _fields(body)
-    topic, kind = fields.get("TopicArn", ""), fields.get("Type", "")
+    topic, told = fields.get("TopicArn", ""), fields.get("Type", "")
     if topic not in topics:
         raise SourceRejected(
             "sns_unknown_topic", "This topic is not one of those in NEWSREEL_SNS_TOPIC_ARNS.", topic[:300]
         )
-    digest, wanted = _DIGESTS.get(fields.get("SignatureVersion", "")), _SIGNED.get(kind)
-    missing = [name for name in (*(wanted or ()), "Signature") if name not in fields and name != "Subject"]
-    if digest is None or wanted is None or missing:
+    digest = _DIGESTS.get(fields.get("SignatureVersion", ""))
+    kind = next((each for each in _SIGNED if each == told), None)
+    wanted = _SIGNED[kind] if kind is not None else ()
+    missing = [name for name in (*wanted, "Signature") if name not in fields and name != "Subject"]
+    if digest is None or kind is None or missing:
         raise _unreadable(
-            f"Type {kind[:80]!r}, SignatureVersion {fields.get('SignatureVersion', '')[:8]!r}, without {missing}"
+            f"Type {told[:80]!r}, SignatureVersion {fields.get('SignatureVersion', '')[:8]!r}, without {missing}"
         )
     certificate_url = fields.get("SigningCertURL", "")
     if not is_certificate_url(certificate_url, topic):
@@ -70,12 +73,12 @@ def read_message(body: bytes, topics: Collection[str]) -> SnsMessage:
     if subscribe_url is not None and not is_subscribe_url(subscribe_url, topic, fields["Token"]):
         raise _foreign("SubscribeURL", subscribe_url)
     return SnsMessage(
-        kind=kind,  # type: ignore[arg-type] # one of _SIGNED
+        kind=kind,
         topic=topic,
         message=fields["Message"],
         signed_text="".join(f"{name}\n{fields[name]}\n" for name in wanted if name in fields).encode(),
         signature=fields["Signature"],
-        digest=digest,  # type: ignore[arg-type] # one of _DIGESTS
+        digest=digest,
         certificate_url=certificate_url,
         subscribe_url=subscribe_url,
     )

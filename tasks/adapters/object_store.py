@@ -21,6 +21,7 @@ from tasks.adapters.transfers import ObjectStream, Transfers
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_s3.type_defs import PutObjectRequestTypeDef
 
 __all__ = [
     "NoSuchObject",
@@ -137,21 +138,17 @@ class ObjectStore(Transfers, Listing):
         Raises:
             PreconditionFailed: the object is not the one of ``if_match``, or is there in spite of ``if_absent``.
         """
-        headers: dict[str, object] = {"CacheControl": cache_control} if cache_control else {}
+        request: PutObjectRequestTypeDef = {"Bucket": bucket, "Key": key, "Body": body, "ContentType": content_type}
+        if cache_control:
+            request["CacheControl"] = cache_control
         if writer is not None:
-            headers["Metadata"] = {_WRITER: writer}
+            request["Metadata"] = {_WRITER: writer}
         if if_match is not None:
-            headers["IfMatch"] = f'"{if_match}"'
+            request["IfMatch"] = f'"{if_match}"'
         if if_absent:
-            headers["IfNoneMatch"] = "*"
+            request["IfNoneMatch"] = "*"
         with translated(bucket, key):
-            answer = self._client.put_object(
-                Bucket=bucket,
-                Key=key,
-                Body=body,
-                ContentType=content_type,
-                **headers,  # type: ignore[arg-type] # the stubs want each argument spelt out
-            )
+            answer = self._client.put_object(**request)
         return answer["ETag"].strip('"')
 
     def delete(self, bucket: str, key: str) -> None:

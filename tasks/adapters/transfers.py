@@ -19,7 +19,7 @@ from tasks.errors import TemporarilyUnavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
-    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, PutObjectRequestTypeDef
 
 _READ_BYTES: Final = 1024 * 1024
 _STREAM_BYTES: Final = 256 * 1024
@@ -135,8 +135,15 @@ class Transfers:
             if on_bytes is None and path.stat().st_size < _TRANSFER.multipart_threshold:
                 # The same request at two thirds of the cost: the transfer manager starts threads for each file.
                 with path.open("rb") as body:
-                    put = self._client.put_object
-                    put(Bucket=bucket, Key=key, Body=body, **extra)  # type: ignore[arg-type] # the stubs want each spelt out
+                    request: PutObjectRequestTypeDef = {
+                        "Bucket": bucket,
+                        "Key": key,
+                        "Body": body,
+                        "ContentType": content_type,
+                    }
+                    if cache_control:
+                        request["CacheControl"] = cache_control
+                    self._client.put_object(**request)
             else:
                 self._client.upload_file(str(path), bucket, key, ExtraArgs=extra, Callback=on_bytes, Config=_TRANSFER)
 

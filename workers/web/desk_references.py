@@ -6,7 +6,7 @@ Pure; each state is a row of a table.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urljoin
 
@@ -70,15 +70,12 @@ def row_of(
     text = texts.get(reference.paragraph or "", "")
     if not text and reference.selector is not None:
         text = reference.selector.exact
-    common: dict[str, object] = {
-        "reference": reference.name,
-        "text": shortened(text, _FIRST_WORDS) if text else "",
-        "decided": reference.decided or "",
-        "suggestions": reference.suggestions,
-    }
-    if clip is None:
-        return _without_clip(reference, common, words)
-    return _with_clip(clip, titles.get(clip.name, ""), common, words)
+    made = (
+        _without_clip(reference, words)
+        if clip is None
+        else _with_clip(reference, clip, titles.get(clip.name, ""), words)
+    )
+    return replace(made, text=shortened(text, _FIRST_WORDS) if text else "", decided=reference.decided or "")
 
 
 def _clip_of(reference: Reference, clips: Mapping[str, ClipRecord]) -> ClipRecord | None:
@@ -92,7 +89,7 @@ def _clip_of(reference: Reference, clips: Mapping[str, ClipRecord]) -> ClipRecor
     return next((clip for name, clip in clips.items() if keys.fold(name) in meant), None)
 
 
-def _without_clip(reference: Reference, common: dict[str, object], words: Words) -> Row:
+def _without_clip(reference: Reference, words: Words) -> Row:
     match reference.state:
         case ReferenceState.AMBIGUOUS:
             kind = "ambiguous"
@@ -104,10 +101,18 @@ def _without_clip(reference: Reference, common: dict[str, object], words: Words)
             kind = "no_match" if reference.suggestions else "waiting"
     details = (words("orphaned_help"),) if kind == "orphaned" else ()
     mood: Mood = "busy" if kind == "waiting" else "bad"
-    return _made(common, kind=kind, mood=mood, state=words(f"state_{kind}"), why=words(f"why_{kind}"), details=details)
+    return Row(
+        reference=reference.name,
+        kind=kind,
+        mood=mood,
+        state=words(f"state_{kind}"),
+        why=words(f"why_{kind}"),
+        details=details,
+        suggestions=reference.suggestions,
+    )
 
 
-def _with_clip(clip: ClipRecord, title: str, common: dict[str, object], words: Words) -> Row:
+def _with_clip(reference: Reference, clip: ClipRecord, title: str, words: Words) -> Row:
     # What readers see is what the story shows; a newer upload in work stands beside it.
     kind = _kind(clip)
     percent = int(clip.progress * 100)
@@ -121,8 +126,8 @@ def _with_clip(clip: ClipRecord, title: str, common: dict[str, object], words: W
     is_offered = clip.state is not ClipState.WITHDRAWN
     is_waiting = clip.work.state is ClipState.RECEIVED and clip.work.lease is None
     record_url = media_url(keys.clip_record(clip.name))
-    return _made(
-        common,
+    return Row(
+        reference=reference.name,
         clip=clip.name if is_offered else "",
         title=title,
         duration=duration_words(clip.source.duration_s),
@@ -135,7 +140,6 @@ def _with_clip(clip: ClipRecord, title: str, common: dict[str, object], words: W
         notes=notes,
         picture=_picture(clip, record_url),
         record_url=record_url,
-        suggestions=(),
         can_retry=is_offered and (clip.work.state is ClipState.FAILED or clip.work.retry_at is not None),
         can_hasten=is_waiting and clip.work.queue != queues.TRANSCODE_URGENT,
         has_poster=is_offered and clip.poster is not None,
@@ -178,7 +182,3 @@ def _picture(clip: ClipRecord, record_url: str) -> str:
     common = [each for each in clip.poster.sources if each.type != "image/avif"]
     smallest = min(common, key=lambda each: (each.width, each.type != "image/webp"), default=None)
     return urljoin(record_url, smallest.url if smallest else clip.poster.url)
-
-
-def _made(common: dict[str, object], **more: object) -> Row:
-    return Row(**{**common, **more})  # type: ignore[arg-type] # the fields are named right above
