@@ -15,7 +15,7 @@ from tasks.media.appeal import Look
 from tasks.media.encode import SOURCE_FILE, input_options
 from tasks.media.opening import Options, dropping, reads_through
 from tasks.media.source import Source
-from tasks.media.threads import Threads, threads_to_look
+from tasks.media.threads import SMALL_PIXELS, Threads, threads_to_look
 from tasks.records.base import Value
 
 FOLDER: Final = "looks"
@@ -34,7 +34,6 @@ _FINALISTS: Final = 3
 _BURST_S: Final = 0.6
 _BURST_LOOKS: Final = 4
 _SIDE: Final = 128
-_MOST_KEPT_PIXELS: Final = 1920 * 1088
 _LINES_WIDTH: Final = 400
 _LEAST_LINES: Final = 720
 _ENDS: Final = 0.04
@@ -225,7 +224,7 @@ def _can_keep(source: Source) -> bool:
     # Raw pictures carry no colours, fields want what lies beside them, and larger pictures would fill the disk.
     video = source.video
     is_usual = video.pixel_format == "yuv420p" and video.colour.is_plain and not video.colour.full_range
-    return is_usual and not video.is_interlaced and video.pixels <= _MOST_KEPT_PIXELS
+    return is_usual and not video.is_interlaced and video.pixels <= SMALL_PIXELS
 
 
 def _threads(source: Source) -> Threads:

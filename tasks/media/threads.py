@@ -16,7 +16,7 @@ _MOST_OF_A_DECODER: Final = 8
 # x264 loses quality to more, its own limit for 1080 lines.
 _MOST_OF_AN_ENCODER: Final = 16
 # Up to here a look is over in half a second on one thread.
-_SMALL_PIXELS: Final = 1920 * 1088
+SMALL_PIXELS: Final = 1920 * 1088
 
 
 class Threads(Value):
@@ -47,7 +47,7 @@ ALL_THREADS: Final = Threads()
 
 def threads_to_look(pixels: int) -> Threads:
     """What a run that decodes some frames of that size gets: more threads than one would only cost more, up to HD."""
-    return Threads(decoder=1, filters=1) if pixels <= _SMALL_PIXELS else ALL_THREADS
+    return Threads(decoder=1, filters=1) if pixels <= SMALL_PIXELS else ALL_THREADS
 
 
 def sound_pace(cores: int, pixels: int) -> float:
@@ -55,7 +55,7 @@ def sound_pace(cores: int, pixels: int) -> float:
 
     It is five times what the ladder makes: all of it at once would cost the first segments of the pictures seconds.
     """
-    return 2.0 * cores * max(1.0, _SMALL_PIXELS / max(1, pixels))
+    return 2.0 * cores * max(1.0, SMALL_PIXELS / max(1, pixels))
 
 
 def threads_for(cores: int) -> Threads:

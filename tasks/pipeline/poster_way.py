@@ -66,6 +66,7 @@ def take(job: Job, source: Source) -> Taken:
             # The look that kept it may have ended half-way; the upload itself still has it.
             if kept is None:
                 raise
+            continue
         if made_at.is_file() and made_at.stat().st_size:
             break
     else:

@@ -78,9 +78,10 @@ def have_s(job: Job, source: Recording, end_s: float) -> None:
 
 
 def key_frame_gap_s(job: Job, source: Source) -> float | None:
-    """The longest time, in seconds, between two key frames; None if there are not two.
+    """The longest time, in seconds, between two key frames; None if that is not to be had.
 
-    A film's index tells it of all of the film; of what has none, it is that of the first half minute.
+    A film's index tells it of all of the film, its end being one of them; of what has none, the first half minute is
+    looked at.
 
     Raises:
         As `Ffprobe.key_frame_gap_s` and `Arriving.whole`; OSError: the disk failed.
