@@ -56,7 +56,7 @@ class Sources:
     ) -> Arriving:
         """Put the object at ``path``, which is new, and return when work on it can begin: the caller is to close that.
 
-        For a film of `LARGE_BYTES` or more that can be read from front to back (`tasks.media.front_index`) this is when
+        For a film of `LARGE_BYTES` or more that can be read from front to back (`tasks.media.fronts`) this is when
         its index and its first seconds are there. Its index is put in front, if it is not there by itself. All other
         uploads are there whole by then, as they are in the store. The file is not to be written to.
 

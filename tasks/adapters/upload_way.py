@@ -19,7 +19,7 @@ from tasks.adapters.object_store import ObjectStore, RangeNotSatisfiable
 from tasks.adapters.process import Stopped
 from tasks.adapters.s3_errors import translated
 from tasks.errors import TemporarilyUnavailable
-from tasks.media import front_index
+from tasks.media import fronts
 from tasks.media.front_index import FrontIndex
 
 # With the index and so much of the media, a program finds out all about a film.
@@ -44,7 +44,7 @@ class Upload:
             NoSuchObject: it isn't there.
             PreconditionFailed: it is not the one of ``etag`` any more.
         """
-        looks = front_index.look(self.size_bytes)
+        looks = fronts.look(self.size_bytes)
         part = next(looks, None)
         while part is not None:
             answer = self._part(part, is_begun=is_begun)

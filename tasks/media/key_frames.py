@@ -8,7 +8,8 @@ import numpy as np
 
 from tasks.media import sample_tables
 from tasks.media.boxes import ticks_per_s
-from tasks.media.sample_tables import UnsuitedError, only, parts
+from tasks.media.front_index import UnsuitedError
+from tasks.media.sample_tables import only, parts
 
 # Further samples that decoding can begin at: QuickTime's partial sync samples, and groups of random access points.
 _OTHER_KEYS: Final = frozenset({"stps", "sgpd"})

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.media.boxes import boxes, ticks_per_s
+from tasks.media.front_index import UnsuitedError
 
 _MOST_BOXES: Final = 1000
 _MOST_TRACKS: Final = 64
@@ -25,10 +26,6 @@ _SELF_CONTAINED: Final = 1
 _HEARD_OR_SEEN: Final = (b"vide", b"soun")
 # ffmpeg holds back what comes first for ten seconds of media at most; beyond that, outputs would be cut otherwise.
 _FURTHEST_APART_S: Final = 9.0
-
-
-class UnsuitedError(Exception):
-    """The file can't be read from front to back, or not be understood."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from tasks.adapters.arriving import Arriving
 from tasks.adapters.ffprobe import KEY_FRAMES_OF_S
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media import encode, key_frames
-from tasks.media.sample_tables import UnsuitedError
+from tasks.media.front_index import UnsuitedError
 from tasks.media.source import Recording, SoundSource, Source
 from tasks.pipeline import examine
 from tasks.pipeline.job import Job

@@ -20,7 +20,7 @@ from tasks.adapters.upload_way import Upload
 from tasks.errors import TemporarilyUnavailable
 from tests.adapters.arriving.paced import KEY, MIB, NEVER, Pace, Paced, close_meanwhile, shared_names
 from tests.conftest import REGION, Buckets
-from tests.media.test_front_index import laid
+from tests.media.fronts import laid
 from tests.servers import S3Server
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -12,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.media.encode import piped
-from tasks.media.front_index import FrontIndex, look
+from tasks.media.fronts import look
 from tests import clips
+from tests.media.fronts import hashes, laid, looked
 
 H264: Final = ("-c:v", "libx264", "-preset", "veryfast", "-bf", "2", "-g", "25", "-pix_fmt", "yuv420p")
 AAC: Final = ("-c:a", "aac")
@@ -30,34 +30,6 @@ UPLOADS: Final = {
     "fine.mp4": (*PICTURE, *TONE, *H264, *AAC, "-chunk_duration", "500000"),
     "seconds.mp4": (*PICTURE, *TONE, *H264, *AAC, "-chunk_duration", "4000000"),
 }
-
-
-def looked(upload: bytes, *, size_bytes: int | None = None) -> tuple[FrontIndex | None, list[range]]:
-    looks, asked = look(len(upload) if size_bytes is None else size_bytes), []
-    try:
-        asked.append(next(looks))
-        while True:
-            asked.append(looks.send(upload[asked[-1].start : asked[-1].stop]))
-    except StopIteration as ended:
-        return ended.value, asked
-
-
-def laid(upload: bytes) -> bytes:
-    front, _ = looked(upload)
-    assert front is not None
-    return front.prefix + b"".join(upload[first:end] for first, end in front.pieces)
-
-
-def hashes(arguments: tuple[str, ...], folder: Path, given: bytes | None = None) -> dict[str, list[str]]:
-    """Of every stream the lines of ffmpeg's framehash: times, sizes and hashes of what came out."""
-    command = [str(clips.FFMPEG), "-nostdin", "-v", "error", "-xerror", *arguments, "-f", "framehash", "-"]
-    done = subprocess.run(command, cwd=folder, input=given, check=True, timeout=60, capture_output=True)
-    assert not done.stderr
-    streams: dict[str, list[str]] = {}
-    for line in done.stdout.decode().splitlines():
-        if not line.startswith("#"):
-            streams.setdefault(line.split(",")[0], []).append(line)
-    return streams
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,27 @@
+"""The front of an upload: which formats can be read from front to back while they arrive, told by their first bytes."""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+from tasks.errors import TemporarilyUnavailable
+from tasks.media import front_mp4
+from tasks.media.front_index import Looks, UnsuitedError, Window
+
+_HEAD_BYTES: Final = 16
+
+
+def look(size_bytes: int) -> Looks:
+    """Find out whether an object of that size can be read so, by parts of it, of which the first begins at its front.
+
+    Each part is to be answered with just its bytes; there are 8 at most, and 40 MiB in all. The outcome is None for all
+    other formats, and for files that their format's module does not take.
+    """
+    window = Window(size_bytes=size_bytes)
+    try:
+        yield from window.read(0, min(_HEAD_BYTES, size_bytes))
+        return (yield from front_mp4.laid(window))
+    # Nothing is promised of a file that can't be understood; whoever reads it whole will say what is wrong.
+    except (UnsuitedError, TemporarilyUnavailable, struct.error, ValueError, OverflowError):
+        return None
