@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _READ_BYTES: Final = 1024 * 1024
 _STREAM_BYTES: Final = 256 * 1024
+# Asked for all of a large object, a store may read it far ahead of whoever takes it, and answer nobody else meanwhile.
+_REQUEST_BYTES: Final = 64 * 1024**2
 _TRANSFER: Final = TransferConfig(multipart_threshold=64 * 1024**2, multipart_chunksize=16 * 1024**2, max_concurrency=4)
 
 
@@ -93,6 +95,25 @@ class Transfers:
                 f"{key}: it answered with {answer['ETag']} {told}, asked for {asked}",
             )
         return _stream(answer, _all_of(answer["Body"], bucket, key, size_bytes=answer["ContentLength"]))
+
+    def gradually(self, bucket: str, key: str, *, etag: str, size_bytes: int, first: int = 0) -> Generator[bytes]:
+        """The object of that ETag and size, from its byte ``first`` on, in chunks of a MiB; asked for piece by piece.
+
+        Raises:
+            As `exactly`; TemporarilyUnavailable as well where it is of another size.
+        """
+        for begin in range(first, size_bytes, _REQUEST_BYTES):
+            part = range(begin, min(begin + _REQUEST_BYTES, size_bytes))
+            with closing(self.exactly(bucket, key, etag=etag, part=part)) as stream:
+                # RFC 9110, 14.4: a server need not know the size.
+                told = (stream.content_range or "").rpartition("/")[2]
+                if told not in {str(size_bytes), "*"}:
+                    raise TemporarilyUnavailable(
+                        "store_unavailable",
+                        "The object store did not answer as it should.",
+                        f"{key}: it has {told} bytes, asked for {part.start}-{part.stop - 1} of {size_bytes}",
+                    )
+                yield from stream.chunks
 
     def download(
         self, bucket: str, key: str, path: Path, *, etag: str, should_stop: Callable[[], bool] = lambda: False

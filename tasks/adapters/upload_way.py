@@ -1,7 +1,7 @@
 """An upload's way from the store to the disk, in an order in which it can be read while it comes, if its kind allows.
 
-One GET brings the object in its own order, from which the hash is made; the file is written from its front on, so what
-lies below its size is right, and another job can go on from there. Whoever brings the same object to the same file
+The object comes in its own order, from which the hash is made; the file is written from its front on, so what lies
+below its size is right, and another job can go on from there. Whoever brings the same object to the same file
 writes the same bytes at the same places: of a process that was frozen and wakes up, too, nothing is to be feared.
 """
 
@@ -81,35 +81,32 @@ class Upload:
                     raise Stopped(f"the download of {self.key} was stopped")
                 digest.update(chunk)
 
-            if is_new:
-                _put(file.fileno(), front.prefix, 0)
-            come = 0 if is_new else _again(file.fileno(), front, take)
-            stream = self.store.exactly(
-                self.bucket, self.key, etag=self.etag, part=range(come, self.size_bytes) if come else None
-            )
-            with closing(stream):
-                if come + stream.size_bytes != self.size_bytes:
-                    # Places in the file, and its end, were reckoned by that.
-                    raise TemporarilyUnavailable(
-                        "store_unavailable",
-                        "The object store did not answer as it should.",
-                        f"{self.key}: it gave {stream.size_bytes} bytes from {come} on of {self.size_bytes}",
-                    )
-                for chunk in stream.chunks:
-                    if is_stopped():
-                        raise Stopped(f"the download of {self.key} was stopped")
+            _put(file.fileno(), front.prefix, 0)
+            come = 0
+            if not is_new:
+                # What stands before the media in the object may stand otherwise in the file.
+                take(self._exactly(range(front.pieces[0][0])))
+                come = _again(file.fileno(), front, take)
+            chunks = self.store.gradually(self.bucket, self.key, etag=self.etag, size_bytes=self.size_bytes, first=come)
+            with closing(chunks):
+                for chunk in chunks:
+                    take(chunk)
                     for place, part in _laid(front, memoryview(chunk), come):
                         _put(file.fileno(), part, place)
                         on_growth(place + len(part))
                     come += len(chunk)
-                    digest.update(chunk)
         return digest.hexdigest()
+
+    def _exactly(self, part: range) -> bytes:
+        if not part:
+            return b""
+        with closing(self.store.exactly(self.bucket, self.key, etag=self.etag, part=part)) as stream:
+            return b"".join(stream.chunks)
 
     def _part(self, part: range, *, is_begun: bool) -> bytes:
         """The part, or nothing where the store has no parts to give: the upload is then read when it is there."""
         try:
-            with closing(self.store.exactly(self.bucket, self.key, etag=self.etag, part=part)) as stream:
-                return b"".join(stream.chunks)
+            return self._exactly(part)
         except RangeNotSatisfiable:
             return b""
         except TemporarilyUnavailable:
@@ -147,15 +144,14 @@ def _laid(front: FrontIndex, chunk: memoryview, first: int) -> Iterator[tuple[in
 
 
 def _again(file: int, front: FrontIndex, take: Callable[[bytes], None]) -> int:
-    """Take the object's first bytes from a file that has been begun, in the object's order; returns how many those are.
+    """Take the object's bytes from the first piece on from a file that has been begun; returns where in it they end.
 
-    What stands before the first piece in the object begins the prefix as well. The last byte is left to the store,
-    which tells whether it still is this object.
+    The last byte is left to the store, which tells whether it still is this object.
     """
     first, end = front.pieces[0]
     there = os.fstat(file).st_size
     come = min(first + max(0, there - len(front.prefix)), end - 1)
-    for begin, stop in ((0, first), (len(front.prefix), len(front.prefix) + come - first)):
-        for place in range(begin, stop, _READ_BYTES):
-            take(os.pread(file, min(_READ_BYTES, stop - place), place))
+    stop = len(front.prefix) + come - first
+    for place in range(len(front.prefix), stop, _READ_BYTES):
+        take(os.pread(file, min(_READ_BYTES, stop - place), place))
     return come

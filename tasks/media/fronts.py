@@ -6,7 +6,7 @@ import struct
 from typing import Final
 
 from tasks.errors import TemporarilyUnavailable
-from tasks.media import front_mp4
+from tasks.media import front_mp4, front_mxf
 from tasks.media.front_index import Looks, UnsuitedError, Window
 
 _HEAD_BYTES: Final = 16
@@ -15,13 +15,14 @@ _HEAD_BYTES: Final = 16
 def look(size_bytes: int) -> Looks:
     """Find out whether an object of that size can be read so, by parts of it, of which the first begins at its front.
 
-    Each part is to be answered with just its bytes; there are 8 at most, and 40 MiB in all. The outcome is None for all
-    other formats, and for files that their format's module does not take.
+    Each part is to be answered with just its bytes; in all they are 128 MiB at most. The outcome is None for all other
+    formats, and for files that their format's module does not take.
     """
     window = Window(size_bytes=size_bytes)
     try:
-        yield from window.read(0, min(_HEAD_BYTES, size_bytes))
-        return (yield from front_mp4.laid(window))
+        head = yield from window.read(0, min(_HEAD_BYTES, size_bytes))
+        laid = front_mxf.laid if head.startswith(front_mxf.UNIVERSAL_LABEL) else front_mp4.laid
+        return (yield from laid(window))
     # Nothing is promised of a file that can't be understood; whoever reads it whole will say what is wrong.
     except (UnsuitedError, TemporarilyUnavailable, struct.error, ValueError, OverflowError):
         return None

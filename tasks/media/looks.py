@@ -6,11 +6,13 @@ are found by seeking.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Final
 
 import ffmpeg
 
+from tasks.media import opening
 from tasks.media.appeal import Look
 from tasks.media.encode import SOURCE_FILE, input_options
 from tasks.media.opening import Options, dropping, reads_through
@@ -23,8 +25,6 @@ KEPT: Final = f"{FOLDER}/kept.nut"
 QUIET: Final = ("-nostdin", "-hide_banner", "-loglevel", "error", "-y")
 # Up to here reading all key frames costs no more than seeking to some.
 _WHOLE_S: Final = 12.0
-# So much of a file is read through, the key frames between those wanted passed over, sooner than seeking costs.
-THROUGH_S: Final = 32.0
 _THROUGH_CANDIDATES: Final = 12
 # With fewer key frames than this there is too little to choose from, and a whole decode is worth its cost.
 _ENOUGH: Final = 3
@@ -70,27 +70,32 @@ class LookPlan(Value):
     keeps: bool = False
 
 
-def plan_looks(source: Source, *, max_pixels: int) -> LookPlan:
-    """The first look, at some key frames all over the clip, or its first 32 s. The very ends are left out."""
+def plan_looks(source: Source, *, max_pixels: int, is_arriving: bool = False) -> LookPlan:
+    """The first look, at some key frames all over the clip, or its first 32 s. The very ends are left out.
+
+    Of a clip that ``is_arriving`` it is never at more than that.
+    """
     duration_s = source.duration_s
     if not can_seek(source):
         return whole_looks(source, max_pixels=max_pixels)
     if duration_s > _WHOLE_S and not reads_through(source):
-        return plan_sought(source, max_pixels=max_pixels)
-    span_s = min(duration_s or _WHOLE_S, THROUGH_S)
+        return plan_sought(source, max_pixels=max_pixels, within_s=opening.THROUGH_S if is_arriving else duration_s)
+    span_s = min(duration_s or _WHOLE_S, opening.THROUGH_S)
     first_s, apart_s = span_s * _ENDS, span_s * _BETWEEN / _THROUGH_CANDIDATES
     # Key frames alone get to the decoder, and of those one a while after the last; st and ld keep that one's time.
     passed_over = f"if(key*gte(dts*tb,{first_s:.3f}+ld(0)),st(0,dts*tb+{apart_s - first_s:.3f});0,1)"
     picture = _opened(source, max_pixels, _ROUGHLY | _KEYS_ALONE | dropping(passed_over) | {"t": f"{span_s:.3f}"})
-    return _plan(source, (0.0,), [picture], most=_THROUGH_CANDIDATES, enough=_ENOUGH, is_of_all=duration_s <= THROUGH_S)
+    return _plan(
+        source, (0.0,), [picture], most=_THROUGH_CANDIDATES, enough=_ENOUGH, is_of_all=duration_s <= opening.THROUGH_S
+    )
 
 
-def plan_sought(source: Source, *, max_pixels: int) -> LookPlan:
-    """A first look at key frames all over the clip, each of which is sought."""
-    duration_s = source.duration_s
-    starts = tuple(round(duration_s * (_ENDS + _BETWEEN * number / _CANDIDATES), 3) for number in range(_CANDIDATES))
+def plan_sought(source: Source, *, max_pixels: int, within_s: float = math.inf) -> LookPlan:
+    """A first look at key frames all over the clip, or what lies ``within_s`` of it, each of which is sought."""
+    span_s = min(source.duration_s, within_s)
+    starts = tuple(round(span_s * (_ENDS + _BETWEEN * number / _CANDIDATES), 3) for number in range(_CANDIDATES))
     pictures = [_opened(source, max_pixels, _ROUGHLY | _KEYS_ALONE, start_s) for start_s in starts]
-    return _plan(source, starts, pictures, most=1, enough=1)
+    return _plan(source, starts, pictures, most=1, enough=1, is_of_all=source.duration_s <= span_s)
 
 
 def whole_looks(source: Source, *, max_pixels: int) -> LookPlan:
@@ -105,7 +110,7 @@ def plan_finals(source: Source, times_s: tuple[float, ...], *, max_pixels: int) 
     """The second look, at the best key frames: what moves right after them."""
     rate = _BURST_LOOKS / _BURST_S
     starts = times_s[:_FINALISTS]
-    if not reads_through(source) or max(starts) > THROUGH_S:
+    if not reads_through(source) or max(starts) > opening.THROUGH_S:
         stretch = _ROUGHLY | _NOT_BOTH_WAYS | {"t": f"{_BURST_S:g}"}
         opened = [_opened(source, max_pixels, stretch, start_s) for start_s in starts]
         return _plan(source, starts, [_at_rate(picture, rate) for picture in opened], most=_BURST_LOOKS)

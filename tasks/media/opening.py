@@ -7,6 +7,9 @@ from typing import Final, TypeAlias
 from tasks.media.source import Source
 
 Options: TypeAlias = dict[str, object]
+THROUGH_S: Final = 32.0
+"""What of a long clip is looked at first, in seconds from its beginning on: the rest may still be on its way."""
+
 # ffmpeg decodes pictures of these at the opening of a file, and with each seek the file is opened once more.
 _DEAR_TO_OPEN: Final = ("h264", "hevc")
 _MP4: Final = "mov"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import ffmpeg
 
+from tasks.media import opening
 from tasks.media.encode import SOURCE_FILE, input_options
 from tasks.media.opening import dropping, reads_through
 from tasks.media.source import Source, VideoStream
@@ -49,6 +51,11 @@ def looked_at_s(source: Source) -> float:
     span_s, places, length_s = _stretches(source)
     # The stretch begins at a key frame, and that may follow.
     return source.duration_s if span_s == source.duration_s else span_s * places[-1] + 2 * length_s
+
+
+def beginning(source: Source) -> Source:
+    """The source as though it ended after what of a long one is looked at first."""
+    return replace(source, duration_s=min(source.duration_s, opening.THROUGH_S))
 
 
 def plan_fields(source: Source, *, max_pixels: int, seeks: bool = False) -> tuple[str, ...]:

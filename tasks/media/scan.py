@@ -43,6 +43,11 @@ class Fields(Value):
         return self.top_first + self.bottom_first + self.progressive
 
     @property
+    def are_telling(self) -> bool:
+        """Whether there are enough of those to decide by."""
+        return self.determined >= _ENOUGH_FRAMES
+
+    @property
     def frames(self) -> int:
         """All frames that were seen."""
         return self.determined + self.undetermined
@@ -79,7 +84,7 @@ def read_fields(printed: bytes) -> Fields:
 
 def decide_scan(flagged: Scan, rate: Fraction, fields: Fields) -> ScanDecision:
     """What the picture is, by the flags and by idet's counts; too few counts leave the flags' word."""
-    if fields.determined < _ENOUGH_FRAMES:
+    if not fields.are_telling:
         return ScanDecision(scan=flagged)
     combed = fields.top_first + fields.bottom_first
     share = combed / fields.determined

@@ -15,7 +15,7 @@ from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media import encode, faults, sampling
 from tasks.media.colour import colour_notice
 from tasks.media.ladder import PlannedRung
-from tasks.media.scan import Fields, decide_scan, read_fields, scan_notice
+from tasks.media.scan import Fields, ScanDecision, decide_scan, read_fields, scan_notice
 from tasks.media.source import Source
 from tasks.media.timing import measured_rate
 from tasks.pipeline import uploaded
@@ -46,15 +46,28 @@ def examine(job: Job, source: Source) -> tuple[Source, tuple[Notice, ...]]:
     if not sampling.may_be_interlaced(video):
         return replace(source, video=video), colour_notice(video.colour)
     try:
-        fields = _fields(job, replace(source, video=video))
+        decision = _decide(job, replace(source, video=video))
     except (SourceRejected, TemporarilyUnavailable) as error:
         log.info("scan not measured", code=error.code, detail=error.detail)
         return replace(source, video=video), colour_notice(video.colour)
-    decision = decide_scan(video.scan, video.frame_rate, fields)
     # Turned upside down, fields change their order with no fault of the file's.
     notices = scan_notice(video.scan, decision) if video.scan_is_told and not video.rotation else ()
     video = replace(video, scan=decision.scan, mixed=decision.mixed, telecined=decision.telecined)
     return replace(source, video=video), (*notices, *colour_notice(video.colour))
+
+
+def _decide(job: Job, source: Source) -> ScanDecision:
+    """How the picture is treated, by as much of the upload as it takes to tell."""
+    video = source.video
+    if video.is_interlaced and not job.upload.is_whole:
+        begun = sampling.beginning(source)
+        uploaded.have_s(job, source, begun.duration_s)
+        fields = _look(job, begun)
+        decision = decide_scan(video.scan, video.frame_rate, fields)
+        # Behind anything but such fields as the file tells of, others may follow: left alone, they would show as combs.
+        if fields.are_telling and decision == ScanDecision(scan=video.scan):
+            return decision
+    return decide_scan(video.scan, video.frame_rate, _fields(job, source))
 
 
 def _fields(job: Job, source: Source) -> Fields:

@@ -12,7 +12,7 @@ import structlog
 from tasks.adapters.arriving import Part
 from tasks.adapters.ffmpeg import CRASHED, Urgency
 from tasks.errors import SourceRejected, TemporarilyUnavailable
-from tasks.media import appeal, encode, looks, upscaling
+from tasks.media import appeal, encode, looks, opening, upscaling
 from tasks.media.appeal import Look
 from tasks.media.looks import LookPlan
 from tasks.media.source import Source
@@ -38,8 +38,8 @@ def find(job: Job, source: Source) -> tuple[Moment, tuple[Notice, ...]]:
         process.Stopped: the job was stopped.
         As `Arriving.whole`, where the upload can't be had.
     """
-    plan = looks.plan_looks(source, max_pixels=job.max_pixels)
-    end_s = source.duration_s if plan.is_of_all else looks.THROUGH_S
+    plan = looks.plan_looks(source, max_pixels=job.max_pixels, is_arriving=not job.upload.is_whole)
+    end_s = source.duration_s if plan.is_of_all else opening.THROUGH_S
     if encode.piped(plan.arguments) is not None:
         bursts = _look(job, plan, feed=job.upload.part(uploaded.share_of(source, end_s)))
     else:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.media import looks
+from tasks.media import looks, opening
 from tasks.media.appeal import Look
 from tasks.media.looks import LookPlan
 from tests import clips
@@ -67,7 +67,7 @@ def test_the_looks_are_of_different_moments_and_each_is_of_the_time_it_is_given(
     clip = counting(tmp_path / "clip.mp4", length_s=length_s, keys_s=keys_s)
     source = replace(SMALL, duration_s=float(length_s), video=replace(SMALL.video, width=64, height=64, index=0))
     plan = looks.plan_looks(source, max_pixels=64 * 64)
-    assert plan.is_of_all == (length_s <= looks.THROUGH_S)
+    assert plan.is_of_all == (length_s <= opening.THROUGH_S)
     (burst,) = taken(plan, clip, tmp_path / "looks-of-it")
     assert [shown_s(look) for look in burst] == [each % 50 for each in expected]
     assert [int(look.time_s) for look in burst] == expected
@@ -95,6 +95,16 @@ def test_a_long_clip_that_costs_little_to_open_is_looked_at_by_seeking_however_l
     assert hour.arguments.count("-skip_frame") == 8
     assert 0 < hour.starts[0] < hour.starts[-1] < 3600 * 0.9
     assert looks.plan_sought(LONG, max_pixels=1).starts == hour.starts
+
+
+def test_what_is_arriving_is_sought_in_its_first_part_only() -> None:
+    plan = looks.plan_looks(TAPE, max_pixels=1, is_arriving=True)
+    assert not plan.is_of_all
+    assert len(plan.starts) == 8
+    assert plan.starts[-1] < opening.THROUGH_S
+    short = looks.plan_looks(replace(TAPE, duration_s=20.0), max_pixels=1, is_arriving=True)
+    assert short.is_of_all
+    assert 10 < short.starts[-1] < 20
 
 
 def test_a_clip_is_read_once_for_its_key_frames_of_which_some_must_be_there() -> None:

@@ -20,7 +20,7 @@ from tasks.adapters.object_store import ObjectStore
 from tasks.adapters.process import Stopped
 from tasks.adapters.sources import Sources
 from tasks.errors import TemporarilyUnavailable
-from tasks.media import looks
+from tasks.media import opening
 from tasks.media.source import SoundSource, Source
 from tasks.pipeline import examine, sound_way, uploaded
 from tasks.pipeline.ingest import ingest
@@ -167,7 +167,7 @@ def test_how_far_apart_key_frames_lie_is_known_once_the_index_is_there(
 def test_a_poster_is_there_before_the_upload_of_a_long_clip_has_come_whole(
     slow: Services, put: Put, pace: Pace, film: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(looks, "THROUGH_S", 4.0)
+    monkeypatch.setattr(opening, "THROUGH_S", 4.0)
     first, chunks = film.stat().st_size // 2 // MIB, film.stat().st_size // MIB
     pace.let(first)
     put("clips/seen.mp4", film)
@@ -185,6 +185,66 @@ def test_a_poster_is_there_before_the_upload_of_a_long_clip_has_come_whole(
         assert record.poster.time_s < 5
         assert record.storyboard is None
     assert clip_of(slow, "seen").storyboard is not None
+
+
+@pytest.fixture(scope="module")
+def tape(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty seconds of fields in motion, 14 MiB, MPEG-2 in MXF: in three partitions, with its tables behind them."""
+    return _tape(tmp_path_factory.mktemp("tape") / "tape.mxf", _fields(20))
+
+
+def _fields(seconds: int) -> str:
+    return f"testsrc2=size=180x144:rate=50:duration={seconds},scale=720:576,tinterlace=mode=interleave_top"
+
+
+def _tape(path: Path, picture: str) -> Path:
+    return clips.make(
+        path,
+        *("-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", "sine=sample_rate=48000:duration=20"),
+        *("-vf", "fieldorder=tff", "-c:v", "mpeg2video", "-flags", "+ildct+ilme", "-g", "12", "-bf", "2"),
+        *("-b:v", "6M", "-minrate", "6M", "-maxrate", "6M", "-bufsize", "1835k", "-c:a", "pcm_s16le"),
+    )
+
+
+def test_a_tape_plays_and_is_seen_before_it_has_come_whole_and_becomes_what_it_would_have_become(
+    slow: Services, services: Services, put: Put, pace: Pace, tape: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "THROUGH_S", 5.0)
+    monkeypatch.setattr(uploaded, "KEY_FRAMES_OF_S", 5.0)
+    pace.let(tape.stat().st_size * 3 // 4 // MIB)
+    put("clips/tape.mxf", tape)
+    ingest(slow, "clips/tape.mxf")
+    with (
+        rest_held_back(pace, transcode, slow, "tape"),
+        rest_held_back(pace, thumbnails, slow, "tape"),
+    ):
+        record = until(slow, "tape", lambda record: record.state is ClipState.PLAYABLE and record.poster is not None)
+        assert record.source.sha256 is None
+        assert record.source.video is not None
+        assert record.source.video.scan == "interlaced_tff"
+    coming = clip_of(slow, "tape")
+    assert coming.state is ClipState.READY, coming.failure
+    put("clips/there.mxf", tape)
+    ingest(services, "clips/there.mxf")
+    transcode(replace(slow, sources=services.sources), "there")
+    there = clip_of(services, "there")
+    assert there.source.evolve(key="", etag="") == coming.source.evolve(key="", etag="")
+    made, expected = files(slow, coming), files(services, there)
+    assert {name for name in expected if made[name] != expected[name] and "poster" not in name} == set()
+
+
+def test_pictures_that_begin_progressive_are_looked_at_to_the_end(
+    slow: Services, put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "THROUGH_S", 4.0)
+    film = "testsrc2=size=180x144:rate=25:duration=8,scale=720:576,setfield=tff"
+    tape = _tape(tmp_path / "changing.mxf", f"{film}[film];{_fields(12)}[fields];[film][fields]concat")
+    put("clips/changing.mxf", tape)
+    ingest(slow, "clips/changing.mxf")
+    transcode(slow, "changing")
+    record = clip_of(slow, "changing")
+    assert record.source.video is not None
+    assert (record.source.video.scan, record.source.video.mixed) == ("interlaced_tff", True)
 
 
 def test_where_the_rest_does_not_come_the_clip_is_tried_again_and_never_ready_with_a_part(

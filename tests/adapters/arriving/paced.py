@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -37,8 +38,8 @@ class Pace:
     def is_over(self, number: int) -> bool:
         return number < self.chunks or self.fails
 
-    def through(self, stream: ObjectStream) -> Iterator[bytes]:
-        for number, chunk in enumerate(stream.chunks):
+    def through(self, chunks: Iterator[bytes]) -> Generator[bytes]:
+        for number, chunk in enumerate(chunks):
             with self.changed:
                 # Somebody who gives up is not to wait for ever.
                 self.changed.wait_for(partial(self.is_over, number), 60)
@@ -62,9 +63,14 @@ class Paced(ObjectStore):
 
         if part is None:
             self.pace.downloads += 1
-            return replace(stream, chunks=self.pace.through(stream), close=close)
+            return replace(stream, chunks=self.pace.through(stream.chunks), close=close)
         self.pace.parts.append(part)
         return replace(stream, close=close)
+
+    def gradually(self, bucket: str, key: str, *, etag: str, size_bytes: int, first: int = 0) -> Generator[bytes]:
+        self.pace.downloads += first == 0
+        with closing(super().gradually(bucket, key, etag=etag, size_bytes=size_bytes, first=first)) as chunks:
+            yield from chunks if first else self.pace.through(chunks)
 
 
 def close_meanwhile(arriving: Arriving, pace: Pace) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.adapters import arriving, sources
+from tasks.adapters import arriving, sources, transfers
 from tasks.adapters.arriving import Arriving
 from tasks.adapters.object_store import ObjectStore, PreconditionFailed, RangeNotSatisfiable
 from tasks.adapters.process import Stopped
@@ -194,6 +194,26 @@ def test_a_part_is_exactly_what_was_asked_for(
     for more in ({}, {"Content-Range": "bytes 0-3/4"}):
         with answering(b"body", told | more, monkeypatch) as other, pytest.raises(TemporarilyUnavailable):
             other.exactly("bucket", KEY, etag="abc", part=range(1, 4))
+
+
+def test_a_large_object_is_asked_for_piece_by_piece_and_all_of_them_are_of_the_same(
+    paced: Paced, pace: Pace, buckets: Buckets, upload: bytes, etag: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfers, "_REQUEST_BYTES", 2 * MIB)
+    size_bytes = len(upload)
+    chunks = paced.gradually(buckets.incoming, KEY, etag=etag, size_bytes=size_bytes, first=100)
+    assert next(chunks) == upload[100 : 100 + MIB]
+    assert pace.parts == [range(100, 100 + 2 * MIB)]
+    assert b"".join(chunks) == upload[100 + MIB :]
+    assert [part.start for part in pace.parts] == list(range(100, size_bytes, 2 * MIB))
+    with pytest.raises(TemporarilyUnavailable) as told:
+        list(paced.gradually(buckets.incoming, KEY, etag=etag, size_bytes=size_bytes - 1))
+    assert f"it has {size_bytes} bytes" in told.value.detail
+    chunks = paced.gradually(buckets.incoming, KEY, etag=etag, size_bytes=size_bytes)
+    next(chunks)
+    paced.put(buckets.incoming, KEY, upload[::-1], content_type="video/mp4")
+    with pytest.raises(PreconditionFailed):
+        list(chunks)
 
 
 def test_what_nobody_waits_for_yet_comes_gently_and_at_once_when_somebody_does(

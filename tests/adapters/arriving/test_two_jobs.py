@@ -18,6 +18,7 @@ from tasks.adapters.object_store import ObjectStore, ObjectStream
 from tasks.adapters.process import Stopped
 from tasks.adapters.upload_way import Upload
 from tasks.errors import TemporarilyUnavailable
+from tests import clips
 from tests.adapters.arriving.paced import KEY, MIB, NEVER, Pace, Paced, close_meanwhile, shared_names
 from tests.conftest import REGION, Buckets
 from tests.media.fronts import laid
@@ -111,7 +112,6 @@ def test_what_was_laid_otherwise_is_not_gone_on_with(
 FIRST_JOB: Final = """
 import sys, time
 from pathlib import Path
-from dataclasses import replace
 from tasks.adapters import upload_way
 from tasks.adapters.object_store import ObjectStore
 from tasks.adapters.sources import Sources
@@ -120,11 +120,8 @@ upload_way._BEGINNING_BYTES = 1024**2
 endpoint, region, bucket, key, etag, size, root = sys.argv[1:]
 
 class Slow(ObjectStore):
-    def exactly(self, *arguments, part=None, **options):
-        stream = super().exactly(*arguments, part=part, **options)
-        return stream if part else replace(stream, chunks=self.slowly(stream.chunks))
-    def slowly(self, chunks):
-        for number, chunk in enumerate(chunks):
+    def gradually(self, *arguments, **options):
+        for number, chunk in enumerate(super().gradually(*arguments, **options)):
             time.sleep(0 if number < 3 else 0.4)
             yield chunk
 
@@ -201,3 +198,23 @@ def test_what_was_begun_is_kept_where_the_store_fails_whoever_goes_on_with_it(
     assert shared_names(tmp_path).count(".growing") == 1
     with begin("three/source") as third:
         assert third.whole() == hashlib.sha256(upload).hexdigest()
+
+
+def test_a_file_whose_front_was_written_anew_is_gone_on_with_by_the_objects_own_hash(
+    store: ObjectStore, buckets: Buckets, tmp_path: Path
+) -> None:
+    tape = clips.make(
+        tmp_path / "tape.mxf", "-f", "lavfi", "-i", "testsrc2=duration=12", "-c:v", "mpeg2video", "-b:v", "4M"
+    ).read_bytes()
+    etag = store.put(buckets.incoming, "tape.mxf", tape, content_type="application/mxf")
+    wanted = Upload(store=store, bucket=buckets.incoming, key="tape.mxf", etag=etag, size_bytes=len(tape))
+    front = wanted.look()
+    assert front is not None
+    assert len(front.pieces) > 1
+    assert not tape.startswith(front.prefix[: front.pieces[0][0]])
+    for there in (0, 1000, len(front.prefix) + 1, len(tape) // 2, len(tape) - 1):
+        path = tmp_path / "begun"
+        path.write_bytes(laid(tape)[:there])
+        digest = wanted.bring(path, front, is_new=False, on_growth=lambda _: None, is_stopped=lambda: False)
+        assert digest == hashlib.sha256(tape).hexdigest()
+        assert path.read_bytes() == laid(tape)
