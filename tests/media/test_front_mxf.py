@@ -23,6 +23,29 @@ UPLOADS: Final = {
     "avc.mxf": (*PICTURE, *TONE, "-c:v", "libx264", "-profile:v", "high", "-bf", "3", "-g", "25", "-c:a", "pcm_s24le"),
     "silent.mxf": (*PICTURE, "-c:v", "mpeg2video", "-g", "12", "-bf", "2"),
     "dnxhr.mxf": (*PICTURE, *TONE, "-t", "2", "-c:v", "dnxhd", "-profile:v", "dnxhr_lb", "-c:a", "pcm_s24le"),
+    # Frames of one size, of which the table tells but once.
+    "imx.mxf": (
+        *("-f", "lavfi", "-i", "testsrc2=size=720x608:rate=25:duration=2", *TONE, "-t", "2", "-c:v", "mpeg2video"),
+        *(
+            "-g",
+            "1",
+            "-b:v",
+            "50M",
+            "-minrate",
+            "50M",
+            "-maxrate",
+            "50M",
+            "-bufsize",
+            "2000k",
+            "-qmin",
+            "1",
+            "-qmax",
+            "12",
+        ),
+        *("-rc_init_occupancy", "2000k", "-flags", "+ildct+low_delay", "-intra_vlc", "1", "-non_linear_quant", "1"),
+        *("-qmax", "12", "-ps", "1", "-dc", "10", "-rc_max_vbv_use", "1", "-rc_min_vbv_use", "1"),
+        *("-c:a", "pcm_s16le", "-ac", "8", "-f", "mxf_d10"),
+    ),
     "dv.mxf": (*PICTURE, *TONE, "-t", "2", "-s", "720x576", "-c:v", "dvvideo", "-c:a", "pcm_s16le"),
 }
 UNSUITED: Final = {
@@ -47,7 +70,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     return make
 
 
-PIXELS: Final = {"dnxhr.mxf": "yuv422p", "atom.mxf": "yuv422p"}
+PIXELS: Final = dict.fromkeys(("dnxhr.mxf", "atom.mxf", "imx.mxf"), "yuv422p")
 
 
 @pytest.mark.parametrize("name", UPLOADS)
