@@ -135,7 +135,7 @@ class _Wish:
     def _download(self, growing: Path | None) -> tuple[str, Path | None]:
         """Bring it, or go on with what ``growing`` names; returns the digest and the name under which it grew."""
         upload, path = self.upload, self.arriving.path
-        front = upload.look(is_begun=growing is not None) if self.is_large else None
+        front = upload.look(is_begun=growing is not None, is_stopped=self.is_stopped) if self.is_large else None
         name = self.shared.with_suffix(f".{_GROWING}{form_of(front)}") if front is not None else None
         if growing is not None and growing != name:
             if name is not None:

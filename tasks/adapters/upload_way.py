@@ -37,16 +37,19 @@ class Upload:
     etag: str
     size_bytes: int
 
-    def look(self, *, is_begun: bool = False) -> FrontIndex | None:
+    def look(self, *, is_begun: bool = False, is_stopped: Callable[[], bool] = lambda: False) -> FrontIndex | None:
         """How it is to be laid; None where it must be there whole before it is read.
 
         Raises:
+            process.Stopped: ``is_stopped`` said so.
             NoSuchObject: it isn't there.
             PreconditionFailed: it is not the one of ``etag`` any more.
         """
         looks = fronts.look(self.size_bytes)
         part = next(looks, None)
         while part is not None:
+            if is_stopped():
+                raise Stopped(f"the look at {self.key} was stopped")
             answer = self._part(part, is_begun=is_begun)
             try:
                 part = looks.send(answer)

@@ -14,6 +14,8 @@ from tasks.records.base import Value
 
 _LOOK_BYTES: Final = 1024**2
 _MOST_LOOKS: Final = 8
+# An index of 32 MiB, and what it takes to find it.
+_MOST_BYTES: Final = 64 * 1024**2
 
 
 class UnsuitedError(Exception):
@@ -44,7 +46,7 @@ Looks = Generator[range, bytes, FrontIndex | None]
 class Window:
     """The part of an object that is known at the moment; each that is asked for anew has ``ahead_bytes`` at least.
 
-    After ``most_looks`` of them the object is given up.
+    After ``most_looks`` of them, or 64 MiB in all, the object is given up.
     """
 
     size_bytes: int
@@ -53,18 +55,23 @@ class Window:
     start: int = 0
     data: bytes = b""
     looks: int = 0
+    asked_bytes: int = 0
 
     def read(self, first: int, end: int) -> Generator[range, bytes, bytes]:
-        """The object's bytes from ``first`` to ``end``; fewer where the store has fewer.
+        """The object's bytes from ``first`` to ``end``, all of them.
 
         Raises:
-            UnsuitedError: too many parts have been asked for already.
+            UnsuitedError: the store has fewer, or too many have been asked for.
         """
         if not self.start <= first <= end <= self.start + len(self.data):
-            self.looks += 1
-            if self.looks > self.most_looks:
-                raise UnsuitedError
             wanted = range(first, min(max(end, first + self.ahead_bytes), self.size_bytes))
+            self.looks += 1
+            self.asked_bytes += len(wanted)
+            if self.looks > self.most_looks or self.asked_bytes > _MOST_BYTES:
+                raise UnsuitedError
             self.start, self.data = first, b""  # not both at once
             self.data = yield wanted
-        return self.data[first - self.start : end - self.start]
+        found = self.data[first - self.start : end - self.start]
+        if len(found) != end - first:
+            raise UnsuitedError
+        return found

@@ -49,6 +49,8 @@ _MOST_LOOKS: Final = 3 * _MOST_PARTITIONS
 _PARTITION_LOOK_BYTES: Final = 16 * 1024
 _END_BYTES: Final = 64 * 1024
 _MOST_HEADER_BYTES: Final = 8 * 1024**2
+# Of a frame: what belongs to the system, its picture, its sound.
+_FIRST_ITEMS: Final = 4
 _MOST_PREFIX_BYTES: Final = 64 * 1024**2
 
 
@@ -94,6 +96,29 @@ class _Partition:
         return int(_PARTITION.unpack_from(self.value)[10])
 
 
+@dataclass(kw_only=True)
+class _Essence:
+    """The parts of the essence, as byte ranges of the object, and the number that all of them have."""
+
+    number: int = 0
+    pieces: list[tuple[int, int]] = field(default_factory=list)
+    size_bytes: int = 0
+
+    def add(self, window: Window, partition: _Partition, end: int) -> _Looking[None]:
+        """Take that of the next partition, which ends there, if it has any."""
+        first = partition.essence_at
+        if first is None:
+            return
+        if not self.pieces:
+            self.number = partition.essence_number
+            yield from _check_frames(window, first, end)
+        follows = (partition.essence_number, partition.essence_offset) == (self.number, self.size_bytes)
+        if first >= end or not follows:
+            raise UnsuitedError
+        self.pieces.append((first, end))
+        self.size_bytes += end - first
+
+
 def laid(window: Window) -> _Looking[FrontIndex]:
     """How the MXF file that ``window`` looks at is laid.
 
@@ -103,17 +128,16 @@ def laid(window: Window) -> _Looking[FrontIndex]:
         struct.error, ValueError, OverflowError: it can't be understood.
     """
     header = yield from _header(window)
-    front = yield from window.read(0, min(header.metadata_end, _MOST_HEADER_BYTES))
-    if len(front) != header.metadata_end:
-        raise UnsuitedError
+    front = yield from window.read(0, header.metadata_end)
     window.ahead_bytes, window.most_looks = _PARTITION_LOOK_BYTES, _MOST_LOOKS
     places = yield from _places(window)
-    parts = [(header, places[1])]
+    essence = _Essence()
+    yield from essence.add(window, header, places[1])
+    parts = [header]
     for place, end in pairwise(places[1:]):
-        parts.append(((yield from _partition(window, place, end)), end))
-    first, end = next(((part.essence_at, end) for part, end in parts if part.essence_at is not None), (0, 0))
-    yield from _check_frames(window, first, end)
-    return _laid(front, parts, window.size_bytes)
+        parts.append((yield from _partition(window, place, end)))
+        yield from essence.add(window, parts[-1], end)
+    return _laid(front, parts, essence, window.size_bytes)
 
 
 def _header(window: Window) -> _Looking[_Partition]:
@@ -152,9 +176,11 @@ def _partition(window: Window, place: int, end: int) -> _Looking[_Partition]:
 
 
 def _check_frames(window: Window, first: int, end: int) -> _Looking[None]:
-    """See that no item has the sound or the picture of all the film."""
+    """See that none of the first items has the sound or the picture of all the partition."""
     place = first
-    for _ in range(2):
+    for _ in range(_FIRST_ITEMS):
+        if place >= end:
+            return
         item = yield from _item(window, place)
         if item.end - place > (end - first) // 2:
             raise UnsuitedError
@@ -166,10 +192,12 @@ def _places(window: Window) -> _Looking[list[int]]:
     size_bytes = window.size_bytes
     tail = yield from window.read(max(0, size_bytes - _END_BYTES), size_bytes)
     length = int.from_bytes(tail[-4:])
+    if length > _MOST_PARTITIONS * _ENTRY.size:
+        raise UnsuitedError
     item = yield from _item(window, size_bytes - length)
     if item.pack != _RANDOM_INDEX or item.end != size_bytes:
         raise UnsuitedError
-    entries = (yield from window.read(item.start, size_bytes - 4))[: _MOST_PARTITIONS * _ENTRY.size + 1]
+    entries = yield from window.read(item.start, size_bytes - 4)
     places = [*(place for _, place in _ENTRY.iter_unpack(entries)), item.place]
     if places[0] or any(one >= other for one, other in pairwise(places)):
         raise UnsuitedError
@@ -194,33 +222,23 @@ def _item(window: Window, place: int) -> _Looking[_Item]:
     return _Item(key=head[:_KEY_BYTES], place=place, start=start, end=start + length)
 
 
-def _laid(front: bytes, parts: list[tuple[_Partition, int]], size_bytes: int) -> FrontIndex:
-    pieces = []
-    numbers = set()
-    come = 0
-    for part, end in parts:
-        if part.essence_at is not None:
-            if part.essence_offset != come:
-                raise UnsuitedError
-            numbers.add(part.essence_number)
-            pieces.append((part.essence_at, end))
-            come += end - part.essence_at
-    tables = b"".join(dict.fromkeys(table for part, _ in parts for table in part.tables))
-    if len(numbers) != 1 or 0 in numbers or not tables:
+def _laid(front: bytes, parts: list[_Partition], essence: _Essence, size_bytes: int) -> FrontIndex:
+    tables = b"".join(dict.fromkeys(table for part in parts for table in part.tables))
+    if not (essence.number and tables):
         raise UnsuitedError
-    header = parts[0][0].value
+    header = parts[0].value
     front = _without_what_follows(front)
-    table_number = next((part.table_number for part, _ in parts if part.tables), 0)
+    table_number = next(part.table_number for part in parts if part.tables)
     pack_bytes = _KEY_BYTES + 4 + len(header)
-    missing = size_bytes - come - len(front) - pack_bytes - len(tables)
-    if missing < _FILL_HEAD_BYTES or size_bytes - come > _MOST_PREFIX_BYTES:
+    missing = size_bytes - essence.size_bytes - len(front) - pack_bytes - len(tables)
+    if missing < _FILL_HEAD_BYTES or size_bytes - essence.size_bytes > _MOST_PREFIX_BYTES:
         raise UnsuitedError
     fill = _FILL + bytes([_LONG_LENGTH]) + (missing - _FILL_HEAD_BYTES).to_bytes(7) + bytes(missing - _FILL_HEAD_BYTES)
     version = _PARTITION.unpack_from(header)[:2]
-    told = _PARTITION.pack(*version, 1, len(front), 0, 0, 0, len(tables) + missing, table_number, 0, numbers.pop())
+    told = _PARTITION.pack(*version, 1, len(front), 0, 0, 0, len(tables) + missing, table_number, 0, essence.number)
     pack = _PACK + bytes([_BODY, _CLOSED_AND_COMPLETE, 0, 0x83]) + len(header).to_bytes(3) + told + header[_PATTERN_AT:]
     prefix = front + pack + tables + fill
-    return FrontIndex(prefix=prefix, pieces=tuple(pieces), media_at=len(prefix))
+    return FrontIndex(prefix=prefix, pieces=tuple(essence.pieces), media_at=len(prefix))
 
 
 def _without_what_follows(front: bytes) -> bytes:

@@ -24,6 +24,8 @@ _NEARLY_ALL: Final = 0.75
 _ONE_ORDER: Final = 0.75
 # In 3:2 pulldown each fifth frame repeats a top field, and each fifth a bottom field.
 _PULLDOWN: Final = (0.13, 0.27)
+# A slate with a little motion in it says nothing of what follows.
+_CLEARLY: Final = 0.75
 _LINE: Final = re.compile(rb"lavfi\.idet\.(single|repeated)\.current_frame=(\w+)")
 
 
@@ -46,6 +48,11 @@ class Fields(Value):
     def are_telling(self) -> bool:
         """Whether there are enough of those to decide by."""
         return self.determined >= _ENOUGH_FRAMES
+
+    @property
+    def are_clear(self) -> bool:
+        """Whether they are most of those that were seen, so that more would hardly tell anything else."""
+        return self.are_telling and self.determined >= _CLEARLY * self.frames
 
     @property
     def frames(self) -> int:

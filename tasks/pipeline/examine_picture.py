@@ -65,7 +65,7 @@ def _decide(job: Job, source: Source) -> ScanDecision:
         fields = _look(job, begun)
         decision = decide_scan(video.scan, video.frame_rate, fields)
         # Behind anything but such fields as the file tells of, others may follow: left alone, they would show as combs.
-        if fields.are_telling and decision == ScanDecision(scan=video.scan):
+        if fields.are_clear and decision == ScanDecision(scan=video.scan):
             return decision
     return decide_scan(video.scan, video.frame_rate, _fields(job, source))
 

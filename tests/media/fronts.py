@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from tasks.media.front_index import FrontIndex
@@ -10,14 +11,19 @@ from tasks.media.fronts import look
 from tests import clips
 
 
-def looked(upload: bytes, *, size_bytes: int | None = None) -> tuple[FrontIndex | None, list[range]]:
-    looks, asked = look(len(upload) if size_bytes is None else size_bytes), []
+def looked_at(size_bytes: int, answer: Callable[[range], bytes]) -> tuple[FrontIndex | None, list[range]]:
+    """What comes out of the looks at an object of that size, and what they asked for."""
+    looks, asked = look(size_bytes), []
     try:
         asked.append(next(looks))
         while True:
-            asked.append(looks.send(upload[asked[-1].start : asked[-1].stop]))
+            asked.append(looks.send(answer(asked[-1])))
     except StopIteration as ended:
         return ended.value, asked
+
+
+def looked(upload: bytes) -> tuple[FrontIndex | None, list[range]]:
+    return looked_at(len(upload), lambda part: upload[part.start : part.stop])
 
 
 def laid(upload: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from tasks.media.encode import piped
 from tests import clips
-from tests.media.fronts import hashes, laid, looked
+from tests.media.fronts import hashes, laid, looked, looked_at
 
 PICTURE: Final = ("-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=24")
 TONE: Final = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=24")
@@ -214,6 +215,41 @@ def test_all_parts_become_one_behind_their_tables(parts: int) -> None:
 )
 def test_what_cannot_be_read_so_is_left_as_it_is(upload: bytes) -> None:
     assert looked(upload)[0] is None
+
+
+def test_a_store_that_once_has_nothing_to_give_leaves_out_no_table() -> None:
+    table = [item(TABLE, bytes([number]) * 20_000) for number in range(6)]
+    upload = upload_of(essence=ESSENCE * 2000, tables=b"".join(table))
+    front, asked = looked(upload)
+    assert front is not None
+    assert len(asked) > 6
+
+    def without(lost: range, part: range) -> bytes:
+        return b"" if part == lost else upload[part.start : part.stop]
+
+    for lost in asked:
+        assert looked_at(len(upload), partial(without, lost))[0] in (None, front)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        pytest.param(pack(2, 0) + TABLE + b"\x87" + (7 * 2**30).to_bytes(7), id="a table"),
+        pytest.param(pack(2, 0)[:16] + b"\x87" + (7 * 2**30).to_bytes(7), id="a partition's pack"),
+        pytest.param(upload_of()[:300], id="an index of partitions"),
+    ],
+)
+def test_what_claims_to_be_huge_is_not_asked_for(head: bytes) -> None:
+    size_bytes = 8 * 2**30
+
+    def answer(part: range) -> bytes:
+        given = head[part.start : part.stop].ljust(len(part), b"\0")
+        # What stands at the end is how long an index of partitions is.
+        return given[:-4] + b"\xff\xff\xff\x00" if part.stop == size_bytes else given
+
+    front, asked = looked_at(size_bytes, answer)
+    assert front is None
+    assert sum(len(part) for part in asked) < 64 * 2**20
 
 
 WHOLE: Final = upload_of(bodies=({"body": 1}, {"body": 1}))
