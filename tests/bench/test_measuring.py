@@ -14,7 +14,9 @@ from tests import clips
 
 FLASH = "color=black:size=64x36:rate=25:duration=4,drawbox=t=fill:color=white:enable='lt(mod(t+9.001,2),0.039)'"
 BEEP = "aevalsrc='0.5*sin(2*PI*1000*t)*lt(mod(t+9,2),0.08)':s=48000:d=4"
-BUSY = "import subprocess as s, sys; s.run([sys.executable, '-c', 'b = bytearray(60_000_000); sum(range(40_000_000))'])"
+# As long as it takes to use half a second of the processor, however fast that is.
+USING = "import time; b = bytearray(60_000_000)\nwhile time.process_time() < 0.5: pass"
+BUSY = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {USING!r}])"
 
 
 @pytest.mark.parametrize(("late_s", "expected"), [(0.0, 0.0), (0.1, 0.1)])
