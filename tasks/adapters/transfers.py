@@ -89,11 +89,7 @@ class Transfers:
         if not is_asked_for:
             answer["Body"].close()
             asked = etag if part is None else f"{etag}, bytes {part.start}-{part.stop - 1}"
-            raise TemporarilyUnavailable(
-                "store_unavailable",
-                "The object store did not answer as it should.",
-                f"{key}: it answered with {answer['ETag']} {told}, asked for {asked}",
-            )
+            raise _answered_otherwise(f"{key}: it answered with {answer['ETag']} {told}, asked for {asked}")
         return _stream(answer, _all_of(answer["Body"], bucket, key, size_bytes=answer["ContentLength"]))
 
     def gradually(self, bucket: str, key: str, *, etag: str, size_bytes: int, first: int = 0) -> Generator[bytes]:
@@ -108,11 +104,8 @@ class Transfers:
                 # RFC 9110, 14.4: a server need not know the size.
                 told = (stream.content_range or "").rpartition("/")[2]
                 if told not in {str(size_bytes), "*"}:
-                    raise TemporarilyUnavailable(
-                        "store_unavailable",
-                        "The object store did not answer as it should.",
-                        f"{key}: it has {told} bytes, asked for {part.start}-{part.stop - 1} of {size_bytes}",
-                    )
+                    asked = f"{part.start}-{part.stop - 1} of {size_bytes}"
+                    raise _answered_otherwise(f"{key}: it has {told} bytes, asked for {asked}")
                 yield from stream.chunks
 
     def download(
@@ -167,6 +160,10 @@ class Transfers:
                     self._client.put_object(**request)
             else:
                 self._client.upload_file(str(path), bucket, key, ExtraArgs=extra, Callback=on_bytes, Config=_TRANSFER)
+
+
+def _answered_otherwise(detail: str) -> TemporarilyUnavailable:
+    return TemporarilyUnavailable("store_unavailable", "The object store did not answer as it should.", detail)
 
 
 def _bare(etag: str) -> str:

@@ -59,8 +59,8 @@ def examine(job: Job, source: Source) -> tuple[Source, tuple[Notice, ...]]:
 def _decide(job: Job, source: Source) -> ScanDecision:
     """How the picture is treated, by as much of the upload as it takes to tell."""
     video = source.video
-    if video.is_interlaced and not job.upload.is_whole:
-        begun = sampling.beginning(source)
+    begun = sampling.beginning(source)
+    if video.is_interlaced and begun != source and not job.upload.is_whole:
         uploaded.have_s(job, source, begun.duration_s)
         fields = _look(job, begun)
         decision = decide_scan(video.scan, video.frame_rate, fields)

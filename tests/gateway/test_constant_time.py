@@ -6,6 +6,7 @@ import hmac
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import AnyStr
 
 import httpx
 import pytest
@@ -33,9 +34,9 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     seen: list[bytes] = []
     compare = hmac.compare_digest
 
-    def noted(first: str | bytes, second: str | bytes) -> bool:
+    def noted(first: AnyStr, second: AnyStr) -> bool:
         seen.extend(each.encode() if isinstance(each, str) else each for each in (first, second))
-        return compare(first, second)  # type: ignore[arg-type,type-var] # both are str or both bytes, as the caller has them
+        return compare(first, second)
 
     monkeypatch.setattr(hmac, "compare_digest", noted)
     return seen

@@ -6,6 +6,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from hypothesis import strategies as st
+
 from tasks.media.front_index import FrontIndex
 from tasks.media.fronts import look
 from tests import clips
@@ -30,6 +32,23 @@ def laid(upload: bytes) -> bytes:
     front, _ = looked(upload)
     assert front is not None
     return front.prefix + b"".join(upload[first:end] for first, end in front.pieces)
+
+
+def damages(whole: bytes) -> st.SearchStrategy[bytes]:
+    """The upload with other bytes in some places, and perhaps cut off."""
+
+    def damaged(places: list[int], other: bytes, end: int) -> bytes:
+        changed = bytearray(whole)
+        for place in places:
+            changed[place : place + len(other)] = other
+        return bytes(changed[:end])
+
+    return st.builds(
+        damaged,
+        st.lists(st.integers(0, len(whole) - 1), min_size=1, max_size=4),
+        st.binary(min_size=1, max_size=8),
+        st.just(len(whole)) | st.integers(0, len(whole)),
+    )
 
 
 def hashes(

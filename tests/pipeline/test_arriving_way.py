@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -193,7 +194,7 @@ def tape(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _tape(tmp_path_factory.mktemp("tape") / "tape.mxf", _fields(20))
 
 
-def _fields(seconds: int) -> str:
+def _fields(seconds: float) -> str:
     return f"testsrc2=size=180x144:rate=50:duration={seconds},scale=720:576,tinterlace=mode=interleave_top"
 
 
@@ -233,18 +234,43 @@ def test_a_tape_plays_and_is_seen_before_it_has_come_whole_and_becomes_what_it_w
     assert {name for name in expected if made[name] != expected[name] and "poster" not in name} == set()
 
 
-def test_pictures_that_begin_progressive_are_looked_at_to_the_end(
-    slow: Services, put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+FILM: Final = "testsrc2=size=180x144:rate=25:duration={seconds},scale=720:576,setfield=tff"
+STILL: Final = "color=size=720x576:rate=25:duration={seconds}"
+
+
+@pytest.mark.parametrize(
+    ("begins", "goes_on", "expected"),
+    [
+        pytest.param((FILM.format(seconds=8),), _fields(12), ("interlaced_tff", True), id="progressive"),
+        # Of fields there is nearly nothing to be seen.
+        pytest.param(
+            (STILL.format(seconds=2.2), _fields(0.4), STILL.format(seconds=1.4)),
+            FILM.format(seconds=16),
+            ("progressive", False),
+            id="still",
+        ),
+    ],
+)
+def test_pictures_that_begin_otherwise_than_they_say_are_looked_at_to_the_end(
+    slow: Services,
+    put: Put,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    begins: tuple[str, ...],
+    goes_on: str,
+    expected: tuple[str, bool],
 ) -> None:
     monkeypatch.setattr(opening, "THROUGH_S", 4.0)
-    film = "testsrc2=size=180x144:rate=25:duration=8,scale=720:576,setfield=tff"
-    tape = _tape(tmp_path / "changing.mxf", f"{film}[film];{_fields(12)}[fields];[film][fields]concat")
+    shots = [*begins, goes_on]
+    parts = ";".join(f"{shot}[shot{number}]" for number, shot in enumerate(shots))
+    names = "".join(f"[shot{number}]" for number in range(len(shots)))
+    tape = _tape(tmp_path / "changing.mxf", f"{parts};{names}concat=n={len(shots)}")
     put("clips/changing.mxf", tape)
     ingest(slow, "clips/changing.mxf")
     transcode(slow, "changing")
     record = clip_of(slow, "changing")
     assert record.source.video is not None
-    assert (record.source.video.scan, record.source.video.mixed) == ("interlaced_tff", True)
+    assert (record.source.video.scan, record.source.video.mixed) == expected
 
 
 def test_where_the_rest_does_not_come_the_clip_is_tried_again_and_never_ready_with_a_part(
