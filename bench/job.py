@@ -51,7 +51,7 @@ def prepare(clip: Clip, ladder_file: Path, folder: Path) -> Job:
     source = read_source(answer, limits)
     ladder = read_ladder(ladder_file.read_text(encoding="utf-8"), ladder_file.name)
     (programme, *_) = published(candidates(source), ladder.audio.languages)
-    arguments = loudness.plan_measure([programme], ladder.audio, max_pixels=SETTINGS.max_pixels)
+    arguments = loudness.plan_measure(source, [programme], ladder.audio, max_pixels=SETTINGS.max_pixels)
     heard = loudness.read_measured(run_quietly([FFMPEG, *arguments], folder=folder))[0]
     gain_db, _ = loudness.gain_for(heard, ladder.audio)
     shutil.rmtree(folder)

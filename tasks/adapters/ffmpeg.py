@@ -58,6 +58,11 @@ class Urgency(IntEnum):
     UNHURRIED = 19
 
 
+def is_of_the_upload(error: SourceRejected | TemporarilyUnavailable) -> bool:
+    """Whether trying again would end the same way: what makes ffmpeg crash would do so at each ring."""
+    return isinstance(error, SourceRejected) or error.code == CRASHED
+
+
 class Ffmpeg:
     """Runs ffmpeg in the folder of a workspace."""
 

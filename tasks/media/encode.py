@@ -16,6 +16,7 @@ from tasks.media.decoders import DECODERS, DECODERS_WITH_CAPTIONS
 from tasks.media.encoders import encoder_options
 from tasks.media.faults import watched
 from tasks.media.ladder import Ladder, PlannedRung, climb
+from tasks.media.opening import unprobed
 from tasks.media.picture import shown
 from tasks.media.sound import Programme, candidates, mixed
 from tasks.media.source import Recording, Source, VideoStream
@@ -145,7 +146,7 @@ def plan_sound(
 
     With ``pace``, so many seconds of it are made in a second once its beginning is there.
     """
-    options = input_options(max_pixels=max_pixels)
+    options = input_options(max_pixels=max_pixels) | unprobed(source)
     if pace is not None:
         options |= {"readrate": pace, "readrate_initial_burst": _SOUND_BURST_S}
     clip = ffmpeg.input(SOURCE_FILE, **options)

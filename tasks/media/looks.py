@@ -15,8 +15,9 @@ import ffmpeg
 from tasks.media import opening
 from tasks.media.appeal import Look
 from tasks.media.encode import SOURCE_FILE, input_options
-from tasks.media.opening import Options, dropping, reads_through
+from tasks.media.opening import Options, dropping, reads_through, unprobed
 from tasks.media.source import Source
+from tasks.media.storyboard import Board, sheets
 from tasks.media.threads import SMALL_PIXELS, Threads, threads_to_look
 from tasks.records.base import Value
 
@@ -25,14 +26,14 @@ KEPT: Final = f"{FOLDER}/kept.nut"
 QUIET: Final = ("-nostdin", "-hide_banner", "-loglevel", "error", "-y")
 # Up to here reading all key frames costs no more than seeking to some.
 _WHOLE_S: Final = 12.0
-_THROUGH_CANDIDATES: Final = 12
+_THROUGH: Final = 12
 # With fewer key frames than this there is too little to choose from, and a whole decode is worth its cost.
 _ENOUGH: Final = 3
 _WHOLE_LOOKS: Final = 24
 _CANDIDATES: Final = 8
 _FINALISTS: Final = 3
-_BURST_S: Final = 0.6
-_BURST_LOOKS: Final = 4
+_BURST_S: Final = 0.5
+_BURST_LOOKS: Final = 3
 _SIDE: Final = 128
 _LINES_WIDTH: Final = 400
 _LEAST_LINES: Final = 720
@@ -56,7 +57,7 @@ class LookPlan(Value):
     With ``has_lines``, *n*``.pgm`` has a part of each picture in its own size, from top to bottom.
     ``is_parted``: a series holds several bursts of neighbours. ``is_of_all``: no part of the clip is left out.
     With ``keeps``, the pictures of the one series stand in `KEPT` as well, its key frames as a player shows them; the
-    others are good for small looks only.
+    others are good for small looks only. With ``has_sheets`` the run makes the storyboard's as well.
     """
 
     arguments: tuple[str, ...]
@@ -68,12 +69,14 @@ class LookPlan(Value):
     is_of_all: bool = True
     has_lines: bool = False
     keeps: bool = False
+    has_sheets: bool = False
 
 
-def plan_looks(source: Source, *, max_pixels: int, is_arriving: bool = False) -> LookPlan:
+def plan_looks(source: Source, *, max_pixels: int, is_arriving: bool = False, board: Board | None = None) -> LookPlan:
     """The first look, at some key frames all over the clip, or its first 32 s. The very ends are left out.
 
-    Of a clip that ``is_arriving`` it is never at more than that.
+    Of a clip that ``is_arriving`` it is never at more than that. Where it reads through all of the clip, the same run
+    makes the sheets of ``board`` out of its key frames.
     """
     duration_s = source.duration_s
     if not can_seek(source):
@@ -81,13 +84,16 @@ def plan_looks(source: Source, *, max_pixels: int, is_arriving: bool = False) ->
     if duration_s > _WHOLE_S and not reads_through(source):
         return plan_sought(source, max_pixels=max_pixels, within_s=opening.THROUGH_S if is_arriving else duration_s)
     span_s = min(duration_s or _WHOLE_S, opening.THROUGH_S)
-    first_s, apart_s = span_s * _ENDS, span_s * _BETWEEN / _THROUGH_CANDIDATES
+    first_s, apart_s = span_s * _ENDS, span_s * _BETWEEN / _THROUGH
     # Key frames alone get to the decoder, and of those one a while after the last; st and ld keep that one's time.
-    passed_over = f"if(key*gte(dts*tb,{first_s:.3f}+ld(0)),st(0,dts*tb+{apart_s - first_s:.3f});0,1)"
-    picture = _opened(source, max_pixels, _ROUGHLY | _KEYS_ALONE | dropping(passed_over) | {"t": f"{span_s:.3f}"})
-    return _plan(
-        source, (0.0,), [picture], most=_THROUGH_CANDIDATES, enough=_ENOUGH, is_of_all=duration_s <= opening.THROUGH_S
-    )
+    wanted, most = f"if(key*gte(dts*tb,{first_s:.3f}+ld(0)),st(0,dts*tb+{apart_s - first_s:.3f})*0+1,0)", _THROUGH
+    is_of_all = duration_s <= opening.THROUGH_S
+    board = board if is_of_all and reads_through(source) else None
+    if board is not None:
+        wanted, most = f"{wanted}+{board.firsts('pts*tb')}", _THROUGH + board.tiles
+    options = _ROUGHLY | _KEYS_ALONE | dropping(f"not({wanted})") | {"t": f"{span_s:.3f}"}
+    picture = _opened(source, max_pixels, options)
+    return _plan(source, (0.0,), [picture], most=most, enough=_ENOUGH, is_of_all=is_of_all, board=board)
 
 
 def plan_sought(source: Source, *, max_pixels: int, within_s: float = math.inf) -> LookPlan:
@@ -159,7 +165,8 @@ def fitted(width: int, height: int, longest: int) -> tuple[int, int]:
 
 
 def _opened(source: Source, max_pixels: int, more: Options, start_s: float = 0.0) -> ffmpeg.nodes.FilterableStream:
-    options = input_options(max_pixels=max_pixels, video=source.video) | _threads(source).of_decoder | more
+    options = input_options(max_pixels=max_pixels, video=source.video) | _threads(source).of_decoder
+    options |= unprobed(source) | more
     if start_s > 0:
         options["ss"] = f"{start_s:.3f}"
     return ffmpeg.input(SOURCE_FILE, **options)[str(source.video.index)]
@@ -179,6 +186,7 @@ def _plan(
     is_parted: bool = False,
     is_of_all: bool = True,
     keeps: bool = False,
+    board: Board | None = None,
 ) -> LookPlan:
     width, height = fitted(source.video.width, source.video.height, _SIDE)
     has_lines = enough > 0 and _has_lines(source)
@@ -186,15 +194,18 @@ def _plan(
     raw = {"frames:v": most, "c:v": "rawvideo", "fps_mode": "passthrough"}
     outputs = []
     for number, each in enumerate(pictures):
-        picture = each
+        branches = each.split()
+        picture = branches["look"]
         if keeps:
-            branches = each.split()
-            picture = branches[0]
-            outputs.append(branches[1].output(KEPT, f="nut", **raw))
+            outputs.append(branches["kept"].output(KEPT, f="nut", **raw))
+        if board is not None:
+            outputs.append(
+                sheets(branches["tiles"].filter("select", board.firsts("t")), source, board, are_picked=True)
+            )
+            # The very beginning has a tile, and is no poster.
+            picture = picture.filter("select", f"gt(t,{source.duration_s * _ENDS:.3f})")
         if has_lines:
-            branches = each.split()
-            picture = branches[0]
-            lines = branches[1].filter("crop", f"min(iw,{_LINES_WIDTH})", "ih").filter("format", "gray")
+            lines = branches["lines"].filter("crop", f"min(iw,{_LINES_WIDTH})", "ih").filter("format", "gray")
             outputs.append(
                 lines.output(
                     f"{FOLDER}/{number}.pgm",
@@ -217,6 +228,7 @@ def _plan(
         is_of_all=is_of_all,
         has_lines=has_lines,
         keeps=keeps,
+        has_sheets=board is not None,
     )
 
 

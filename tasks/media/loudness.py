@@ -15,7 +15,9 @@ import ffmpeg
 
 from tasks.media.encode import SOURCE_FILE, input_options
 from tasks.media.ladder import AudioRung
+from tasks.media.opening import unprobed
 from tasks.media.sound import Programme, mixed
+from tasks.media.source import Recording
 from tasks.media.steady import steady
 from tasks.records.base import Notice, Value
 
@@ -70,13 +72,19 @@ class Measured(Value):
 
 
 def plan_measure(
-    programmes: Sequence[Programme], rung: AudioRung, *, max_pixels: int, first_s: float | None = None
+    source: Recording,
+    programmes: Sequence[Programme],
+    rung: AudioRung,
+    *,
+    max_pixels: int,
+    first_s: float | None = None,
 ) -> tuple[str, ...]:
-    """Arguments of a run that decodes only these programmes' tracks, mixes them as for publishing, and measures.
+    """Arguments of a run that decodes these programmes of the source alone, mixes them as for publishing, and measures.
 
     With ``first_s`` it ends after so many seconds of the clip.
     """
-    options = input_options(max_pixels=max_pixels) | ({} if first_s is None else {"t": f"{first_s:g}"})
+    options = input_options(max_pixels=max_pixels) | unprobed(source)
+    options |= {} if first_s is None else {"t": f"{first_s:g}"}
     clip = ffmpeg.input(SOURCE_FILE, **options)
     outputs = []
     for number, programme in enumerate(programmes):

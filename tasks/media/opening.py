@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, TypeAlias
 
-from tasks.media.source import Source
+from tasks.media.source import Recording, Source
 
 Options: TypeAlias = dict[str, object]
 THROUGH_S: Final = 32.0
@@ -15,9 +15,19 @@ _DEAR_TO_OPEN: Final = ("h264", "hevc")
 _MP4: Final = "mov"
 
 
-def reads_through(source: Source) -> bool:
+def reads_through(source: Recording) -> bool:
     """Whether reading on to the parts that are wanted, without decoding what lies between, costs less than seeking."""
-    return source.video.codec in _DEAR_TO_OPEN and source.container == _MP4
+    return isinstance(source, Source) and source.video.codec in _DEAR_TO_OPEN and source.container == _MP4
+
+
+def unprobed(source: Recording) -> Options:
+    """The input's option that opens such a file by its index alone, without decoding a picture to learn what is in it.
+
+    That costs as much as two key frames, and is nothing to the sound, nor to looks at some pictures; the encode is to
+    know beforehand in which order they are shown. A file whose clock does not begin at 0 would tell other times than
+    by the usual opening.
+    """
+    return {"nofind_stream_info": None} if reads_through(source) and source.start_s == 0 else {}
 
 
 def dropping(condition: str) -> Options:

@@ -108,8 +108,8 @@ def plan_variants(ladder: Ladder, still: Still) -> tuple[tuple[str, ...], tuple[
         # AVIF says its matrix; JPEG and WebP are BT.601 by their standards, which is also swscale's choice for RGB.
         avif = sized[0].filter("scale", out_color_matrix="bt709", out_range="tv").filter("format", "yuv420p")
         colour = {"colorspace": "bt709", "color_primaries": "bt709", "color_trc": "bt709", "color_range": "tv"}
-        coded = {"c:v": "libsvtav1", "preset": 7, "crf": 32, "svtav1-params": "avif=1", "f": "avif"}
-        webp = {"c:v": "libwebp", "quality": 80, "f": "webp"}
+        coded = {"c:v": "libsvtav1", "preset": 8, "crf": 32, "svtav1-params": "avif=1", "f": "avif"}
+        webp = {"c:v": "libwebp", "quality": 80, "compression_level": 2, "f": "webp"}
         outputs.append(avif.output(f"{OUTPUT}/poster-{width}.avif", **{"frames:v": 1}, **coded, **colour))
         outputs.append(
             sized[1].filter("format", "yuv420p").output(f"{OUTPUT}/poster-{width}.webp", **{"frames:v": 1}, **webp)

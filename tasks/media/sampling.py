@@ -9,7 +9,7 @@ import ffmpeg
 
 from tasks.media import opening
 from tasks.media.encode import SOURCE_FILE, input_options
-from tasks.media.opening import dropping, reads_through
+from tasks.media.opening import dropping, reads_through, unprobed
 from tasks.media.source import Source, VideoStream
 from tasks.media.threads import threads_to_look
 
@@ -67,7 +67,7 @@ def plan_fields(source: Source, *, max_pixels: int, seeks: bool = False) -> tupl
     # Without the filter that smooths block edges, which costs a fifth of decoding and hides nothing of the fields.
     threads = threads_to_look(source.video.pixels)
     options = {"skip_loop_filter": "all", **input_options(max_pixels=max_pixels, video=source.video)}
-    options |= threads.of_decoder
+    options |= threads.of_decoder | unprobed(source)
     span_s, places, length_s = _stretches(source)
     index = str(source.video.index)
     enough: dict[str, object] = {}

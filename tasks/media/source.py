@@ -82,12 +82,14 @@ class AudioStream:
 class Recording:
     """A probed upload. ``duration_s`` is 0 where the container does not tell.
 
-    ``unreadable_audio`` counts the sound tracks that have no decoder or no channel.
+    ``start_s`` is the time of its beginning on its own clock, None where that is not known. ``unreadable_audio``
+    counts the sound tracks that have no decoder or no channel.
     """
 
     container: str
     duration_s: float
     audio: tuple[AudioStream, ...]
+    start_s: float | None = None
     unreadable_audio: int = 0
 
     @property

@@ -104,6 +104,7 @@ def read_recording(probe: Mapping[str, object], limits: SourceLimits) -> Source 
             "too_long",
             f"The clip claims to last {claimed_s / 3600:.1f} hours; at most {limits.duration_s / 3600:g} are taken.",
         )
+    start_s = number(form, "start_time")
     unreadable = sum(text(stream, "codec_type") == "audio" for stream in streams) - len(audio)
     if video is None:
         cover = _video([stream for stream in streams if _is_still(stream)], [])
@@ -111,10 +112,18 @@ def read_recording(probe: Mapping[str, object], limits: SourceLimits) -> Source 
             container=container,
             duration_s=duration_s,
             audio=audio,
+            start_s=start_s,
             unreadable_audio=unreadable,
             cover=cover if cover is not None and cover.pixels <= limits.pixels else None,
         )
-    return Source(container=container, duration_s=duration_s, video=video, audio=audio, unreadable_audio=unreadable)
+    return Source(
+        container=container,
+        duration_s=duration_s,
+        video=video,
+        audio=audio,
+        start_s=start_s,
+        unreadable_audio=unreadable,
+    )
 
 
 def _video(pictures: list[Mapping[str, object]], programmes: list[Mapping[str, object]]) -> VideoStream | None:

@@ -14,7 +14,7 @@ import ffmpeg
 from tasks.media.colour import as_jpeg, scaled
 from tasks.media.encode import OUTPUT, SOURCE_FILE, input_options
 from tasks.media.ladder import Ladder, StoryboardShape
-from tasks.media.opening import dropping
+from tasks.media.opening import dropping, unprobed
 from tasks.media.picture import shown
 from tasks.media.source import Source
 from tasks.media.threads import threads_to_look
@@ -22,24 +22,56 @@ from tasks.records.base import Value
 
 FOLDER: Final = "storyboard"
 VTT: Final = f"{FOLDER}/storyboard.vtt"
+SHEETS: Final = "sheet-%03d.jpg"
 _DECODED_WHOLE_S: Final = 180.0
 # Files in which each packet has a time of its own, counted from the file's beginning.
 _TIMED: Final = ("mov", "mxf")
 
 
-class StoryboardPlan(Value):
-    """A run that makes the sheets: its arguments, the tiles' size in pixels, interval in seconds and number.
+class Board(Value):
+    """How the sheets are laid out: a tile for each interval, in seconds; sizes of a tile in pixels."""
 
-    It may decode ``key_frames_only``.
-    """
-
-    arguments: tuple[str, ...]
-    key_frames_only: bool
     interval_s: float
     tiles: int
     tile_width: int
     tile_height: int
     shape: StoryboardShape
+
+    def firsts(self, clock: str) -> str:
+        """An expression of ffmpeg's, true of each tile's first key frame; ``ld(1)`` is the next tile's number.
+
+        ``clock`` is what it has for the time in seconds: ``pts*tb`` for packets, ``t`` for frames.
+        """
+        # Times are rounded, hence the hundredth.
+        tile = f"floor(({clock}+0.01)/{self.interval_s:g})"
+        return f"if(key*gte({tile},ld(1)),st(1,{tile}+1)*0+1,0)"
+
+
+class StoryboardPlan(Value):
+    """A run that makes the sheets of that ``board``; it may decode ``key_frames_only``."""
+
+    arguments: tuple[str, ...]
+    key_frames_only: bool
+    board: Board
+
+
+def lay_out(source: Source, ladder: Ladder) -> Board:
+    """The storyboard of that source: the ladder's interval, or a longer one where there would be too many tiles."""
+    shape = ladder.storyboard
+    duration_s = max(source.duration_s, shape.interval_s)
+    interval_s = max(shape.interval_s, math.ceil(duration_s / shape.max_tiles * 2) / 2)
+    return Board(
+        interval_s=interval_s,
+        tiles=max(1, math.ceil(duration_s / interval_s)),
+        tile_width=shape.tile_width,
+        tile_height=max(2, round(shape.tile_width * source.video.height / source.video.width / 2) * 2),
+        shape=shape,
+    )
+
+
+def is_dense(board: Board, key_frame_gap_s: float | None) -> bool:
+    """Whether key frames that are no further apart than that, in seconds, give a picture for each tile."""
+    return key_frame_gap_s is not None and key_frame_gap_s <= board.interval_s
 
 
 def plan_storyboard(
@@ -51,65 +83,54 @@ def plan_storyboard(
     clip with too few is decoded whole; of a long one the nearest key frames have to do. With ``is_whole`` all is
     decoded in any case.
     """
-    shape = ladder.storyboard
-    duration_s = max(source.duration_s, shape.interval_s)
-    interval_s = max(shape.interval_s, math.ceil(duration_s / shape.max_tiles * 2) / 2)
-    tile_height = max(2, round(shape.tile_width * source.video.height / source.video.width / 2) * 2)
-    dense = not is_whole and key_frame_gap_s is not None and key_frame_gap_s <= interval_s
-    key_frames_only = dense or (not is_whole and duration_s > _DECODED_WHOLE_S)
+    board = lay_out(source, ladder)
+    dense = not is_whole and is_dense(board, key_frame_gap_s)
+    key_frames_only = dense or (not is_whole and source.duration_s > _DECODED_WHOLE_S)
     options = input_options(max_pixels=max_pixels, video=source.video, key_frames_only=key_frames_only)
     picks = dense and source.container in _TIMED
-    alone, at_its_tile = _firsts(interval_s)
-    options |= alone if picks else {}
+    options |= dropping(f"not({board.firsts('pts*tb')})") if picks else {}
     threads = threads_to_look(source.video.pixels)
     # What softens block edges can't be seen in a picture this small, and takes a fifth of the decoding.
-    picture = ffmpeg.input(SOURCE_FILE, **options | threads.of_decoder, skip_loop_filter="all")
-    # Fields need no separating here: a picture this small is made of both.
-    picture = picture[str(source.video.index)]
-    if picks:
-        picture = picture.filter("setpts", at_its_tile)
-    if source.video.blanking_lines:
-        picture = shown(picture, replace(source.video, scan="progressive"))
-    picture = scaled(picture, source.video.colour, shape.tile_width, tile_height, flags="bicubic")
-    # The last frame is held, or the fps filter would leave out the last tile.
-    picture = as_jpeg(picture).filter("tpad", stop_mode="clone", stop_duration=f"{interval_s:g}")
-    picture = picture.filter("fps", f"1/{interval_s:g}", start_time=0, round="near")
-    picture = picture.filter("tile", f"{shape.columns}x{shape.rows}")
-    output = picture.output(
-        f"{OUTPUT}/{FOLDER}/sheet-%03d.jpg",
-        **{"c:v": "mjpeg", "q:v": 4, "pix_fmt": "yuvj420p", "f": "image2", "an": None},
-    )
+    options |= threads.of_decoder | unprobed(source) | {"skip_loop_filter": "all"}
+    picture = ffmpeg.input(SOURCE_FILE, **options)[str(source.video.index)]
+    output = sheets(picture, source, board, are_picked=picks)
     return StoryboardPlan(
         arguments=("-nostdin", "-hide_banner", "-loglevel", "warning", *threads.of_filters, *output.get_args()),
         key_frames_only=key_frames_only,
-        interval_s=interval_s,
-        tiles=max(1, math.ceil(duration_s / interval_s)),
-        tile_width=shape.tile_width,
-        tile_height=tile_height,
-        shape=shape,
+        board=board,
     )
 
 
-def _firsts(interval_s: float) -> tuple[dict[str, object], str]:
-    """Of each tile's interval the first key frame: the input's option that passes over all others before they are
-    decoded, and the expression that gives each the time of its tile.
-    """
-    # ld(0) is the number of the next tile; times are rounded, hence the hundredth.
-    tile = f"floor((pts*tb+0.01)/{interval_s:g})"
-    option = dropping(f"if(key*gte({tile},ld(0)),st(0,{tile}+1);0,1)")
-    return option, f"floor((T+0.01)/{interval_s:g})*{interval_s:g}/TB"
+def sheets(
+    picture: ffmpeg.nodes.FilterableStream, source: Source, board: Board, *, are_picked: bool
+) -> ffmpeg.nodes.OutputStream:
+    """The sheets made of decoded pictures; of pictures that ``are_picked`` each is the one of its tile."""
+    # Fields need no separating here: a picture this small is made of both.
+    if are_picked:
+        picture = picture.filter("setpts", f"floor((T+0.01)/{board.interval_s:g})*{board.interval_s:g}/TB")
+    if source.video.blanking_lines:
+        picture = shown(picture, replace(source.video, scan="progressive"))
+    picture = scaled(picture, source.video.colour, board.tile_width, board.tile_height, flags="bicubic")
+    # The last frame is held, or the fps filter would leave out the last tile.
+    picture = as_jpeg(picture).filter("tpad", stop_mode="clone", stop_duration=f"{board.interval_s:g}")
+    picture = picture.filter("fps", f"1/{board.interval_s:g}", start_time=0, round="near")
+    picture = picture.filter("tile", f"{board.shape.columns}x{board.shape.rows}")
+    return picture.output(
+        f"{OUTPUT}/{FOLDER}/{SHEETS}",
+        **{"c:v": "mjpeg", "q:v": 4, "pix_fmt": "yuvj420p", "f": "image2", "an": None},
+    )
 
 
-def storyboard_vtt(plan: StoryboardPlan, sheets: int, duration_s: float) -> str:
-    """The WebVTT for that many sheets: one cue a tile, none beyond what was made or beyond the clip's end."""
-    per_sheet = plan.shape.columns * plan.shape.rows
+def storyboard_vtt(board: Board, made: int, duration_s: float) -> str:
+    """The WebVTT for so many sheets as were ``made``: one cue a tile, none beyond those or beyond the clip's end."""
+    per_sheet = board.shape.columns * board.shape.rows
     cues = ["WEBVTT", ""]
-    for tile in range(min(plan.tiles, sheets * per_sheet)):
+    for tile in range(min(board.tiles, made * per_sheet)):
         sheet, place = divmod(tile, per_sheet)
-        row, column = divmod(place, plan.shape.columns)
-        start_s = tile * plan.interval_s
-        end_s = min(start_s + plan.interval_s, max(duration_s, start_s + 0.001))
-        area = f"{column * plan.tile_width},{row * plan.tile_height},{plan.tile_width},{plan.tile_height}"
+        row, column = divmod(place, board.shape.columns)
+        start_s = tile * board.interval_s
+        end_s = min(start_s + board.interval_s, max(duration_s, start_s + 0.001))
+        area = f"{column * board.tile_width},{row * board.tile_height},{board.tile_width},{board.tile_height}"
         cues += [f"{_timestamp(start_s)} --> {_timestamp(end_s)}", f"sheet-{sheet + 1:03d}.jpg#xywh={area}", ""]
     return "\n".join(cues)
 

@@ -36,6 +36,7 @@ _STANDS_OUT: Final = 4.0
 _FINE: Final = (0.8, 0.98)
 _MIDDLE: Final = (0.3, 0.5)
 _TOO_FINE: Final = 0.2
+_EACH_COLUMN: Final = 4
 _PGM: Final = re.compile(rb"P5\s+(\d+)\s+(\d+)\s+255\s")
 
 
@@ -93,7 +94,9 @@ def _profile(lines: Lines) -> NDArray[np.float64] | None:
 
 def _fineness(lines: Lines) -> float:
     """The power of the highest vertical frequencies beside that of the middle ones."""
-    swing = (lines - lines.mean(axis=0)) * np.hanning(len(lines))[:, None]
+    # Neighbouring columns tell the same, and transforming all of them is the dearest of these measures.
+    columns = lines[:, ::_EACH_COLUMN].astype(np.float32)
+    swing = (columns - columns.mean(axis=0)) * np.hanning(len(lines)).astype(np.float32)[:, None]
     power = (np.abs(np.fft.rfft(swing, axis=0)) ** 2).mean(axis=1)
     fine, middle = (power[int(low * len(power)) : int(high * len(power))].mean() for low, high in (_FINE, _MIDDLE))
     return float(fine / (middle + 1e-9))

@@ -82,7 +82,9 @@ def listen(
     offered: Sequence[Programme] = candidates(source)
 
     def measure(programmes: Sequence[Programme]) -> list[_Take]:
-        arguments = loudness.plan_measure(programmes, rung, max_pixels=services.settings.max_pixels, first_s=first_s)
+        arguments = loudness.plan_measure(
+            source, programmes, rung, max_pixels=services.settings.max_pixels, first_s=first_s
+        )
         timeout_s = 600 + source.duration_s
         try:
             finished = services.ffmpeg.run(

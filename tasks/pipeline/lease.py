@@ -1,6 +1,6 @@
 """Holding a clip while working on it: a thread renews the lease, and stops the work when it is no longer ours.
 
-Between two renewals it looks at the record twice a second, so an operator's order ends the work at once.
+Between two renewals it looks at the record more than once a second, so an operator's order ends the work at once.
 """
 
 from __future__ import annotations

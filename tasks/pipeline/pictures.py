@@ -10,24 +10,22 @@ import structlog
 
 from config import queues
 from tasks.adapters.clock import utc_now
-from tasks.adapters.ffmpeg import CRASHED, Urgency
+from tasks.adapters.ffmpeg import is_of_the_upload
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media import storyboard
 from tasks.media.source import SoundSource, Source
-from tasks.pipeline import finish, poster_way, sound_poster, uploaded
+from tasks.pipeline import finish, poster_way, sound_poster, storyboard_way
 from tasks.pipeline.job import Job
 from tasks.pipeline.poster_way import Taken
 from tasks.pipeline.services import Services
 from tasks.records import lifecycle
 from tasks.records.base import Notice
-from tasks.records.clip_facts import Poster, Storyboard
+from tasks.records.clip_facts import Poster
 from tasks.records.clip_record import NO_POSTER, Work
 
 log: Final = structlog.get_logger()
 _PATIENCE_S: Final = 10.0
 _TICK_S: Final = 0.1
-# To decode more than that for a storyboard takes too long, where key frames alone give none.
-_LONGEST_WHOLE_S: Final = 1800.0
 
 
 def await_or_make(job: Job, source: Source | SoundSource) -> None:
@@ -80,20 +78,14 @@ def make(job: Job, source: Source | SoundSource) -> None:
             varied = poster_way.vary(job, taken)
             _add_poster(services, name, work.version, varied, taken.notices)
         if work.storyboard is None and isinstance(source, Source):
-            job.upload.whole(job.stop, is_patient=True)
-            sheets = _storyboard(job, source)
+            sheets = storyboard_way.make(job, source)
             services.clips.update(
                 name, lambda current: lifecycle.picture(current, version=work.version, now=utc_now(), storyboard=sheets)
             )
     except (SourceRejected, TemporarilyUnavailable) as error:
-        if not _is_of_the_upload(error):
+        if not is_of_the_upload(error):
             raise
         give_up(services, name, work.version, error)
-
-
-def _is_of_the_upload(error: SourceRejected | TemporarilyUnavailable) -> bool:
-    """Trying again would end the same way. What makes ffmpeg crash would do so each time that somebody rings."""
-    return isinstance(error, SourceRejected) or error.code == CRASHED
 
 
 def give_up(services: Services, name: str, version: str, error: SourceRejected | TemporarilyUnavailable) -> None:
@@ -114,41 +106,4 @@ def _add_poster(services: Services, name: str, version: str, poster: Poster, not
     services.clips.update(
         name,
         lambda current: lifecycle.picture(current, version=version, now=utc_now(), poster=poster, warnings=notices),
-    )
-
-
-def _storyboard(job: Job, source: Source) -> Storyboard:
-    root, version = job.output, job.work.version
-    gap_s = uploaded.key_frame_gap_s(job, source)
-    timeout_s = 600 + source.duration_s
-    for is_whole in (False, True):
-        plan = storyboard.plan_storyboard(
-            source, job.ladder, key_frame_gap_s=gap_s, max_pixels=job.max_pixels, is_whole=is_whole
-        )
-        try:
-            job.services.ffmpeg.run(
-                job.folder, plan.arguments, timeout_s=timeout_s, urgency=Urgency.UNHURRIED, stop=job.stop
-            )
-        except (SourceRejected, TemporarilyUnavailable) as error:
-            if not (plan.key_frames_only and _is_of_the_upload(error)):
-                raise
-            # The last one may be half of one.
-            for sheet in (root / storyboard.FOLDER).glob("sheet-*.jpg"):
-                sheet.unlink()
-        sheets = sorted((root / storyboard.FOLDER).glob("sheet-*.jpg"))
-        # Feeds that are refreshed line by line mark frames as keys that are not whole by themselves: none comes out.
-        if sheets or not plan.key_frames_only or source.duration_s > _LONGEST_WHOLE_S:
-            break
-    if not sheets:
-        raise SourceRejected("undecodable", "No picture in this file could be decoded.", "no storyboard tile")
-    (root / storyboard.VTT).write_text(
-        storyboard.storyboard_vtt(plan, len(sheets), source.duration_s), encoding="utf-8"
-    )
-    images = [f"{storyboard.FOLDER}/{sheet.name}" for sheet in sheets]
-    for path in [*images, storyboard.VTT]:
-        poster_way.upload(job, path)
-    return Storyboard(
-        vtt=f"{version}/{storyboard.VTT}",
-        images=tuple(f"{version}/{path}" for path in images),
-        interval_s=plan.interval_s,
     )

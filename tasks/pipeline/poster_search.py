@@ -10,13 +10,13 @@ from typing import Final
 import structlog
 
 from tasks.adapters.arriving import Part
-from tasks.adapters.ffmpeg import CRASHED, Urgency
+from tasks.adapters.ffmpeg import Urgency, is_of_the_upload
 from tasks.errors import SourceRejected, TemporarilyUnavailable
-from tasks.media import appeal, encode, looks, opening, upscaling
+from tasks.media import appeal, encode, looks, opening, storyboard, upscaling
 from tasks.media.appeal import Look
 from tasks.media.looks import LookPlan
 from tasks.media.source import Source
-from tasks.pipeline import uploaded
+from tasks.pipeline import picture_files, uploaded
 from tasks.pipeline.job import Job
 from tasks.records.base import Notice, Value
 
@@ -34,11 +34,14 @@ class Moment(Value):
 def find(job: Job, source: Source) -> tuple[Moment, tuple[Notice, ...]]:
     """The frame to take, and what an editor should know of what was seen; where nothing can be decoded, the first.
 
+    A look at all of a short clip leaves the storyboard's sheets as well, below the job's output.
+
     Raises:
         process.Stopped: the job was stopped.
         As `Arriving.whole`, where the upload can't be had.
     """
-    plan = looks.plan_looks(source, max_pixels=job.max_pixels, is_arriving=not job.upload.is_whole)
+    board = storyboard.lay_out(source, job.ladder) if job.work.storyboard is None else None
+    plan = looks.plan_looks(source, max_pixels=job.max_pixels, is_arriving=not job.upload.is_whole, board=board)
     end_s = source.duration_s if plan.is_of_all else opening.THROUGH_S
     if encode.piped(plan.arguments) is not None:
         bursts = _look(job, plan, feed=job.upload.part(uploaded.share_of(source, end_s)))
@@ -90,10 +93,12 @@ def _look(job: Job, plan: LookPlan, *, feed: Part | None = None) -> list[tuple[L
             job.folder, plan.arguments, timeout_s=_TIMEOUT_S, urgency=Urgency.PICTURE, stop=job.stop, feed=feed
         )
     except (SourceRejected, TemporarilyUnavailable) as error:
-        if isinstance(error, TemporarilyUnavailable) and error.code != CRASHED:
+        if not is_of_the_upload(error):
             raise
         # A damaged stretch; what was seen of the others may do.
         log.info("looked in part", detail=error.detail)
+        if plan.has_sheets:
+            picture_files.remove_sheets(job)
     bursts: list[tuple[Look, ...]] = []
     for number in range(len(plan.starts)):
         rgb, times = taken / f"{number}.rgb", taken / f"{number}.txt"

@@ -11,14 +11,12 @@ from typing import Final
 from tasks.adapters.ffmpeg import Urgency
 from tasks.errors import SourceRejected
 from tasks.media import poster
-from tasks.media.package import content_type
 from tasks.media.poster import Still
 from tasks.media.source import Source
 from tasks.media.thumbhash import thumbhash
-from tasks.pipeline import examine_picture, poster_search
+from tasks.pipeline import examine_picture, picture_files, poster_search
 from tasks.pipeline.job import Job
 from tasks.pipeline.poster_search import Moment
-from tasks.records import keys
 from tasks.records.base import Notice
 from tasks.records.clip_facts import Poster, PosterSource
 
@@ -78,7 +76,7 @@ def take(job: Job, source: Source) -> Taken:
 def publish_still(job: Job, still: Still, time_s: float) -> Taken:
     """Put the JPEG up that the still's run has made; the version's poster it is, ``time_s`` its place in the clip."""
     wish_s = job.work.poster_wish_s
-    upload(job, poster.POSTER, to=_placed(poster.POSTER, wish_s))
+    picture_files.upload(job, poster.POSTER, to=_placed(poster.POSTER, wish_s))
     gist = thumbhash(still.thumb_width, still.thumb_height, (job.folder / poster.THUMB).read_bytes())
     made = Poster(
         url=f"{job.work.version}/{_placed(poster.POSTER, wish_s)}",
@@ -102,7 +100,7 @@ def vary(job: Job, taken: Taken) -> Poster:
     made = [each.path for each in variants if each.path != poster.POSTER]
     to = {each.path: _placed(each.path, taken.poster.chosen_s) for each in variants}
     with ThreadPoolExecutor(_UPLOADS_AT_A_TIME) as pool:
-        list(pool.map(lambda path: upload(job, path, to=to[path]), made))
+        list(pool.map(lambda path: picture_files.upload(job, path, to=to[path]), made))
     return taken.poster.evolve(
         sources=tuple(
             PosterSource(
@@ -110,17 +108,6 @@ def vary(job: Job, taken: Taken) -> Poster:
             )
             for each in variants
         )
-    )
-
-
-def upload(job: Job, path: str, *, to: str = "") -> None:
-    """Put one picture of the version up, under its own path or that of ``to``."""
-    job.services.store.upload(
-        job.services.settings.media_bucket,
-        keys.version_prefix(job.name, job.work.version) + (to or path),
-        job.output / path,
-        content_type=content_type(path),
-        cache_control=keys.CACHE_IMMUTABLE,
     )
 
 

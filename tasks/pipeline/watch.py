@@ -22,11 +22,11 @@ from tasks.records.clip_record import ClipRecord, ClipState
 
 log: Final = structlog.get_logger()
 TICK_S: Final = 0.25
-_LOOK_S: Final = 0.5
+_LOOK_S: Final = 0.75
 
 
 class RecordWatch:
-    """Tells of a clip's record when somebody wrote it; asks the store twice a second at most."""
+    """Tells of a clip's record when somebody wrote it; asks the store every three quarters of a second at most."""
 
     def __init__(self, services: Services, name: str) -> None:
         self._services = services

@@ -13,6 +13,7 @@ from tasks.media.ladder import AudioRung
 from tasks.media.loudness import Measured, Side, gain_for, judge, plan_measure, read_measured
 from tasks.media.sound import Programme
 from tests import clips
+from tests.media.test_encode import SMALL
 from tests.media.test_sound import track
 
 WEB = AudioRung(bitrate_bps=128_000, loudness_lufs=-16.0)
@@ -155,7 +156,7 @@ def test_a_downmix_that_passes_full_scale_is_no_fault_of_the_recording() -> None
 def test_what_is_heard_is_as_long_as_it_is_at_any_rate_of_the_ladder(tmp_path: Path, sample_rate: int) -> None:
     clips.make(tmp_path / "source", "-f", "lavfi", "-i", "sine=sample_rate=48000:duration=2", "-ac", "2", "-f", "wav")
     rung = WEB.model_copy(update={"sample_rate": sample_rate})
-    arguments = plan_measure((Programme(tracks=(track(0, 2),)),), rung, max_pixels=1)
+    arguments = plan_measure(SMALL, (Programme(tracks=(track(0, 2),)),), rung, max_pixels=1)
     ran = subprocess.run(
         [clips.FFMPEG, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
     )
@@ -163,7 +164,7 @@ def test_what_is_heard_is_as_long_as_it_is_at_any_rate_of_the_ladder(tmp_path: P
 
 
 def test_only_the_programmes_tracks_are_decoded_and_each_is_measured() -> None:
-    arguments = plan_measure((STEREO, Programme(tracks=(track(3),))), WEB, max_pixels=1)
+    arguments = plan_measure(SMALL, (STEREO, Programme(tracks=(track(3),))), WEB, max_pixels=1)
     graph = arguments[arguments.index("-filter_complex") + 1]
     assert "ebur128@0=framelog=quiet:peak=true" in graph
     assert "ebur128@1=framelog=quiet:peak=true" in graph

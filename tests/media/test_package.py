@@ -209,7 +209,7 @@ def test_a_growing_clip_is_played_from_its_beginning_at_the_ladders_caps() -> No
 def test_the_storyboard_covers_the_clip_and_nothing_more() -> None:
     plan = storyboard.plan_storyboard(SMALL, NEWS, key_frame_gap_s=1.0, max_pixels=1)
     assert "-skip_frame" in plan.arguments
-    cues = storyboard.storyboard_vtt(plan, 1, 9.5).split("\n\n")
+    cues = storyboard.storyboard_vtt(plan.board, 1, 9.5).split("\n\n")
     assert len(cues) == 1 + 5
     assert cues[1].startswith("00:00:00.000 --> 00:00:02.000\nsheet-001.jpg#xywh=0,0,160,90")
     assert cues[5].startswith("00:00:08.000 --> 00:00:09.500\nsheet-001.jpg#xywh=640,0,160,90")
@@ -223,7 +223,7 @@ def test_a_long_clip_gets_no_more_tiles_than_the_ladder_allows() -> None:
     from dataclasses import replace
 
     plan = storyboard.plan_storyboard(replace(SMALL, duration_s=7200.0), NEWS, key_frame_gap_s=9.0, max_pixels=1)
-    assert plan.tiles <= NEWS.storyboard.max_tiles
+    assert plan.board.tiles <= NEWS.storyboard.max_tiles
     assert "-skip_frame" in plan.arguments
 
 

@@ -8,33 +8,43 @@ from pathlib import Path
 
 import pytest
 
-from tasks.media import storyboard
+from tasks.media import looks, storyboard
+from tasks.media.source import Source
+from tasks.media.storyboard import Board
 from tests import clips
 from tests.media.test_encode import NEWS, SMALL
-from tests.media.test_looks import counting
+from tests.media.test_looks import counting, shown_s, taken
 
 SECONDS = 21
 
 
-def seconds_shown(clip: Path, folder: Path, *, container: str, keys_s: float) -> list[int]:
-    """The second that each tile of the only sheet tells, of the tiles that the WebVTT has a cue for."""
+def source_of(container: str) -> Source:
     video = replace(SMALL.video, width=64, height=64, index=0, codec="h264")
-    source = replace(SMALL, container=container, duration_s=float(SECONDS), video=video)
-    plan = storyboard.plan_storyboard(source, NEWS, key_frame_gap_s=keys_s, max_pixels=64 * 64)
-    (folder / "out" / storyboard.FOLDER).mkdir(parents=True)
-    (folder / "source").symlink_to(clip)
-    subprocess.run([str(clips.FFMPEG), *plan.arguments], cwd=folder, check=True, timeout=60, capture_output=True)
+    return replace(SMALL, container=container, duration_s=float(SECONDS), video=video)
+
+
+def seconds_on_sheet(folder: Path, board: Board) -> list[int]:
+    """The second that each tile of the only sheet tells, of the tiles that the WebVTT has a cue for."""
     (sheet,) = (folder / "out" / storyboard.FOLDER).glob("*.jpg")
     command = [str(clips.FFMPEG), "-v", "error", "-i", str(sheet), "-pix_fmt", "gray", "-f", "rawvideo", "pipe:1"]
     grey = subprocess.run(command, check=True, timeout=60, capture_output=True).stdout
-    line = plan.tile_width * plan.shape.columns
+    line = board.tile_width * board.shape.columns
 
     def middle(tile: int) -> int:
-        row, column = divmod(tile, plan.shape.columns)
-        y, x = plan.tile_height * row + plan.tile_height // 2, plan.tile_width * column + plan.tile_width // 2
+        row, column = divmod(tile, board.shape.columns)
+        y, x = board.tile_height * row + board.tile_height // 2, board.tile_width * column + board.tile_width // 2
         return grey[y * line + x]
 
-    return [round(middle(tile) * 219 / 255 / 4) for tile in range(plan.tiles)]
+    return [round(middle(tile) * 219 / 255 / 4) for tile in range(board.tiles)]
+
+
+def seconds_shown(clip: Path, folder: Path, *, container: str, keys_s: float) -> list[int]:
+    """As `seconds_on_sheet`, of a run for the storyboard alone."""
+    plan = storyboard.plan_storyboard(source_of(container), NEWS, key_frame_gap_s=keys_s, max_pixels=64 * 64)
+    (folder / "out" / storyboard.FOLDER).mkdir(parents=True)
+    (folder / "source").symlink_to(clip)
+    subprocess.run([str(clips.FFMPEG), *plan.arguments], cwd=folder, check=True, timeout=60, capture_output=True)
+    return seconds_on_sheet(folder, plan.board)
 
 
 @pytest.mark.parametrize("container", ["mov", "mxf", "matroska"])
@@ -67,3 +77,28 @@ def test_a_picture_that_begins_after_the_sound_stands_at_its_own_time(tmp_path: 
 def test_where_key_frames_become_rare_the_last_one_stands_for_the_tiles_without(tmp_path: Path) -> None:
     clip = counting(tmp_path / "clip.mp4", length_s=SECONDS, keys_s=5)
     assert seconds_shown(clip, tmp_path / "made", container="mov", keys_s=1) == [0, 0, 5, 5, 5, 10, 10, 15, 15, 15, 20]
+
+
+@pytest.mark.parametrize("keys_s", [1.0, 0.4])
+def test_a_look_at_all_of_a_short_film_makes_the_storyboard_as_its_own_run_would(tmp_path: Path, keys_s: float) -> None:
+    clip = counting(tmp_path / "clip.mp4", length_s=SECONDS, keys_s=keys_s)
+    source = source_of("mov")
+    board = storyboard.lay_out(source, NEWS)
+    plan = looks.plan_looks(source, max_pixels=64 * 64, board=board)
+    assert plan.has_sheets
+    (tmp_path / "looked" / "out" / storyboard.FOLDER).mkdir(parents=True)
+    (burst,) = taken(plan, clip, tmp_path / "looked")
+    assert seconds_on_sheet(tmp_path / "looked", board) == list(range(0, SECONDS, 2))
+    # The first tile is of the very beginning, which is no poster; the last look is as near to the end as without tiles.
+    seen = [look.time_s for look in burst]
+    assert seen[0] > 0.8
+    assert seen == sorted(set(seen))
+    (alone,) = taken(looks.plan_looks(source, max_pixels=64 * 64), clip, tmp_path / "alone")
+    assert {look.time_s for look in alone} <= set(seen)
+    assert all(shown_s(look) == int(look.time_s) for look in burst)
+
+
+def test_a_look_at_a_part_or_by_seeking_makes_no_storyboard() -> None:
+    film, tape = source_of("mov"), source_of("mxf")
+    for source in (tape, replace(film, duration_s=60.0)):
+        assert not looks.plan_looks(source, max_pixels=1, board=storyboard.lay_out(source, NEWS)).has_sheets

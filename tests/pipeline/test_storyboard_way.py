@@ -1,0 +1,92 @@
+"""The storyboard's way: the search for the poster leaves the sheets of a short film, and only those that are right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.adapters.ffmpeg import Ffmpeg
+from tasks.errors import SourceRejected
+from tasks.media import looks, storyboard
+from tasks.pipeline.ingest import ingest
+from tasks.pipeline.services import Services
+from tasks.pipeline.thumbnails import thumbnails
+from tasks.records.clip_facts import Storyboard
+from tests import clips
+from tests.pipeline.test_clip_way import Put
+
+SHEETS = f"out/{storyboard.FOLDER}/{storyboard.SHEETS}"
+Runs = list[tuple[str, ...]]
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
+    """The arguments of every run that makes sheets."""
+    seen: Runs = []
+    run = Ffmpeg.run
+
+    def note(self: Ffmpeg, folder: Path, arguments: Sequence[str], **more: Any) -> object:
+        if SHEETS in arguments:
+            seen.append(tuple(arguments))
+        return run(self, folder, arguments, **more)
+
+    monkeypatch.setattr(Ffmpeg, "run", note)
+    return seen
+
+
+def film(path: Path, *, keys: int) -> Path:
+    picture = ("-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25:duration=9")
+    return clips.make(path, *picture, "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-g", str(keys))
+
+
+def storyboard_of(services: Services, put: Put, path: Path, name: str) -> Storyboard:
+    put(f"clips/{name}.mp4", path)
+    ingest(services, f"clips/{name}.mp4")
+    thumbnails(services, name)
+    record = services.clips.get(name)
+    assert record is not None
+    assert record.storyboard is not None
+    return record.storyboard
+
+
+def stored(services: Services, name: str, board: Storyboard) -> bytes:
+    return b"".join(
+        services.store.get(services.settings.media_bucket, f"clips/{name}/{image}").body for image in board.images
+    )
+
+
+def test_of_a_short_film_the_look_for_the_poster_makes_it(
+    services: Services, put: Put, tmp_path: Path, runs: Runs
+) -> None:
+    board = storyboard_of(services, put, film(tmp_path / "a.mp4", keys=25), "looked at")
+    assert len(runs) == 1
+    assert f"{looks.FOLDER}/0.rgb" in runs[0]
+    assert stored(services, "looked at", board).startswith(b"\xff\xd8\xff")
+
+
+def test_where_key_frames_are_rare_all_frames_make_it(services: Services, put: Put, tmp_path: Path, runs: Runs) -> None:
+    storyboard_of(services, put, film(tmp_path / "a.mp4", keys=100), "rare")
+    assert len(runs) == 2
+    assert "-skip_frame" not in runs[1]
+
+
+def test_what_a_look_that_failed_has_left_is_not_published(
+    services: Services, put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runs: Runs
+) -> None:
+    run: Callable[..., object] = Ffmpeg.run
+
+    def fail(self: Ffmpeg, folder: Path, arguments: Sequence[str], **more: Any) -> object:
+        finished = run(self, folder, arguments, **more)
+        if SHEETS in arguments and f"{looks.FOLDER}/0.rgb" in arguments:
+            (sheet,) = (folder / "out" / storyboard.FOLDER).iterdir()
+            sheet.write_bytes(b"half of one")
+            raise SourceRejected("undecodable", "A damaged stretch.", "for the test")
+        return finished
+
+    monkeypatch.setattr(Ffmpeg, "run", fail)
+    board = storyboard_of(services, put, film(tmp_path / "a.mp4", keys=25), "damaged")
+    assert len(runs) == 2
+    assert stored(services, "damaged", board).startswith(b"\xff\xd8\xff")
