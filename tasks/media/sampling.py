@@ -10,12 +10,15 @@ import ffmpeg
 from tasks.media import opening
 from tasks.media.encode import SOURCE_FILE, input_options
 from tasks.media.opening import dropping, reads_through, unprobed
+from tasks.media.scan import may_be_pulldown
 from tasks.media.source import Source, VideoStream
 from tasks.media.threads import threads_to_look
 
 _WHOLE_S: Final = 3.0
-# Fields are told from film and mixtures by a closer look than it takes to believe a file that it is progressive.
-_STRETCH_S: Final = 1.2
+# Fields are told from mixtures by a closer look than it takes to believe a file that it is progressive, and from film
+# by one that sees its fields repeated several times.
+_STRETCH_S: Final = 0.6
+_FILM_STRETCH_S: Final = 1.2
 _PLACES: Final = (0.15, 0.5, 0.8)
 _GLANCE_S: Final = 0.48
 _GLANCES: Final = (0.25, 0.7)
@@ -72,7 +75,7 @@ def plan_fields(source: Source, *, max_pixels: int, seeks: bool = False) -> tupl
     index = str(source.video.index)
     enough: dict[str, object] = {}
     if source.duration_s <= _WHOLE_S:
-        picture = ffmpeg.input(SOURCE_FILE, t=f"{_WHOLE_S:g}", **options)[index]
+        pictures = [ffmpeg.input(SOURCE_FILE, t=f"{_WHOLE_S:g}", **options)[index]]
     elif glances_through(source) and not seeks:
         first, second = (f"{span_s * place:.3f}" for place in places)
         # The first keeps count of the stretches that were begun, the other the last one's time.
@@ -82,10 +85,10 @@ def plan_fields(source: Source, *, max_pixels: int, seeks: bool = False) -> tupl
         beyond = f"gte(dts*tb-ld(0),{length_s:g})*(1-key*eq(ld(1),2))"
         passed_over = dropping(f"{begun}+eq(ld(1),0)+{beyond}")
         enough = {"frames:v": glanced_frames(source)}
-        picture = ffmpeg.input(SOURCE_FILE, t=f"{span_s:.3f}", **passed_over, **options)[index]
+        pictures = [ffmpeg.input(SOURCE_FILE, t=f"{span_s:.3f}", **passed_over, **options)[index]]
     else:
         # From the key frame before, without decoding up to the very time: any frames will do.
-        stretches = [
+        pictures = [
             ffmpeg.input(
                 SOURCE_FILE,
                 ss=f"{span_s * place:.3f}",
@@ -95,17 +98,23 @@ def plan_fields(source: Source, *, max_pixels: int, seeks: bool = False) -> tupl
             )[index]
             for place in places
         ]
-        picture = ffmpeg.concat(*stretches, v=1, a=0)
-    if source.video.blanking_lines:
-        picture = picture.filter("crop", "iw", f"ih-{source.video.blanking_lines}", 0, source.video.blanking_lines)
-    if source.video.rotation % 180:
+    outputs = [_judged(picture, source.video).output("-", f="null", **enough) for picture in pictures]
+    arguments = ffmpeg.merge_outputs(*outputs).get_args()
+    return ("-nostdin", "-hide_banner", "-loglevel", "error", *threads.of_filters, *arguments)
+
+
+def _judged(picture: ffmpeg.nodes.FilterableStream, video: VideoStream) -> ffmpeg.nodes.FilterableStream:
+    if video.blanking_lines:
+        picture = picture.filter("crop", "iw", f"ih-{video.blanking_lines}", 0, video.blanking_lines)
+    if video.rotation % 180:
         picture = picture.filter("transpose", "clock")
-    output = picture.filter("idet").filter("metadata", "print", file="-").output("-", f="null", **enough)
-    return ("-nostdin", "-hide_banner", "-loglevel", "error", *threads.of_filters, *output.get_args())
+    # Each stretch has a filter of its own, which compares neighbours, and prints line by line: all print at once.
+    return picture.filter("idet").filter("metadata", "print", file="-", direct=1)
 
 
 def _stretches(source: Source) -> tuple[float, tuple[float, ...], float]:
     """How many seconds from the first on the stretches lie in, at which shares of those, and how long each is."""
     if source.video.is_interlaced:
-        return source.duration_s, _PLACES, _STRETCH_S
+        length_s = _FILM_STRETCH_S if may_be_pulldown(source.video.frame_rate) else _STRETCH_S
+        return source.duration_s, _PLACES, length_s
     return min(source.duration_s, _GLANCED_S), _GLANCES, _GLANCE_S

@@ -89,6 +89,11 @@ def read_fields(printed: bytes) -> Fields:
     return Fields(**counts)
 
 
+def may_be_pulldown(rate: Fraction) -> bool:
+    """Whether film may have been brought to that rate by repeating fields, 3:2."""
+    return abs(rate - _TELECINED_RATE) < Fraction(1, 20)
+
+
 def decide_scan(flagged: Scan, rate: Fraction, fields: Fields) -> ScanDecision:
     """What the picture is, by the flags and by idet's counts; too few counts leave the flags' word."""
     if not fields.are_telling:
@@ -96,7 +101,7 @@ def decide_scan(flagged: Scan, rate: Fraction, fields: Fields) -> ScanDecision:
     combed = fields.top_first + fields.bottom_first
     share = combed / fields.determined
     order = _order(flagged, fields)
-    if abs(rate - _TELECINED_RATE) < Fraction(1, 20) and _is_pulldown(fields):
+    if may_be_pulldown(rate) and _is_pulldown(fields):
         return ScanDecision(scan=order, telecined=True)
     if share < (_TRUE_MIX if flagged != "progressive" else _UNFLAGGED_MIX) or combed < _ENOUGH_FRAMES:
         return ScanDecision(scan="progressive")

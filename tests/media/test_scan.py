@@ -121,6 +121,25 @@ def test_only_a_few_seconds_of_a_long_clip_are_looked_at(tmp_path: Path) -> None
     assert 20 <= fields.determined + fields.undetermined <= 100
 
 
+@pytest.mark.parametrize(("rate", "frames"), [("50", 45), ("60000/1001", 108)])
+def test_each_stretch_of_a_tape_is_judged_by_itself(tmp_path: Path, rate: str, frames: int) -> None:
+    # A scene each three seconds: what lies in two stretches has nothing to do with each other.
+    scenes = (
+        f"mandelbrot=size=176x144:rate={rate}:start_scale=1:end_pts=100,trim=duration=9,"
+        "rotate=floor(t/3)*0.7,eq=brightness='0.3*sin(9*floor(t/3))':eval=frame,tinterlace=interleave_top"
+    )
+    made = clips.make(tmp_path / "tape.mxf", "-f", "lavfi", "-i", scenes, *FIELDS, "-g", "12")
+    source = probed(made)
+    assert source.video.is_interlaced
+    made.rename(tmp_path / "source")
+    command = [str(clips.FFMPEG), *plan_fields(source, max_pixels=10**8)]
+    printed = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True, timeout=60).stdout
+    fields = read_fields(printed)
+    assert abs(fields.frames - frames) <= 3
+    assert fields.progressive <= 1
+    assert fields.top_first >= 0.8 * fields.frames
+
+
 @pytest.mark.parametrize(
     ("changes", "worth_it"),
     [
