@@ -53,12 +53,19 @@ class Direct(Value):
 
 
 def plan_direct(
-    source: Source, ladder: Ladder, *, size_bytes: int, max_pixels: int, pace: float = _PACE
+    source: Source,
+    ladder: Ladder,
+    *,
+    size_bytes: int,
+    max_pixels: int,
+    pace: float = _PACE,
+    is_square_inside: bool = True,
 ) -> Direct | None:
     """How to package the source's own pictures; None where players would not take them as they are.
 
     ``size_bytes`` is the upload's. Where the ladder does not wait for the copy, ``pace`` seconds of it are made in a
-    second. The main sound programme goes with it: copied if it is AAC, else encoded as it is.
+    second. The main sound programme goes with it: copied if it is AAC, else encoded as it is. Unless the coded pictures
+    are known to be ``is_square_inside``, they are told that their pixels are square, as the container says.
     """
     bitrate_bps = round(size_bytes * 8 / source.duration_s) if source.duration_s else 0
     if not (_is_playable(source) and 0 < bitrate_bps <= ladder.start.copy_max_bitrate_bps):
@@ -83,6 +90,9 @@ def plan_direct(
     paced = {} if alike else {"readrate": max(_PACE, pace), "readrate_initial_burst": _BURST_S}
     clip = ffmpeg.input(SOURCE_FILE, **input_options(max_pixels=max_pixels), **paced)
     streams, options = [clip[str(video.index)]], {"c:v": "copy"}
+    if not is_square_inside:
+        # Players believe the stream, and would show stretched what the container, and so the ladder, shows as it is.
+        options["bsf:v"] = "h264_metadata=sample_aspect_ratio=1/1"
     sound = tuple(each.evolve(name=PASSING_SOUND) for each in published(candidates(source), ladder.audio.languages)[:1])
     tracks = [f"v:0,name:{ORIGINAL}"]
     for programme in sound:

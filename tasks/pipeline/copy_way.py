@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from concurrent.futures import Future
+from functools import partial
 from typing import Final
 
 import structlog
@@ -100,13 +101,18 @@ class CopyWay:
         if self._job.work.attempts > 1:
             return None
         settings = self._job.services.settings
-        return direct.plan_direct(
+        plan = partial(
+            direct.plan_direct,
             source,
             self._job.ladder,
             size_bytes=self._job.work.source.size_bytes,
             max_pixels=settings.max_pixels,
             pace=sound_pace(settings.encode_cores or usable_cores(), source.video.pixels),
         )
+        planned = plan()
+        if planned is None or uploaded.is_square_inside(self._job, source):
+            return planned
+        return plan(is_square_inside=False)
 
     def _make(self, source: Source, planned: Direct) -> PlannedRung | None:
         try:

@@ -13,8 +13,9 @@ from tasks.adapters import film_index
 from tasks.adapters.arriving import Arriving
 from tasks.adapters.ffprobe import KEY_FRAMES_OF_S
 from tasks.errors import SourceRejected, TemporarilyUnavailable
-from tasks.media import encode, key_frames
+from tasks.media import encode, key_frames, parameter_sets
 from tasks.media.front_index import UnsuitedError
+from tasks.media.parameter_sets import pixel_aspects
 from tasks.media.source import Recording, SoundSource, Source
 from tasks.pipeline import examine
 from tasks.pipeline.job import Job
@@ -86,13 +87,35 @@ def key_frame_gap_s(job: Job, source: Source) -> float | None:
     Raises:
         As `Ffprobe.key_frame_gap_s` and `Arriving.whole`; OSError: the disk failed.
     """
-    if source.container == _MP4 and (index := film_index.read(job.folder / encode.SOURCE_FILE, job.upload.there)):
+    if index := _index(job, source):
         try:
             return key_frames.widest_gap_s(memoryview(index))
         except (UnsuitedError, TemporarilyUnavailable, struct.error, ValueError, LookupError):
             log.info("key frames not told by the index")
     have_s(job, source, KEY_FRAMES_OF_S)
     return job.services.ffprobe.key_frame_gap_s(job.folder, encode.SOURCE_FILE, source.video.index, stop=job.stop)
+
+
+def is_square_inside(job: Job, source: Source) -> bool:
+    """Whether the coded pictures, which are H.264, surely don't contradict a container that calls its pixels square.
+
+    Raises:
+        OSError: the disk failed.
+    """
+    index = _index(job, source)
+    if not index:
+        return False
+    try:
+        told = [each for record in parameter_sets.records(memoryview(index)) for each in pixel_aspects(record)]
+    except (UnsuitedError, TemporarilyUnavailable, struct.error, ValueError):
+        return False
+    return bool(told) and all(aspect in (None, 1) for aspect in told)
+
+
+def _index(job: Job, source: Source) -> bytes | None:
+    if source.container != _MP4:
+        return None
+    return film_index.read(job.folder / encode.SOURCE_FILE, job.upload.there)
 
 
 def share_of(source: Recording, end_s: float) -> float:

@@ -30,6 +30,7 @@ from tasks.pipeline.thumbnails import thumbnails
 from tasks.pipeline.transcode import transcode
 from tasks.records.clip_record import ClipRecord, ClipState
 from tests import clips
+from tests.media.test_parameter_sets import told_by_ffprobe
 from tests.pipeline.published import H264, PICTURE
 from tests.pipeline.test_clip_way import Put
 from tests.pipeline.test_sound_way import coded
@@ -230,6 +231,23 @@ def test_a_source_whose_flags_say_fields_where_there_are_none_is_copied_all_the_
     clip = clips.progressive(tmp_path / "a.mp4", seconds=4, size="720x576", extra=told)
     _, seen = published(ladder(services, copy_max_bitrate_bps=20_000_000), put, "120320_COPY6", clip)
     assert renditions(seen[0]) == ["original"]
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+def test_a_copy_says_of_its_pixels_what_the_container_of_the_source_said(
+    services: Services, put: Put, tmp_path: Path, ending: str
+) -> None:
+    plain = clips.progressive(tmp_path / "a.mp4", seconds=3, size=SIZE, extra=("-g", "50", "-b:v", "500k", *TAGGED))
+    wide = ("-c", "copy", "-bsf:v", "h264_metadata=sample_aspect_ratio=4/3")
+    clip = clips.make(tmp_path / f"wide.{ending}", "-i", str(plain), *wide)
+    name = f"120320_WIDE{ending.upper()}1"
+    record, _ = published(ladder(services, copy_max_bitrate_bps=20_000_000), put, name, clip)
+    assert "original" in record.renditions[0].name
+    copied = tmp_path / "original.mp4"
+    copied.write_bytes(read(services, record, record.mp4[0].url))
+    # Without its container, whose word decoders of browsers don't take.
+    bare = clips.make(tmp_path / "bare.h264", "-i", str(copied), "-map", "0:v", "-c", "copy")
+    assert told_by_ffprobe(bare) == 1
 
 
 def test_renditions_whose_segments_part_are_not_published() -> None:

@@ -1,0 +1,76 @@
+"""What H.264 says of its pixels is read as ffmpeg reads it, out of films of many kinds."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.adapters import film_index
+from tasks.errors import TemporarilyUnavailable
+from tasks.media.front_index import UnsuitedError
+from tasks.media.parameter_sets import pixel_aspects, records
+from tests import clips
+
+PICTURE = ("-f", "lavfi", "-i", "testsrc2=size=720x576:rate=25:duration=0.2")
+
+
+def told_by_ffprobe(path: Path) -> Fraction | None:
+    command = [str(clips.FFPROBE), "-v", "error", "-show_entries", "stream=sample_aspect_ratio", "-of", "csv=p=0"]
+    told = subprocess.run([*command, str(path)], capture_output=True, check=True, text=True, timeout=30).stdout.strip()
+    return None if told in ("", "N/A") else Fraction(told.replace(":", "/"))
+
+
+def index_of(path: Path) -> memoryview:
+    index = film_index.read(path, path.stat().st_size)
+    assert index is not None
+    return memoryview(index)
+
+
+@pytest.mark.parametrize(
+    ("options", "aspect"),
+    [
+        (("-vf", "setsar=0"), None),
+        (("-vf", "setsar=1"), 1),
+        (("-vf", "setsar=64/45"), Fraction(64, 45)),
+        (("-vf", "setsar=16/11", "-x264-params", "cqm=jvt:interlaced=1"), Fraction(16, 11)),
+        (("-vf", "setsar=12/11", "-profile:v", "baseline", "-preset", "ultrafast"), Fraction(12, 11)),
+        (("-vf", "setsar=2,crop=718:574", "-pix_fmt", "yuv444p10le"), 2),
+        (("-vf", "setsar=40/33", "-pix_fmt", "yuv422p", "-x264-params", "cqm8=1,2,3"), Fraction(40, 33)),
+    ],
+)
+def test_the_aspect_is_the_one_that_the_stream_itself_tells(
+    tmp_path: Path, options: tuple[str, ...], aspect: Fraction | None
+) -> None:
+    plain = () if "-pix_fmt" in options else ("-pix_fmt", "yuv420p")
+    raw = clips.make(tmp_path / "a.h264", *PICTURE, "-c:v", "libx264", *plain, *options)
+    film = clips.make(tmp_path / "a.mp4", "-i", str(raw), "-c", "copy")
+    (record,) = records(index_of(film))
+    assert pixel_aspects(record) == (aspect,)
+    assert told_by_ffprobe(raw) == aspect
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("film") / "a.mov"
+    sound = ("-f", "lavfi", "-i", "sine=duration=0.2")
+    clips.make(path, *PICTURE, *sound, "-c:v", "libx264", "-x264-params", "cqm=jvt", "-pix_fmt", "yuv420p")
+    return bytes(index_of(path))
+
+
+@given(data=st.data())
+def test_whatever_is_damaged_is_told_by_an_error(film: bytes, data: st.DataObject) -> None:
+    changed = bytearray(film)
+    at = changed.index(b"avcC") - 4
+    for place in data.draw(st.lists(st.integers(at, at + 60), min_size=1, max_size=4)):
+        changed[place] = data.draw(st.integers(0, 255))
+    try:
+        for record in records(memoryview(changed)):
+            pixel_aspects(record)
+    except (UnsuitedError, TemporarilyUnavailable, struct.error, ValueError):
+        pass
