@@ -1,8 +1,8 @@
 """Captions: which of them an upload carries as text, and the ffmpeg runs that write each as WebVTT.
 
-Text tracks (mov_text, SubRip, ASS, WebVTT, DVB teletext, CEA-608 tracks) are decoded by the one run that also copies
-out the picture's caption units (`line21`) and those in the ancillary data of MXF (SMPTE ST 436); what is found in these
-takes a second, small one. Bitmap subtitles are no text: they are told of, and left out.
+Text tracks (mov_text, SubRip, WebVTT, DVB teletext, CEA-608 tracks) are decoded by the one run that also copies out
+ASS (`ass`), the picture's caption units (`line21`) and those in the ancillary data of MXF (SMPTE ST 436); what is found
+in the last two takes a second, small one. Bitmap subtitles are no text: they are told of, and left out.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
-from tasks.media import line21
+from tasks.media import ass, line21
 from tasks.media.encode import SOURCE_FILE, input_options
 from tasks.media.language import language_name, language_tag
 from tasks.media.sound import candidates
 from tasks.media.source import Source
 from tasks.media.telemetry import is_telemetry
-from tasks.media.webvtt import Cue
+from tasks.media.webvtt import Cue, read_cues
 from tasks.records.base import Notice, Value
 
 FOLDER: Final = "captions"
@@ -29,9 +29,10 @@ UNREADABLE: Final = "captions_unreadable"
 
 _TELETEXT: Final = "dvb_teletext"
 _LINE_21: Final = "eia_608"
+_ASS: Final = ("ass", "ssa")
 _ANCILLARY: Final = "smpte_436m_anc"
 _TEXT: Final = frozenset(
-    {"mov_text", "subrip", "ass", "ssa", "webvtt", "text", _LINE_21, _TELETEXT},
+    {"mov_text", "subrip", *_ASS, "webvtt", "text", _LINE_21, _TELETEXT},
 )
 _MOST: Final = 16
 _MOST_UNIT_BYTES: Final = 256 * 1024**2
@@ -59,11 +60,18 @@ class CaptionTrack(Value):
     @property
     def file(self) -> str:
         """Where the run writes it, in the workspace."""
-        return f"{FOLDER}/{self.index}.vtt"
+        return f"{FOLDER}/{self.index}.{'ass' if self.codec in _ASS else 'vtt'}"
 
-    def plain(self, written: bytes) -> bytes:
-        """What the run wrote, without the mark of ASS for a hard space, which ffmpeg leaves in its text."""
-        return written.replace(rb"\h", b" ") if self.codec in ("ass", "ssa") else written
+    @property
+    def output(self) -> tuple[str, ...]:
+        """How the run writes it: as WebVTT, but ASS as it is."""
+        coder, form = ("copy", "ass") if self.codec in _ASS else ("webvtt", "webvtt")
+        return ("-c:s", coder, *_PLAIN, "-fs", str(_MOST_TEXT_BYTES), "-f", form, self.file)
+
+    def cues(self, written: bytes, *, zero_s: float) -> tuple[Cue, ...]:
+        """What the run wrote, read; ``zero_s`` is the clip's zero on its clock."""
+        read = ass.read_events if self.codec in _ASS else read_cues
+        return read(written, zero_s=zero_s)
 
 
 class CaptionSource(Value):
@@ -115,8 +123,7 @@ def plan_extract(found: CaptionSource, source: Source, *, max_pixels: int) -> tu
     """Arguments of the run that writes each text track, and the picture's caption units; empty: nothing to run for."""
     outputs: list[str] = []
     for track in found.tracks:
-        outputs += ["-map", f"0:{track.index}", "-c:s", "webvtt", *_PLAIN, "-fs", str(_MOST_TEXT_BYTES)]
-        outputs += ["-f", "webvtt", track.file]
+        outputs += ["-map", f"0:{track.index}", *track.output]
     if found.unit_filter:
         # The packets behind each other, and beside them the size and time of each.
         copied = ("-map", f"0:{source.video.index}", "-c", "copy", "-copyinkf", *_PLAIN, "-bsf:v", found.unit_filter)

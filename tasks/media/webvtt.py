@@ -54,7 +54,20 @@ def read_cues(written: bytes, *, zero_s: float = 0.0) -> tuple[Cue, ...]:
     ``zero_s`` is the clip's zero on the file's clock.
     """
     text = written[:_MOST_BYTES].decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
-    return tuple(sorted(itertools.islice(_cues(text, zero_s), _MOST_CUES), key=lambda cue: cue.start_s))
+    return in_order(_cues(text, zero_s))
+
+
+def in_order(cues: Iterator[Cue]) -> tuple[Cue, ...]:
+    """The cues in order of time, no more than there may be."""
+    return tuple(sorted(itertools.islice(cues, _MOST_CUES), key=lambda cue: cue.start_s))
+
+
+def cue(start_s: float, end_s: float, text: str) -> Cue | None:
+    """A cue by its times from the clip's zero on and its text, not clean yet; None if it is empty or never shown."""
+    said = clean(text)
+    if not said or end_s <= max(start_s, 0):
+        return None
+    return Cue(start_s=max(0.0, round(start_s, 3)), end_s=round(end_s, 3), text=said)
 
 
 def _cues(text: str, zero_s: float) -> Iterator[Cue]:
@@ -66,9 +79,9 @@ def _cues(text: str, zero_s: float) -> Iterator[Cue]:
         if number is None or timing is None:
             continue
         start_s, end_s = _seconds(timing.groups()[:4]) - zero_s, _seconds(timing.groups()[4:]) - zero_s
-        said = clean("\n".join(lines[number + 1 :]))
-        if said and end_s > max(start_s, 0):
-            yield Cue(start_s=max(0.0, round(start_s, 3)), end_s=round(end_s, 3), text=said)
+        made = cue(start_s, end_s, "\n".join(lines[number + 1 :]))
+        if made is not None:
+            yield made
 
 
 def clean(text: str) -> str:

@@ -116,8 +116,7 @@ def _read(
         parts = [_read(services, folder, source, each, stop) for each in alone]
         return [each for found, _ in parts for each in found], [each for _, failed in parts for each in failed]
     found: list[_Found] = [
-        (track, webvtt.read_cues(track.plain((folder / track.file).read_bytes()), zero_s=there.zero_s))
-        for track in there.tracks
+        (track, track.cues((folder / track.file).read_bytes(), zero_s=there.zero_s)) for track in there.tracks
     ]
     failed: list[str] = []
     has_708 = False

@@ -116,6 +116,18 @@ def test_a_hard_space_of_ass_is_a_space(
     assert texts(made)[0][0] == read
 
 
+def test_what_is_drawn_in_ass_is_no_caption(found: Callable[[Path], Extracted], tmp_path: Path) -> None:
+    clip = captioned.text_tracks(tmp_path / "clip.mkv", [("eng", "ass", "Hi")])
+    written = tmp_path / "drawn.ass"
+    clips.make(written, "-i", str(clip), "-map", "0:s", "-c", "copy")
+    drawn = r"Dialogue: 0,0:00:02.00,0:00:05.00,Default,,0,0,0,,{\p1}m 0 0 l 10 0 10 10{\p0}"
+    both = r"Dialogue: 0,0:00:03.00,0:00:04.00,Default,,0,0,0,,{\i1}Lower{\i0} third{\p1}m 0 0 l 10 0{\p0}"
+    written.write_text(written.read_text() + f"{drawn}\n{both}\n")
+    mapped = ("-map", "0:v", "-map", "0:a", "-map", "1", "-c", "copy")
+    made = found(clips.make(tmp_path / "drawn.mkv", "-i", str(clip), "-i", str(written), *mapped))
+    assert texts(made) == [["Hi", "<i>Lower</i> third", "Hi again"]]
+
+
 def test_two_channels_in_one_field_are_two_programmes(found: Callable[[Path], Extracted], tmp_path: Path) -> None:
     made = found(captioned.line_21(tmp_path / "clip.mp4", {1: "HELLO", 4: "AGAIN"}, second_channel={1.9: "HOLA"}))
     assert texts(made) == [["HELLO", "AGAIN"], ["HOLA"]]
@@ -175,16 +187,16 @@ def _as_source(clip: Path, folder: Path) -> Path:
 def test_a_track_that_is_damaged_leaves_the_others_and_is_told_of(
     services: Services, found: Callable[[Path], Extracted], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clip = captioned.text_tracks(tmp_path / "clip.mkv", [("vie", "subrip", "Xin"), ("eng", "ass", "Hello")])
-    # The decoder of ASS is not allowed: its track ends the run.
+    clip = captioned.text_tracks(tmp_path / "clip.mkv", [("vie", "ass", "Xin"), ("eng", "subrip", "Hello")])
+    # The decoder of SubRip is not allowed: its track ends the run.
     monkeypatch.setattr(
         "tasks.media.captions.input_options",
-        lambda **kept: {**encode.input_options(**kept), "codec_whitelist": "h264,aac,srt"},
+        lambda **kept: {**encode.input_options(**kept), "codec_whitelist": "h264,aac,ass"},
     )
     made = found(clip)
     assert texts(made) == [["Xin", "Xin again"]]
     assert [notice.message for notice in made.notices] == [
-        "This clip has captions that can't be turned into text and are left out: ass."
+        "This clip has captions that can't be turned into text and are left out: subrip."
     ]
 
 
