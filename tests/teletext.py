@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from tests import clips
 
@@ -15,8 +16,15 @@ _PICTURE, _MAP, _TEXT = 0x100, 0x1000, 0x200
 _CLOCK = 90_000
 
 
-def teletext(path: Path, said: Mapping[float, str], *, offset_s: float = 0) -> Path:
-    """A clip of six seconds with subtitles in French on page 888, each shown at its time (seconds) for 1.5 s."""
+Pages = Mapping[int, tuple[str, Mapping[float, str]]]
+
+
+def teletext(path: Path, said: Mapping[float, str], *, offset_s: float = 0, more: Pages = MappingProxyType({})) -> Path:
+    """A clip of six seconds with subtitles in French on page 888, each shown at its time (seconds) for 1.5 s.
+
+    ``more`` are further pages of magazine 8, by their number in it: language, and what is said.
+    """
+    described = {0x88: ("fre", said), **more}
     plain = clips.make(
         path.with_suffix(".plain.ts"),
         *("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25:duration=6", "-f", "lavfi", "-i", "sine=duration=6"),
@@ -26,16 +34,21 @@ def teletext(path: Path, said: Mapping[float, str], *, offset_s: float = 0) -> P
     ).read_bytes()
     packets = [plain[start : start + 188] for start in range(0, len(plain), 188)]
     first = next(time for packet in packets if (time := _time(packet)) is not None)
-    pages = sorted(page for at, text in said.items() for page in ((at, text), (at + 1.5, "")))
-    waiting = [(first + round(at * _CLOCK), text) for at, text in pages]
+    pages = sorted(
+        shown
+        for page, (_, texts) in described.items()
+        for at, text in texts.items()
+        for shown in ((at, page, text), (at + 1.5, page, ""))
+    )
+    waiting = [(first + round(at * _CLOCK), page, text) for at, page, text in pages]
     made, count = [], 0
     for packet in packets:
         time = _time(packet)
         while waiting and time is not None and time >= waiting[0][0]:
-            shown, text = waiting.pop(0)
-            made.append(_packet(_TEXT, count, _pes(shown, text)))
+            shown, page, text = waiting.pop(0)
+            made.append(_packet(_TEXT, count, _pes(shown, page, text)))
             count += 1
-        made.append(_named(packet) if _pid(packet) == _MAP else packet)
+        made.append(_named(packet, described) if _pid(packet) == _MAP else packet)
     path.write_bytes(b"".join(made))
     return path
 
@@ -58,11 +71,12 @@ def _packet(pid: int, count: int, payload: bytes, *, begins: bool = True) -> byt
     return head + payload + b"\xff" * (184 - len(payload))
 
 
-def _named(packet: bytes) -> bytes:
+def _named(packet: bytes, described: Pages) -> bytes:
     """The programme map with one stream more."""
     section = packet[5:]
     body = section[: 3 + (int.from_bytes(section[1:3]) & 0xFFF) - 4]
-    descriptor = b"\x56\x05fre\x10\x88"
+    entries = b"".join(language.encode() + bytes([0x10, page]) for page, (language, _) in described.items())
+    descriptor = bytes([0x56, len(entries)]) + entries
     body += bytes([6, 0xE0 | _TEXT >> 8, _TEXT & 0xFF, 0xF0, len(descriptor)]) + descriptor
     body = body[:1] + (0xB000 | len(body) - 3 + 4).to_bytes(2) + body[3:]
     return _packet(_MAP, packet[3] & 15, b"\0" + body + _crc(body).to_bytes(4))
@@ -77,9 +91,9 @@ def _crc(data: bytes) -> int:
     return value
 
 
-def _pes(time: int, text: str) -> bytes:
+def _pes(time: int, page: int, text: str) -> bytes:
     """A page, and the header of the next one, which ends it."""
-    rows = [_header(0x88), _row(22, b"\x0b\x0b" + text.encode("ascii") + b"\x0a\x0a") if text else _header(0xFF)]
+    rows = [_header(page), _row(22, b"\x0b\x0b" + text.encode("ascii") + b"\x0a\x0a") if text else _header(0xFF)]
     units = b"".join(b"\x03\x2c" + bytes([0xF5, 0xE4]) + bytes(map(_reversed, row)) for row in [*rows, _header(0xFF)])
     clock = [0x21 | time >> 29 & 0xE, time >> 22 & 0xFF, 1 | time >> 14 & 0xFE, time >> 7 & 0xFF, 1 | time << 1 & 0xFE]
     head = b"\0\0\1\xbd" + (184 - 6).to_bytes(2) + b"\x84\x80\x24" + bytes(clock) + b"\xff" * 31

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,6 +31,8 @@ _LOOKED_AT_PACKETS: Final = 16
 # Tracks begin and end by so much apart, and lose packets on their way.
 _SAME_S: Final = 1.0
 _NOT_STARTED: Final = "probe_not_started"
+# A line of its dumps: the place, and sixteen bytes in hexadecimal, by twos.
+_DUMPED: Final = re.compile(r"[0-9a-f]{8}: (?=[0-9a-f ]{41})[0-9a-f]{2}")
 
 
 class Ffprobe:
@@ -138,6 +141,16 @@ class Ffprobe:
         times = [_seconds(field[0]) for field in fields if len(field) > 1 and field[1].startswith("K")]
         known = sorted(time_s for time_s in times if time_s is not None)
         return max((later - earlier for earlier, later in itertools.pairwise(known)), default=None)
+
+    def extradata(self, folder: Path, name: str, stream: int, *, stop: threading.Event | None = None) -> bytes:
+        """What the container says of the stream to its decoder; nothing where it can't be read."""
+        arguments = [*_UNTRUSTED, "-select_streams", str(stream), "-show_data"]
+        arguments += ["-show_entries", "stream=extradata", "-of", "default=nw=1:nk=1", name]
+        try:
+            told = self._run(folder, arguments, stop).stdout.decode("ascii", "replace")
+        except process.Overran:
+            return b""
+        return b"".join(bytes.fromhex(line[10:51]) for line in told.splitlines() if _DUMPED.match(line))
 
     def packet_times_s(
         self, folder: Path, name: str, stream: int, *, stop: threading.Event | None = None

@@ -8,6 +8,7 @@ in the last two takes a second, small one. Bitmap subtitles are no text: they ar
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, Literal
 
 from tasks.media import ass, line21
@@ -16,6 +17,7 @@ from tasks.media.language import language_name, language_tag
 from tasks.media.sound import candidates
 from tasks.media.source import Source
 from tasks.media.telemetry import is_telemetry
+from tasks.media.teletext import Page
 from tasks.media.webvtt import Cue, read_cues
 from tasks.records.base import Notice, Value
 
@@ -48,9 +50,13 @@ Kind = Literal["subtitles", "captions"]
 
 
 class CaptionTrack(Value):
-    """A text track of the upload; ``index`` is ffmpeg's. Captions are for people who can't hear, subtitles for all."""
+    """A text track of the upload; ``index`` is ffmpeg's. Captions are for people who can't hear, subtitles for all.
+
+    Of teletext with several pages of subtitles each is a track, and ``page`` its number.
+    """
 
     index: int
+    page: int | None = None
     codec: str
     language: str | None = None
     kind: Kind = "subtitles"
@@ -60,7 +66,8 @@ class CaptionTrack(Value):
     @property
     def file(self) -> str:
         """Where the run writes it, in the workspace."""
-        return f"{FOLDER}/{self.index}.{'ass' if self.codec in _ASS else 'vtt'}"
+        page = "" if self.page is None else f"-{self.page}"
+        return f"{FOLDER}/{self.index}{page}.{'ass' if self.codec in _ASS else 'vtt'}"
 
     @property
     def output(self) -> tuple[str, ...]:
@@ -100,18 +107,29 @@ class Caption(Value):
     cues: tuple[Cue, ...]
 
 
-def find_captions(probe: Mapping[str, object], source: Source) -> CaptionSource:
+def in_several_languages(probe: Mapping[str, object]) -> tuple[tuple[int, str], ...]:
+    """The streams of teletext with more than one page, and the languages of those, as `subtitle_pages` wants them."""
+    teletext = [each for each in _items(probe.get("streams")) if each.get("codec_name") == _TELETEXT]
+    named = [(_index(each), str(_mapping(each.get("tags")).get("language") or "")) for each in teletext]
+    return tuple((index, languages) for index, languages in named if "," in languages)[:_MOST]
+
+
+def find_captions(
+    probe: Mapping[str, object], source: Source, pages: Mapping[int, Sequence[Page]] = MappingProxyType({})
+) -> CaptionSource:
     """What captions a probed upload has; ``probe`` is ffprobe's JSON, of which ``source`` was read.
+
+    ``pages`` are those of teletext streams, by the stream's index.
 
     Of a transport stream with several services, only the tracks of the picture's own count, if it has any.
     """
     streams = _items(probe.get("streams"))
     subtitles = [each for each in streams if each.get("codec_type") == "subtitle"]
     subtitles = [each for each in subtitles if _index(each) in source.video.companions] or subtitles
-    readable = [each for each in subtitles if each.get("codec_name") in _TEXT][:_MOST]
+    readable = [each for each in subtitles if each.get("codec_name") in _TEXT]
     names = (str(each.get("codec_name") or "unknown") for each in subtitles if each.get("codec_name") not in _TEXT)
     return CaptionSource(
-        tracks=tuple(map(_track, readable)),
+        tracks=tuple(track for each in readable for track in _tracks(each, pages.get(_index(each), ())))[:_MOST],
         unreadable=tuple(dict.fromkeys(names)),
         unit_filter=line21.unit_filter(source.video.codec),
         ancillary=next((_index(each) for each in streams if each.get("codec_name") == _ANCILLARY), None),
@@ -122,8 +140,11 @@ def find_captions(probe: Mapping[str, object], source: Source) -> CaptionSource:
 def plan_extract(found: CaptionSource, source: Source, *, max_pixels: int) -> tuple[str, ...]:
     """Arguments of the run that writes each text track, and the picture's caption units; empty: nothing to run for."""
     outputs: list[str] = []
-    for track in found.tracks:
-        outputs += ["-map", f"0:{track.index}", *track.output]
+    # A decoder shows one page: for each further one the file is read once more.
+    readings = _readings(found.tracks)
+    for number, tracks in enumerate(readings):
+        for track in tracks:
+            outputs += ["-map", f"{number}:{track.index}", *track.output]
     if found.unit_filter:
         # The packets behind each other, and beside them the size and time of each.
         copied = ("-map", f"0:{source.video.index}", "-c", "copy", "-copyinkf", *_PLAIN, "-bsf:v", found.unit_filter)
@@ -134,13 +155,17 @@ def plan_extract(found: CaptionSource, source: Source, *, max_pixels: int) -> tu
         outputs += ["-fs", str(_MOST_ANCILLARY_BYTES), "-f", "rcwt", ANCILLARY_FILE]
     if not outputs:
         return ()
-    options = [word for track in found.tracks if track.codec == _TELETEXT for word in _teletext(track.index)]
+    options: list[str] = []
     for key, value in sorted(input_options(max_pixels=max_pixels, captions=True).items()):
         if key == "dn" and found.ancillary is not None:
             continue
         options += [f"-{key}"] if value is None else [f"-{key}", str(value)]
+    inputs: list[str] = []
+    for tracks in readings:
+        inputs += [word for track in tracks if track.codec == _TELETEXT for word in _teletext(track)]
+        inputs += [*options, "-i", SOURCE_FILE]
     # The upload's own clock, whichever streams a run takes: `zero_s` tells where the clip begins on it.
-    return (*_QUIET, "-copyts", *options, "-i", SOURCE_FILE, *outputs)
+    return (*_QUIET, "-copyts", *inputs, *outputs)
 
 
 def plan_line21(rcwt: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -200,11 +225,40 @@ def unreadable_notice(names: Sequence[str]) -> tuple[Notice, ...]:
 _PLAIN: Final = ("-map_metadata", "-1", "-map_chapters", "-1", "-avoid_negative_ts", "disabled")
 
 
-def _teletext(index: int) -> tuple[str, ...]:
-    # The pages that the service marks as subtitles, as text; each ends where the next one begins.
+def _readings(tracks: Sequence[CaptionTrack]) -> list[list[CaptionTrack]]:
+    """The tracks, parted so that none of one stream are together; one part at least."""
+    made: list[list[CaptionTrack]] = [[]]
+    for track in tracks:
+        others = (part for part in made if all(track.index != each.index for each in part))
+        part = next(others, None)
+        if part is None:
+            made.append([track])
+        else:
+            part.append(track)
+    return made
+
+
+def _teletext(track: CaptionTrack) -> tuple[str, ...]:
+    # One page, or those that the service marks as subtitles, as text; each text ends where the next one begins.
+    page = "subtitle" if track.page is None else str(track.page)
     return (
-        *(f"-txt_format:{index}", "text", f"-txt_page:{index}", "subtitle"),
-        f"-fix_sub_duration:{index}",
+        *(f"-txt_format:{track.index}", "text", f"-txt_page:{track.index}", page),
+        f"-fix_sub_duration:{track.index}",
+    )
+
+
+def _tracks(stream: Mapping[str, object], pages: Sequence[Page]) -> tuple[CaptionTrack, ...]:
+    track = _track(stream)
+    if len(pages) < 2:
+        return (track,)
+    return tuple(
+        track.evolve(
+            page=each.number,
+            language=each.language,
+            kind="captions" if each.is_for_the_deaf else track.kind,
+            is_default=track.is_default and number == 0,
+        )
+        for number, each in enumerate(pages)
     )
 
 

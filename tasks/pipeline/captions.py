@@ -22,12 +22,14 @@ from tasks.media.captions import (
     CaptionSource,
     CaptionTrack,
     find_captions,
+    in_several_languages,
     plan_extract,
     plan_line21,
     published,
     unreadable_notice,
 )
 from tasks.media.source import Source
+from tasks.media.teletext import subtitle_pages
 from tasks.media.webvtt import Cue
 from tasks.pipeline.services import Services
 from tasks.records.base import Notice, Value
@@ -67,7 +69,11 @@ def extract(
             measures_length=False,
             stop=stop,
         )
-        there = find_captions(probe, source)
+        pages = {
+            index: subtitle_pages(services.ffprobe.extradata(folder, encode.SOURCE_FILE, index, stop=stop), languages)
+            for index, languages in in_several_languages(probe)
+        }
+        there = find_captions(probe, source, pages)
         found, failed = _read(services, folder, source, there, stop)
     except (SourceRejected, TemporarilyUnavailable, OSError) as error:
         log.warning("captions not extracted", reason=str(error))

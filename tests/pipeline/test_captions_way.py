@@ -162,6 +162,17 @@ def test_teletext_subtitles_are_read_with_their_language(found: Callable[[Path],
     assert made.captions[0].language == "fr"
 
 
+def test_each_page_of_teletext_subtitles_is_a_programme_in_its_language(
+    found: Callable[[Path], Extracted], tmp_path: Path
+) -> None:
+    english = {0x89: ("eng", {1.4: "Good day", 3.2: "See you"})}
+    made = found(teletext(tmp_path / "clip.ts", {1: "Bonjour", 4: "Au revoir"}, offset_s=100, more=english))
+    assert texts(made) == [["Bonjour", "Au revoir"], ["Good day", "See you"]]
+    assert [(each.language, each.is_default) for each in made.captions] == [("fr", True), ("en", False)]
+    assert times(made) == in_step([(1, 2.5), (4, 5.5)])
+    assert [(cue.start_s, cue.end_s) for cue in made.captions[1].cues] == in_step([(1.4, 2.9), (3.2, 4.7)])
+
+
 def test_cea_708_alone_is_told_of(services: Services, found: Callable[[Path], Extracted], tmp_path: Path) -> None:
     (notice,) = found(captioned.line_21(tmp_path / "new.mp4", {1: "ABCDEF"}, kind=3)).notices
     assert (notice.code, "CEA-708" in notice.message) == ("captions_unreadable", True)
