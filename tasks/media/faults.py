@@ -106,11 +106,12 @@ def _pairs(values: list[tuple[str, str]], first: str, last: str, duration_s: flo
 
 
 def _told(stretches: list[tuple[float, float]]) -> str:
-    words = [f"from {_clock(start)} to {_clock(end)}" for start, end in stretches[:_TOLD]]
+    words = [f"from {clock(start)} to {clock(end)}" for start, end in stretches[:_TOLD]]
     more = len(stretches) - _TOLD
     return ", ".join(words) + (f", and {more} more times" if more > 1 else ", and once more" if more == 1 else "")
 
 
-def _clock(time_s: float) -> str:
+def clock(time_s: float) -> str:
+    """A time as an editor reads it off a player, in minutes and seconds."""
     minutes, seconds = divmod(round(time_s), 60)
     return f"{minutes}:{seconds:02d}"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tasks.errors import SourceRejected, TemporarilyUnavailable
+from tasks.media.faults import clock
 from tasks.media.ladder import PlannedRung
 from tasks.media.progress import Progress
 from tasks.media.sound import Programme
@@ -16,6 +17,8 @@ from tasks.records.base import Notice, Value
 _TOLERANCE_S: Final = 0.25
 _TOLERANCE_FRAMES: Final = 2
 _SHORT: Final = 0.95
+# Programmes fade out, and recorders stop one track after the other.
+_FAR_BEHIND_S: Final = 2.0
 
 
 class Measured(Value):
@@ -68,6 +71,34 @@ def judge_length(source: Recording, encoded_s: float) -> tuple[Notice, ...]:
             ),
         )
     return ()
+
+
+def judge_ends(picture_s: float, sounds_s: Sequence[float]) -> tuple[Notice, ...]:
+    """Tell where picture or sound end long before the other; ``sounds_s`` are what was made of each programme.
+
+    A damaged index ends one of them without a word, and so does a second recording that was joined to the first.
+    """
+    if not sounds_s:
+        return ()
+    notices = []
+    if _is_far_behind(picture_s, max(sounds_s)):
+        message = (
+            f"The picture ends at {clock(picture_s)}, while the sound goes on to {clock(max(sounds_s))}. "
+            "Check the file, or upload it again."
+        )
+        notices.append(Notice(code="picture_ends_early", message=message))
+    if _is_far_behind(min(sounds_s), picture_s):
+        which = "The sound" if len(sounds_s) == 1 else "The sound of one language"
+        message = (
+            f"{which} ends at {clock(min(sounds_s))}, while the picture goes on to {clock(picture_s)}. "
+            "Check the file, or upload it again."
+        )
+        notices.append(Notice(code="sound_ends_early", message=message))
+    return tuple(notices)
+
+
+def _is_far_behind(one_s: float, other_s: float) -> bool:
+    return one_s < other_s * _SHORT and other_s - one_s > _FAR_BEHIND_S
 
 
 def judge_damage(encoded: Progress) -> tuple[Notice, ...]:

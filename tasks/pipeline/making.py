@@ -106,13 +106,15 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
             captioned = captioning.result()
         # Pictures are counted: the sound may be longer or shorter than they are.
         encoded_s = encoded.frames / float(plan.rungs[0].frame_rate)
-        longest_s = max([encoded_s, *(packaging.sound_s(folder, each) for each in heard.programmes)])
+        sounds_s = [packaging.sound_s(folder, each) for each in heard.programmes]
+        longest_s = max([encoded_s, *sounds_s])
         told_s = encoded_s
         if encoded.frames and not source.video.duration_s:
             # Only the length of the whole is promised, which the longest track has.
             told_s = max(encoded.time_s, longest_s)
         warnings = (
             *quality.judge_length(source, told_s),
+            *quality.judge_ends(encoded_s, sounds_s),
             *quality.judge_damage(encoded),
             *quality.audio_notice(heard.programmes),
             *heard.notices,

@@ -269,6 +269,23 @@ def test_a_clip_that_decodes_in_part_is_published_with_a_warning_and_one_that_do
 
 
 @pytest.mark.parametrize(
+    ("picture_s", "sounds_s", "codes"),
+    [
+        (60, [60, 59], []),
+        (60, [57.5], []),
+        (6, [4.5], []),
+        (60, [], []),
+        (60, [60, 40], ["sound_ends_early"]),
+        (6, [3.5], ["sound_ends_early"]),
+        (40, [60], ["picture_ends_early"]),
+        (40, [60, 20], ["picture_ends_early", "sound_ends_early"]),
+    ],
+)
+def test_what_ends_long_before_the_other_is_told_of(picture_s: float, sounds_s: list[float], codes: list[str]) -> None:
+    assert [notice.code for notice in quality.judge_ends(picture_s, sounds_s)] == codes
+
+
+@pytest.mark.parametrize(
     ("rates_bps", "kept"),
     [
         ([2_000_000, 1_000_000, 400_000], ["720p", "540p", "360p"]),

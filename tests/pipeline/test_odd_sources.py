@@ -179,10 +179,28 @@ def codes(record: ClipRecord) -> set[str]:
     return {each.code for each in record.warnings}
 
 
+def test_an_index_that_is_damaged_so_that_the_sound_ends_early_is_told_of(
+    services: Services, put: Put, tmp_path: Path
+) -> None:
+    source = clips.make(tmp_path / "a.mp4", *PICTURE, *SOUND, *H264, "-c:a", "aac")
+    assert "sound_ends_early" not in codes(publish(services, put, source, "sound to its end"))
+    # Of the sound's samples, whose table is the last one, all but the first ones lose their sizes.
+    content = bytearray(source.read_bytes())
+    count = content.rindex(b"stsz") + 12
+    struct.pack_into(">I", content, count, struct.unpack_from(">I", content, count)[0] // 6)
+    source.write_bytes(content)
+    record = publish(services, put, source, "sound ends early")
+    (message,) = (each.message for each in record.warnings if each.code == "sound_ends_early")
+    assert re.match(r"The sound ends at 0:0[01], while the picture goes on to 0:03\.", message)
+
+
 def test_sound_that_goes_on_behind_the_picture_counts_in_a_stream(services: Services, put: Put, tmp_path: Path) -> None:
     longer = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=12")
     source = clips.make(tmp_path / "a.ts", *PICTURE, *longer, *H264, "-c:a", "mp2")
-    assert publish(services, put, source, "sound goes on").source.duration_s == pytest.approx(12, abs=0.2)
+    record = publish(services, put, source, "sound goes on")
+    assert record.source.duration_s == pytest.approx(12, abs=0.2)
+    (message,) = (each.message for each in record.warnings if each.code == "picture_ends_early")
+    assert "The picture ends at 0:03, while the sound goes on to 0:12." in message
 
 
 @pytest.mark.parametrize(("file", "codec"), [("a.mp4", "aac"), ("a.mov", "pcm_s16le")])

@@ -195,6 +195,8 @@ _WARNINGS_VI: Final[Mapping[str, str]] = {
     "name_unconventional": "Tên clip không theo quy ước MMDDYY_SLUG[n].",
     "no_audio": "Clip không có tiếng.",
     "truncated": "Tệp bị cụt; chỉ có phần đọc được.",
+    "picture_ends_early": "Hình hết sớm hơn tiếng; hãy xem lại tệp.",
+    "sound_ends_early": "Tiếng hết sớm hơn hình; hãy xem lại tệp.",
     "damaged": "Một số hình trong tệp bị hỏng; hãy xem lại trước khi đăng.",
     "no_poster": "Không tạo được ảnh bìa.",
     "field_order_corrected": "Thứ tự trường ghi trong tệp sai và đã được sửa.",
