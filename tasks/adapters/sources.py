@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
+from tasks.adapters import machine_faults, mending
 from tasks.adapters.arriving import Arriving
 from tasks.adapters.object_store import ObjectStore
 from tasks.adapters.process import Stopped
@@ -149,6 +150,10 @@ class _Wish:
             digest = upload.store.download(
                 upload.bucket, upload.key, path, etag=upload.etag, should_stop=self.is_stopped
             )
+            try:
+                mending.mend(path, is_stopped=self.is_stopped)
+            except OSError as error:
+                raise machine_faults.of_disk(error) from error
             return digest, None
         begun = beginning_of(front, upload.size_bytes)
 

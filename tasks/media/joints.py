@@ -1,0 +1,148 @@
+"""Joints in a transport stream, where one recording was put behind another: how they become one.
+
+Behind a joint streams may have other numbers, and then nobody shows them; and the clock may have gone back. Where that
+is by less than ten seconds, ffmpeg sets picture and sound right one after the other, and fills what comes between with
+the last picture. So the numbers and the clock of the first recording are carried on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.media.clock_steps import Step, find_steps
+from tasks.media.renamings import Renaming, find_renamings, seen_maps
+from tasks.media.transport import (
+    NO_PROGRAMME,
+    TABLE_OF_MAPS,
+    WRAP,
+    Packets,
+    Starts,
+    UnclearError,
+    read_maps,
+    read_times,
+    shift_clocks,
+    starts,
+    write_times,
+)
+
+_PIDS: Final = 8192
+# More is no recording: one of half a day has fewer.
+_MOST_STARTS: Final = 4_000_000
+_MOST_TABLES: Final = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class Joints:
+    """What is to be written anew."""
+
+    renamings: tuple[Renaming, ...] = ()
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def first(self) -> int | None:
+        """From where on in the file; None if there is nothing to do."""
+        places = [each.place for each in self.renamings] + [each.place for each in self.steps]
+        return min(places, default=None)
+
+
+@dataclass(kw_only=True)
+class Survey:
+    """What is remembered of a stream that is read from its beginning to its end."""
+
+    _places: list[NDArray[np.int64]] = field(default_factory=list)
+    _pids: list[NDArray[np.int64]] = field(default_factory=list)
+    _times: list[NDArray[np.int64]] = field(default_factory=list)
+    _tables: dict[tuple[int, bytes], list[int]] = field(default_factory=dict)
+    _maps: set[int] = field(default_factory=lambda: {TABLE_OF_MAPS})
+    _count: int = 0
+    _noted: int = 0
+
+    def add(self, packets: Packets) -> None:
+        """Look at the next packets.
+
+        Raises:
+            UnclearError: that is too much.
+        """
+        begun, pids, places = starts(packets), packets.pids, packets.places
+        told = begun.numbers[begun.is_heard_or_seen]
+        self._places.append(places[told])
+        self._pids.append(pids[told].astype(np.int16))
+        self._times.append(begun.times[begun.is_heard_or_seen])
+        self._count += len(told)
+        if self._count > _MOST_STARTS:
+            raise UnclearError
+        # Those that name the others come first.
+        self._note(packets, begun, begun.numbers[pids[begun.numbers] == TABLE_OF_MAPS])
+        self._note(packets, begun, begun.numbers[np.isin(pids[begun.numbers], [*self._maps])])
+
+    def joints(self) -> Joints:
+        """What was found.
+
+        Raises:
+            UnclearError: it fits no joints.
+        """
+        if not self._count:
+            return Joints()
+        places, times = np.concatenate(self._places), np.concatenate(self._times)
+        pids = np.concatenate(self._pids).astype(np.int64)
+        tables = ((pid, table, first, last) for (pid, table), (first, last) in self._tables.items())
+        renamings = find_renamings(seen_maps(tables), places, pids)
+        for number, each in enumerate(renamings):
+            end = renamings[number + 1].place if number + 1 < len(renamings) else np.iinfo(np.int64).max
+            within = (places >= each.place) & (places < end)
+            pids[within] = _table(each.renamed)[pids[within]]
+        return Joints(renamings=renamings, steps=find_steps(places, pids, times))
+
+    def _note(self, packets: Packets, begun: Starts, numbers: NDArray[np.int64]) -> None:
+        """Remember the tables that begin in these packets."""
+        self._noted += len(numbers)
+        if self._noted > _MOST_STARTS:
+            raise UnclearError
+        columns = begun.columns[np.isin(begun.numbers, numbers)].tolist()
+        pids, places = packets.pids[numbers].tolist(), packets.places[numbers].tolist()
+        for number, column, pid, place in zip(numbers.tolist(), columns, pids, places, strict=True):
+            table = packets.rows[number, column:].tobytes()
+            seen = self._tables.setdefault((pid, table), [place, place])
+            seen[1] = place
+            if len(self._tables) > _MOST_TABLES:
+                raise UnclearError
+            if pid == TABLE_OF_MAPS:
+                self._maps.update(read_maps(table))
+
+
+def apply(packets: Packets, joints: Joints) -> None:
+    """Write the packets anew, where they lie behind a joint."""
+    places, pids = packets.places, packets.pids
+    for number, each in enumerate(joints.renamings):
+        end = joints.renamings[number + 1].place if number + 1 < len(joints.renamings) else np.iinfo(np.int64).max
+        table = _table(each.renamed)
+        table[list(each.silenced)] = NO_PROGRAMME
+        within = (places >= each.place) & (places < end)
+        pids[within] = table[pids[within]]
+    packets.rename(pids)
+    ticks = np.zeros(len(places), np.int64)
+    for step in joints.steps:
+        begin = np.full(_PIDS, step.place, np.int64)
+        begin[list(step.own_places)] = list(step.own_places.values())
+        ticks += np.where(places >= begin[pids], step.ticks, 0)
+    if not ticks.any():
+        return
+    shift_clocks(packets, ticks)
+    begun = starts(packets)
+    for column, mask in ((9, 0x80), (14, 0x40)):
+        moved = begun.is_media & (begun.heads[:, 7] & mask > 0) & (ticks[begun.numbers] != 0)
+        numbers, columns = begun.numbers[moved], begun.columns[moved, None] + np.arange(column, column + 5)
+        fields = packets.rows[numbers[:, None], columns]
+        write_times(fields, (read_times(fields) + ticks[numbers]) % WRAP)
+        packets.rows[numbers[:, None], columns] = fields
+
+
+def _table(renamed: Mapping[int, int]) -> NDArray[np.int64]:
+    table = np.arange(_PIDS, dtype=np.int64)
+    table[list(renamed)] = list(renamed.values())
+    return table

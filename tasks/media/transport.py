@@ -1,0 +1,217 @@
+"""Packets of an MPEG-2 transport stream (ISO/IEC 13818-1): whose they are, when what begins in them is due, and maps.
+
+Times are ticks of 90 kHz, of 33 bits. All work on packets is done on many at once: ordinary streams are only looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+CLOCK: Final = 90_000
+WRAP: Final = 1 << 33
+NO_PROGRAMME: Final = 0x1FFF
+TABLE_OF_MAPS: Final = 0
+
+_PACKET_BYTES: Final = 188
+_SYNC: Final = 0x47
+# Plain packets, and those of Blu-ray and AVCHD, which begin with four bytes of arrival time.
+_FORMS: Final = ((188, 0), (192, 4))
+_HEAD_BYTES: Final = 19
+_MOST_GAPS: Final = 64
+_CRC_BYTES: Final = 4
+_MAP: Final = 2
+# Descriptors that tell what is in private data (type 6): AC-3, E-AC-3, DTS, AAC, teletext, subtitles, codecs by name.
+_TELLING: Final = frozenset({0x05, 0x56, 0x59, 0x6A, 0x7A, 0x7B, 0x7C})
+_PRIVATE: Final = 6
+
+Bytes2D = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packets:
+    """Packets side by side in a file, the first one at ``place``: one in each row, its sync byte at column 0.
+
+    They lie ``stride`` bytes apart. ``rows`` is a view: what is written to it is written to the file's bytes.
+    """
+
+    place: int
+    stride: int
+    rows: Bytes2D
+
+    @property
+    def end(self) -> int:
+        """Where the last one ends in the file."""
+        return self.place + self.stride * len(self.rows)
+
+    @property
+    def places(self) -> NDArray[np.int64]:
+        """Where each lies in the file."""
+        return self.place + self.stride * np.arange(len(self.rows), dtype=np.int64)
+
+    @property
+    def pids(self) -> NDArray[np.int64]:
+        """The number of the stream that each belongs to."""
+        return (self.rows[:, 1].astype(np.int64) & 0x1F) << 8 | self.rows[:, 2]
+
+    def rename(self, pids: NDArray[np.int64]) -> None:
+        """Give each to the stream of that number."""
+        self.rows[:, 1] = (self.rows[:, 1] & 0xE0) | (pids >> 8).astype(np.uint8)
+        self.rows[:, 2] = (pids & 0xFF).astype(np.uint8)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Starts:
+    """Of those packets in which something begins: their numbers, and the column where it does."""
+
+    numbers: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    heads: Bytes2D
+
+    @property
+    def is_media(self) -> NDArray[np.bool_]:
+        """Whether it is media with a time stamp; else it is a table, or nothing that is known."""
+        heads = self.heads
+        begins = (heads[:, 0] == 0) & (heads[:, 1] == 0) & (heads[:, 2] == 1) & (heads[:, 3] >= 0xBD)
+        return np.asarray(begins & (heads[:, 6] >> 6 == 2) & (heads[:, 7] & 0x80 > 0))
+
+    @property
+    def is_heard_or_seen(self) -> NDArray[np.bool_]:
+        """Whether it says that it is sound or picture; some of the sound is private data, and not told here."""
+        return np.asarray(self.is_media & (self.heads[:, 3] >= 0xC0) & (self.heads[:, 3] < 0xF0))
+
+    @property
+    def times(self) -> NDArray[np.int64]:
+        """When media are decoded."""
+        has_both = self.heads[:, 7] & 0x40 > 0
+        return np.where(has_both, read_times(self.heads[:, 14:19]), read_times(self.heads[:, 9:14]))
+
+
+def form_of(beginning: bytes) -> tuple[int, int] | None:
+    """How far packets lie apart, and at which byte of the first its sync byte is; None if these are no packets."""
+    for stride, lead in _FORMS:
+        marks = beginning[lead : lead + 5 * stride : stride]
+        if len(marks) == 5 and set(marks) == {_SYNC}:
+            return stride, lead
+    return None
+
+
+class UnclearError(Exception):
+    """There is too much to remember, or it makes no sense; the stream stays as it is."""
+
+
+def found_in(data: bytearray, place: int, form: tuple[int, int]) -> Iterator[Packets]:
+    """All whole packets in ``data``, which lies at ``place`` of the file; what is none is passed over.
+
+    Raises:
+        UnclearError: there is very much that is none.
+    """
+    stride, lead = form
+    begin = 0
+    for _ in range(_MOST_GAPS):
+        if begin + stride > len(data):
+            return
+        rows = np.frombuffer(data, np.uint8, (len(data) - begin) // stride * stride, begin).reshape(-1, stride)
+        is_packet = rows[:, lead] == _SYNC
+        count = len(rows) if is_packet.all() else int(is_packet.argmin())
+        if count:
+            yield Packets(place=place + begin, stride=stride, rows=rows[:count, lead : lead + _PACKET_BYTES])
+        begin += count * stride
+        if count < len(rows):
+            begin = _next(data, begin + 1, form)
+    raise UnclearError
+
+
+def starts(packets: Packets) -> Starts:
+    """Where something begins in these packets."""
+    rows = packets.rows
+    numbers = np.flatnonzero((rows[:, 1] & 0x40 > 0) & (rows[:, 3] & 0x10 > 0) & (rows[:, 1] & 0x80 == 0))
+    some = rows[numbers]
+    columns = 4 + np.where(some[:, 3] & 0x20 > 0, 1 + some[:, 4].astype(np.int64), 0)
+    fits = columns <= _PACKET_BYTES - _HEAD_BYTES
+    numbers, columns, some = numbers[fits], columns[fits], some[fits]
+    heads = np.take_along_axis(some, columns[:, None] + np.arange(_HEAD_BYTES), axis=1)
+    return Starts(numbers=numbers, columns=columns, heads=heads)
+
+
+def read_times(fields: Bytes2D) -> NDArray[np.int64]:
+    """Time stamps out of their five bytes."""
+    part = fields.astype(np.int64)
+    return (part[:, 0] >> 1 & 7) << 30 | part[:, 1] << 22 | part[:, 2] >> 1 << 15 | part[:, 3] << 7 | part[:, 4] >> 1
+
+
+def write_times(fields: Bytes2D, times: NDArray[np.int64]) -> None:
+    """Put time stamps into their five bytes, whose marks stay."""
+    fields[:, 0] = (fields[:, 0] & 0xF1) | (times >> 29 & 0x0E)
+    fields[:, 1] = times >> 22 & 0xFF
+    fields[:, 2] = (times >> 14 & 0xFE) | 1
+    fields[:, 3] = times >> 7 & 0xFF
+    fields[:, 4] = (times << 1 & 0xFE) | 1
+
+
+def shift_clocks(packets: Packets, ticks: NDArray[np.int64]) -> None:
+    """Move the programme's clock on by so many ticks, in each packet that tells it."""
+    rows = packets.rows
+    numbers = np.flatnonzero((rows[:, 3] & 0x20 > 0) & (rows[:, 4] >= 7) & (rows[:, 5] & 0x10 > 0) & (ticks != 0))
+    clock = rows[numbers, 6:11].astype(np.int64)
+    base = clock[:, 0] << 25 | clock[:, 1] << 17 | clock[:, 2] << 9 | clock[:, 3] << 1 | clock[:, 4] >> 7
+    base = (base + ticks[numbers]) % WRAP
+    for column, shift in enumerate((25, 17, 9, 1)):
+        rows[numbers, 6 + column] = base >> shift & 0xFF
+    rows[numbers, 10] = (base << 7 & 0x80) | (clock[:, 4] & 0x7F)
+
+
+def read_maps(section: bytes) -> tuple[int, ...]:
+    """The numbers of the streams that hold a programme's map, by a table of them; none if it is another table."""
+    body = _section(section, TABLE_OF_MAPS)
+    entries = (body[place : place + 4] for place in range(5, len(body) - 3, 4))
+    return tuple(int.from_bytes(entry[2:]) & 0x1FFF for entry in entries if any(entry[:2]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Programme:
+    """A programme by its map: its number, and what kind each of its streams is."""
+
+    number: int
+    kinds: Mapping[int, tuple[int, ...]]
+
+
+def read_programme(section: bytes) -> Programme | None:
+    """A programme's map; None if it is another table."""
+    body = _section(section, _MAP)
+    if len(body) < 9:
+        return None
+    place, kinds = 9 + (int.from_bytes(body[7:9]) & 0xFFF), dict[int, tuple[int, ...]]()
+    while place + 5 <= len(body):
+        end = place + 5 + (int.from_bytes(body[place + 3 : place + 5]) & 0xFFF)
+        tags, at = [], place + 5
+        while body[place] == _PRIVATE and at + 2 <= end <= len(body):
+            tags.append(body[at])
+            at += 2 + body[at + 1]
+        telling = sorted(_TELLING.intersection(tags))
+        kinds.setdefault(int.from_bytes(body[place + 1 : place + 3]) & 0x1FFF, (body[place], *telling))
+        place = end
+    return Programme(number=int.from_bytes(body[:2]), kinds=kinds)
+
+
+def _section(payload: bytes, table: int) -> bytes:
+    """What a table that lies whole in a packet has behind its length, without the check at its end."""
+    begin = 1 + payload[0] if payload else 0
+    if payload[begin : begin + 1] != bytes([table]):
+        return b""
+    end = begin + 3 + (int.from_bytes(payload[begin + 1 : begin + 3]) & 0xFFF)
+    return payload[begin + 3 : end - _CRC_BYTES] if end <= len(payload) else b""
+
+
+def _next(data: bytearray, begin: int, form: tuple[int, int]) -> int:
+    """Where the next packet begins that another follows."""
+    stride, lead = form
+    while (found := data.find(_SYNC, begin + lead)) >= 0 and found + stride < len(data):
+        if data[found + stride] == _SYNC:
+            return found - lead
+        begin = found - lead + 1
+    return len(data)

@@ -1,0 +1,93 @@
+"""Transport streams that were joined: the second recording follows the first, picture and sound in step."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests import clips
+from tests.pipeline.published import H264, Published
+
+LENGTH_S = 3
+OTHER_STREAMS = ("-mpegts_start_pid", "0x200", "-mpegts_pmt_start_pid", "0x1100")
+MPEG2 = ("-c:v", "mpeg2video", "-pix_fmt", "yuv420p")
+
+
+def recording(
+    path: Path, colour: str, hertz: int, *, at_s: float = 0, codec: tuple[str, ...] = H264, mux: tuple[str, ...] = ()
+) -> bytes:
+    """Three seconds in that colour with that tone, whose clock begins there."""
+    picture = ("-f", "lavfi", "-i", f"color={colour}:size=160x90:rate=25:duration={LENGTH_S}")
+    sound = ("-f", "lavfi", "-i", f"sine=frequency={hertz}:sample_rate=48000:duration={LENGTH_S}")
+    # Noise, since what doesn't change at all takes no bytes, and streams are not that empty.
+    coded = ("-vf", "noise=alls=8:allf=t", *codec, "-g", "25", "-c:a", "mp2")
+    return clips.make(path, *picture, *sound, *coded, *mux, "-output_ts_offset", str(at_s)).read_bytes()
+
+
+def is_blue(path: Path) -> list[bool]:
+    """Of each picture."""
+    command = [str(clips.FFMPEG), "-nostdin", "-v", "error", "-i", str(path), "-map", "0:v", "-vf", "scale=1:1"]
+    raw = subprocess.run(
+        [*command, "-pix_fmt", "rgb24", "-f", "rawvideo", "-"], capture_output=True, check=True, timeout=60
+    ).stdout
+    return [raw[place + 2] > raw[place] for place in range(0, len(raw), 3)]
+
+
+def pitches(path: Path) -> list[float]:
+    """The loudest frequency in each twentieth of a second."""
+    command = [str(clips.FFMPEG), "-nostdin", "-v", "error", "-i", str(path), "-map", "0:a", "-ac", "1", "-ar", "48000"]
+    raw = subprocess.run([*command, "-f", "f32le", "-"], capture_output=True, check=True, timeout=60).stdout
+    samples = np.frombuffer(raw, "<f4")
+    parts = samples[: len(samples) // 2400 * 2400].reshape(-1, 2400)
+    return [float(each) for each in np.abs(np.fft.rfft(parts)).argmax(axis=1) * 20.0]
+
+
+@pytest.mark.parametrize(
+    ("ending", "at_s", "first", "second"),
+    [
+        pytest.param("ts", 1, (), (), id="the clock goes back by two seconds"),
+        # So the last sound of the first part comes out before the second part's picture, and ffmpeg moves both.
+        pytest.param("ts", 1, ("-bf", "0"), ("-bf", "0"), id="the clock goes back, without B-frames"),
+        pytest.param("ts", 0, (), OTHER_STREAMS, id="other streams, and the same clock again"),
+        pytest.param("ts", 3, (), OTHER_STREAMS, id="other streams, and the clock goes on"),
+        pytest.param("ts", 0, (), ("-mpegts_start_pid", "0x101"), id="the picture has the sound's number"),
+        pytest.param("m2ts", 1.5, ("-mpegts_m2ts_mode", "1"), ("-mpegts_m2ts_mode", "1"), id="packets of 192 bytes"),
+    ],
+)
+def test_what_was_joined_is_one_clip_with_all_pictures_and_sound_in_step(
+    publish: Callable[[Path], Published],
+    tmp_path: Path,
+    ending: str,
+    at_s: float,
+    first: tuple[str, ...],
+    second: tuple[str, ...],
+) -> None:
+    source = tmp_path / f"joined.{ending}"
+    begun = recording(tmp_path / f"1.{ending}", "red", 440, mux=first)
+    source.write_bytes(begun + recording(tmp_path / f"2.{ending}", "blue", 1000, at_s=at_s, mux=second))
+    made = publish(source)
+    pictures = is_blue(made.mp4)
+    assert len(pictures) == pytest.approx(150, abs=2)
+    changed_s = pictures.index(True) / 25
+    assert changed_s == pytest.approx(3, abs=0.1)
+    assert all(pictures[pictures.index(True) :])
+    heard = pitches(made.mp4)
+    assert heard.index(1000) / 20 == pytest.approx(changed_s, abs=0.1)
+    assert len(heard) / 20 == pytest.approx(6, abs=0.2)
+    assert made.record.source.duration_s == pytest.approx(6, abs=0.2)
+    assert not {"frozen_stretch", "truncated", "picture_ends_early", "sound_ends_early"} & made.codes()
+
+
+def test_a_picture_of_another_codec_cannot_follow_and_is_told_of(
+    publish: Callable[[Path], Published], tmp_path: Path
+) -> None:
+    source = tmp_path / "joined.ts"
+    other = recording(tmp_path / "2.ts", "blue", 1000, codec=MPEG2, mux=OTHER_STREAMS)
+    source.write_bytes(recording(tmp_path / "1.ts", "red", 440) + other)
+    made = publish(source)
+    assert "picture_ends_early" in made.codes()
+    assert pitches(made.mp4)[-5] == 1000
