@@ -261,6 +261,12 @@ def _reject_unreadable(messages: str) -> NoReturn:
             "This file is cut off: its index is missing, so nothing in it can be played. Upload the whole file again.",
             messages,
         )
+    if "requires zlib" in messages:
+        raise SourceRejected(
+            "unreadable",
+            "This film's index is compressed (QuickTime, cmov) and can't be opened. Export it without that.",
+            messages,
+        )
     raise SourceRejected(
         "unreadable", "This file is not a video that can be read. Check the file, then upload it again.", messages
     )

@@ -6,18 +6,25 @@ Nothing of its media changes. What is mended is found by looking at little of it
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import structlog
 
+from tasks.adapters import film_index
 from tasks.adapters.process import Stopped
-from tasks.media import joints
+from tasks.errors import TemporarilyUnavailable
+from tasks.media import compressed_index, joints
+from tasks.media.front_index import UnsuitedError
 from tasks.media.transport import CLOCK, Packets, UnclearError, form_of, found_in
 
 log: Final = structlog.get_logger()
 _BEGINNING_BYTES: Final = 1024
+# What films begin with.
+_FILMS: Final = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+_SHORT_HEAD: Final = 8
 _READ_BYTES: Final = 8 * 1024**2
 
 
@@ -29,9 +36,36 @@ def mend(path: Path, *, is_stopped: Callable[[], bool] = lambda: False) -> None:
         OSError: the disk failed.
     """
     with path.open("r+b", buffering=0) as file:
-        form = form_of(file.read(_BEGINNING_BYTES))
+        beginning = file.read(_BEGINNING_BYTES)
+        form = form_of(beginning)
         if form is not None:
             _join(file.fileno(), form, is_stopped)
+        elif beginning[4:8] in _FILMS:
+            _inflate(file)
+
+
+def _inflate(file: IO[bytes]) -> None:
+    """Write a film's compressed index plainly behind all the rest, whose places it tells."""
+    end = os.fstat(file.fileno()).st_size
+    boxes = list(film_index.boxes(file, end))
+    index = next((box for box in boxes if box.kind == b"moov"), None)
+    body = film_index.read_body(file, index, end) if index is not None else None
+    if index is None or body is None or not compressed_index.is_compressed(body):
+        return
+    try:
+        plain = compressed_index.inflated(body)
+    except (UnsuitedError, TemporarilyUnavailable, struct.error):
+        return
+    last = boxes[-1]
+    if last.place + last.size != end:
+        # It goes on "to the end of the file", or the file was cut off in it: what is added would be in it.
+        form, at, most = (">I", 0, 2**32 - 1) if last.head == _SHORT_HEAD else (">Q", _SHORT_HEAD, 2**63)
+        if end - last.place > most:
+            return
+        _write(file.fileno(), struct.pack(form, end - last.place), last.place + at)
+    _write(file.fileno(), plain, end)
+    _write(file.fileno(), b"free", index.place + 4)
+    log.info("index inflated", size_bytes=len(plain))
 
 
 def _join(file: int, form: tuple[int, int], is_stopped: Callable[[], bool]) -> None:
@@ -68,7 +102,7 @@ def _read(
         place = found[-1].end if found else place + max(1, count - 2 * form[0])
 
 
-def _write(file: int, data: bytearray, place: int) -> None:
+def _write(file: int, data: bytes | bytearray, place: int) -> None:
     rest = memoryview(data)
     while rest:
         written = os.pwrite(file, rest, place)

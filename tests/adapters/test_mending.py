@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import tracemalloc
+import zlib
 from pathlib import Path
 
 import pytest
@@ -9,8 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.adapters.mending import mend
+from tasks.media.compressed_index import inflated
+from tasks.media.front_index import UnsuitedError
 from tests import clips
-from tests.media.fronts import damages
+from tests.media.fronts import damages, hashes
+from tests.media.test_front_mp4 import box
 from tests.pipeline.test_joined_way import OTHER_STREAMS, recording
 
 PICTURE = ("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25:duration=3")
@@ -36,6 +42,70 @@ def test_what_is_one_recording_stays_as_it_is(tmp_path: Path, ending: str, optio
     before = path.read_bytes()
     mend(path)
     assert path.read_bytes() == before
+
+
+def squeezed(film: bytes, *, claimed: int | None = None) -> bytes:
+    """The film with its index compressed; what that takes less is left free, so that nothing else moves."""
+    at = film.index(b"moov") - 4
+    size = int.from_bytes(film[at : at + 4])
+    plain = film[at : at + size]
+    claim = (size if claimed is None else claimed).to_bytes(4)
+    made = box("moov", box("cmov", box("dcom", b"zlib"), box("cmvd", claim, zlib.compress(plain))))
+    rest = film[at + size :]
+    return film[:at] + made + (box("free", bytes(size - len(made) - 8)) if rest else b"") + rest
+
+
+@pytest.fixture(scope="module", params=["front", "end", "to the end"])
+def film(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("film") / "a.mov"
+    front = () if request.param == "end" else ("-movflags", "+faststart")
+    made = clips.make(path, *PICTURE, *TONE, *CODED[:-1], "aac", *front).read_bytes()
+    if request.param != "to the end":
+        return made
+    at = made.index(b"mdat") - 4
+    return made[:at] + bytes(4) + made[at + 4 :]
+
+
+def test_a_compressed_index_is_opened_and_gives_the_same_pictures_and_sound(film: bytes, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(film)
+    expected = hashes(("-i", "source"), tmp_path)
+    source.write_bytes(squeezed(film))
+    mend(source)
+    assert len(expected["0"]) == 75
+    assert hashes(("-i", "source"), tmp_path) == expected
+    command = [str(clips.FFPROBE), "-v", "error", "-show_entries", "stream=codec_name", "-of", "csv=p=0", "source"]
+    told = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True, text=True, timeout=30)
+    assert told.stdout.split() == ["h264", "aac"]
+
+
+@pytest.mark.parametrize("claimed", [0, 100, 2**31])
+def test_an_index_that_is_not_what_it_claims_to_be_stays_shut(film: bytes, tmp_path: Path, claimed: int) -> None:
+    path = tmp_path / "a.mov"
+    path.write_bytes(squeezed(film, claimed=claimed))
+    before = path.read_bytes()
+    mend(path)
+    assert path.read_bytes() == before
+
+
+def test_an_index_that_grows_without_end_is_not_opened_any_further() -> None:
+    bomb = zlib.compress(bytes(256 * 1024**2), 9)
+    body = box("cmov", box("dcom", b"zlib"), box("cmvd", (32 * 1024**2).to_bytes(4), bomb))
+    tracemalloc.start()
+    with pytest.raises(UnsuitedError):
+        inflated(body)
+    assert tracemalloc.get_traced_memory()[1] < 80 * 1024**2
+    tracemalloc.stop()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@given(data=st.data())
+def test_whatever_is_damaged_in_a_compressed_index_ends_well(film: bytes, tmp_path: Path, data: st.DataObject) -> None:
+    path = tmp_path / "a.mov"
+    path.write_bytes(data.draw(damages(squeezed(film))))
+    before = path.stat().st_size
+    mend(path)
+    assert path.stat().st_size >= before
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from tasks.pipeline.services import Services
 from tasks.pipeline.transcode import transcode
 from tasks.records.clip_record import ClipRecord
 from tests import clips
+from tests.adapters.test_mending import squeezed
 from tests.pipeline.published import Put, publish
 
 PICTURE = ("-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=3")
@@ -216,6 +217,22 @@ def test_the_whole_part_of_a_file_that_was_laid_out_beforehand_is_published(
     record = publish(services, put, source, f"laid out {file[-3:]}")
     assert "truncated" in {warning.code for warning in record.warnings}
     assert record.poster is not None
+
+
+def test_a_film_whose_index_is_compressed_is_published(services: Services, put: Put, tmp_path: Path) -> None:
+    source = clips.make(tmp_path / "a.mov", *PICTURE, *SOUND, *H264, "-c:a", "aac")
+    source.write_bytes(squeezed(source.read_bytes()))
+    record = publish(services, put, source, "compressed")
+    assert record.source.duration_s == pytest.approx(3, abs=0.1)
+    assert record.poster is not None
+
+
+def test_a_compressed_index_that_can_not_be_opened_is_named(services: Services, put: Put, tmp_path: Path) -> None:
+    source = clips.make(tmp_path / "a.mov", *PICTURE, *H264)
+    put("clips/compressed too much.mov", squeezed(source.read_bytes(), claimed=1))
+    ingest(services, "clips/compressed too much.mov")
+    with pytest.raises(SourceRejected, match="compressed"):
+        transcode(services, "compressed too much")
 
 
 def test_an_encrypted_file_is_refused_as_such(services: Services, put: Put, tmp_path: Path) -> None:
