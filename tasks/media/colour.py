@@ -34,6 +34,10 @@ _MATRICES: Final = frozenset(
 _PRIMARIES: Final = frozenset(
     "bt709 bt470m bt470bg smpte170m smpte240m film bt2020 smpte428 smpte431 smpte432 jedec-p22 ebu3213".split()
 )
+# Their decoders tell of each frame what stands at it, and keep to that where nothing follows. In what was joined that
+# may change; others take back what they told, and then a guess of ffmpeg's would take its place.
+_TOLD_BY_FRAMES: Final = ("h264", "mpeg2video")
+_CHANGEABLE: Final = ("bt709", "bt470bg", "smpte170m")
 # The camera curves of BT.601, 709 and 2020 are one. Tags of display gamma stand in files that everybody sees as video.
 _HDR_TRANSFERS: Final = (_PQ, _HLG)
 
@@ -41,7 +45,8 @@ _HDR_TRANSFERS: Final = (_PQ, _HLG)
 class Colour(Value):
     """How a stream's numbers are colours, guessed as players do where the file does not tell.
 
-    It ``is_coarse`` if more than two pixels in a row or column share a sample of colour.
+    It ``is_coarse`` if more than two pixels in a row or column share a sample of colour. Where it ``is_told_by_frames``
+    its matrix and range are those of the beginning, and may change.
     """
 
     matrix: str = "bt709"
@@ -51,6 +56,7 @@ class Colour(Value):
     is_rgb: bool = False
     has_alpha: bool = False
     is_coarse: bool = False
+    is_told_by_frames: bool = False
     peak_nits: float = _USUAL_PEAK_NITS
     dolby_vision_profile: int | None = None
 
@@ -91,6 +97,10 @@ def read_colour(stream: Mapping[str, object], *, width: int, height: int) -> Col
         is_rgb=pixel_format.startswith(_RGB),
         has_alpha=pixel_format.startswith(_ALPHA),
         is_coarse=pixel_format.startswith(_COARSE),
+        is_told_by_frames=_told(stream, "codec_name") in _TOLD_BY_FRAMES
+        and _told(stream, "color_space") in _CHANGEABLE
+        and not is_hdr
+        and not pixel_format.startswith((*_RGB, "gray")),
         peak_nits=peak,
         dolby_vision_profile=profile,
     )
@@ -114,9 +124,12 @@ def scaled(
     It is scaled before it is converted: linear light costs much a pixel, and the source may be larger than any rung.
     """
     options: dict[str, object] = {}
-    if colour.is_rgb:
+    if colour.is_told_by_frames and not colour.full_range:
+        # Nothing is done to frames that are like the first, which are the rule.
+        options = {"out_color_matrix": colour.matrix, "out_range": "limited"}
+    elif colour.is_rgb:
         options = {"out_color_matrix": "bt709", "out_range": "limited"}
-    elif colour.full_range and colour.is_plain:
+    elif colour.full_range and colour.is_plain and not colour.is_told_by_frames:
         options = {"out_range": "limited"}
     stream = over_black(stream, colour).filter("scale", width, height, flags=flags, **options).filter("setsar", 1)
     if not colour.is_plain:
@@ -124,6 +137,9 @@ def scaled(
             # zscale takes widths and heights that its samples of colour divide, and ours are even, no more.
             stream = stream.filter("format", "yuv444p")
         stream = _converted(stream, colour)
+    elif colour.is_told_by_frames and colour.full_range:
+        # The decoder keeps to a format that means full range when its frames no longer are: this believes the frames.
+        stream = stream.filter("zscale", range="limited")
     stream = stream.filter("format", "yuv420p")
     # On every frame, not only asked of the encoder, which would believe the frames.
     return stream.filter(
@@ -144,6 +160,11 @@ def as_jpeg(stream: ffmpeg.nodes.FilterableStream) -> ffmpeg.nodes.FilterableStr
     return stream.filter("format", "yuvj420p")
 
 
+def of_raw(colour: Colour) -> dict[str, object]:
+    """Options of an input of raw pictures, which don't tell what `scaled` made of their stream's colours rests on."""
+    return {"colorspace": colour.matrix, "color_range": "tv"} if colour.is_told_by_frames else {}
+
+
 def colour_notice(colour: Colour) -> tuple[Notice, ...]:
     """Colours that can't be had right, in words for an editor."""
     if colour.dolby_vision_profile != 5:  # the only profile whose base layer is not ordinary HDR
@@ -154,7 +175,8 @@ def colour_notice(colour: Colour) -> tuple[Notice, ...]:
 
 def _converted(stream: ffmpeg.nodes.FilterableStream, colour: Colour) -> ffmpeg.nodes.FilterableStream:
     given = {"matrixin": colour.matrix, "primariesin": colour.primaries}
-    given["rangein"] = "full" if colour.full_range else "limited"
+    if not (colour.is_told_by_frames and colour.full_range):
+        given["rangein"] = "full" if colour.full_range else "limited"
     made = {"matrix": "bt709", "primaries": "bt709", "transfer": "bt709", "range": "limited"}
     if colour.dynamic_range == "sdr":
         return stream.filter("zscale", **given, transferin="bt709", **made)

@@ -1,0 +1,95 @@
+"""Colours whose matrix or range changes in mid-stream, as where recordings were joined: every part comes out right."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests import clips
+from tests.pipeline.published import H264, Published
+
+RED = (0xC0, 0x30, 0x20)
+MPEG2 = ("-c:v", "mpeg2video", "-pix_fmt", "yuv420p", "-q:v", "2")
+# Matrix as it is tagged and as `scale` calls it, and range.
+HD = ("bt709", "bt709", "tv")
+SD = ("smpte170m", "bt601", "tv")
+FULL = ("bt709", "bt709", "pc")
+FULL_SD = ("smpte170m", "bt601", "pc")
+
+
+def part(path: Path, colours: tuple[str, str, str], codec: tuple[str, ...], *, at_s: int = 0) -> bytes:
+    """Two seconds of red in such colours."""
+    tag, matrix, full = colours
+    red = "0x{:02x}{:02x}{:02x}".format(*RED)
+    filters = f"scale=out_color_matrix={matrix}:out_range={full},format=yuv420p,noise=alls=4:allf=t"
+    filters += f",setparams=colorspace={tag}:range={full}:color_primaries=bt709:color_trc=bt709"
+    picture = ("-f", "lavfi", "-i", f"color={red}:size=320x180:rate=25:duration=2", "-vf", filters)
+    return clips.make(path, *picture, *codec, "-g", "25", "-output_ts_offset", str(at_s)).read_bytes()
+
+
+def shown(path: Path) -> list[tuple[float, ...]]:
+    """Of each picture, its colour as a player of BT.709 shows it."""
+    command = [
+        str(clips.FFMPEG),
+        "-nostdin",
+        "-v",
+        "error",
+        "-i",
+        str(path),
+        "-map",
+        "0:v",
+        "-vf",
+        "scale=1:1:flags=area",
+    ]
+    command += ["-pix_fmt", "yuv444p", "-f", "rawvideo", "-"]
+    raw = subprocess.run(command, capture_output=True, check=True, timeout=60).stdout
+    made = []
+    for place in range(0, len(raw), 3):
+        luma, blue, red = (raw[place] - 16) / 219, (raw[place + 1] - 128) / 224, (raw[place + 2] - 128) / 224
+        r, b = luma + 1.5748 * red, luma + 1.8556 * blue
+        made.append((255 * r, 255 * (luma - 0.2126 * r - 0.0722 * b) / 0.7152, 255 * b))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "codec"),
+    [
+        pytest.param(HD, SD, H264, id="HD then SD"),
+        pytest.param(SD, HD, H264, id="SD then HD"),
+        pytest.param(HD, FULL, H264, id="limited then full"),
+        pytest.param(FULL, HD, H264, id="full then limited"),
+        pytest.param(HD, SD, MPEG2, id="MPEG-2"),
+        pytest.param(FULL_SD, SD, H264, id="full SD then SD"),
+        pytest.param(HD, HD, H264, id="no change"),
+    ],
+)
+def test_colours_that_change_come_out_as_they_were_taken(
+    publish: Callable[[Path], Published],
+    tmp_path: Path,
+    first: tuple[str, str, str],
+    second: tuple[str, str, str],
+    codec: tuple[str, ...],
+) -> None:
+    source = tmp_path / "joined.ts"
+    source.write_bytes(part(tmp_path / "1.ts", first, codec) + part(tmp_path / "2.ts", second, codec, at_s=2))
+    pictures = shown(publish(source).mp4)
+    assert len(pictures) == pytest.approx(100, abs=2)
+    assert pictures[20] == pytest.approx(RED, abs=6)
+    assert pictures[80] == pytest.approx(RED, abs=6)
+
+
+def test_a_poster_that_a_look_has_kept_has_the_colours_of_its_source(
+    publish: Callable[[Path], Published], tmp_path: Path
+) -> None:
+    source = tmp_path / "a.mp4"
+    # Looked at are key frames, if there are enough.
+    part(source, HD, (*H264, "-keyint_min", "5", "-force_key_frames", "expr:gte(t,n_forced*0.2)"))
+    made = publish(source)
+    assert made.record.poster is not None
+    poster = made.fetch(made.record.poster.url)
+    command = [str(clips.FFMPEG), "-nostdin", "-v", "error", "-i", str(poster), "-vf", "scale=1:1:flags=area"]
+    raw = subprocess.run([*command, "-pix_fmt", "rgb24", "-f", "rawvideo", "-"], capture_output=True, check=True).stdout
+    assert tuple(raw) == pytest.approx(RED, abs=6)
