@@ -7,7 +7,7 @@ the last picture. So the numbers and the clock of the first recording are carrie
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -34,6 +34,8 @@ _PIDS: Final = 8192
 # More is no recording: one of half a day has fewer.
 _MOST_STARTS: Final = 4_000_000
 _MOST_TABLES: Final = 256
+# Maps come by turns, some more often than others. One that stays away for so many rounds was of another recording.
+_FAR_APART: Final = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,16 +53,27 @@ class Joints:
 
 
 @dataclass(kw_only=True)
+class _Run:
+    """Between which places a map came again and again; ``noted`` is how many of any kind had come by the last time."""
+
+    first: int
+    last: int
+    noted: int
+
+
+@dataclass(kw_only=True)
 class Survey:
     """What is remembered of a stream that is read from its beginning to its end."""
 
     _places: list[NDArray[np.int64]] = field(default_factory=list)
     _pids: list[NDArray[np.int64]] = field(default_factory=list)
     _times: list[NDArray[np.int64]] = field(default_factory=list)
-    _tables: dict[tuple[int, bytes], list[int]] = field(default_factory=dict)
-    _maps: set[int] = field(default_factory=lambda: {TABLE_OF_MAPS})
+    _tables: dict[tuple[int, bytes], list[_Run]] = field(default_factory=dict)
+    _maps: set[int] = field(default_factory=set)
     _count: int = 0
+    _looked_at: int = 0
     _noted: int = 0
+    _begun: int = 0
 
     def add(self, packets: Packets) -> None:
         """Look at the next packets.
@@ -77,8 +90,10 @@ class Survey:
         if self._count > _MOST_STARTS:
             raise UnclearError
         # Those that name the others come first.
-        self._note(packets, begun, begun.numbers[pids[begun.numbers] == TABLE_OF_MAPS])
-        self._note(packets, begun, begun.numbers[np.isin(pids[begun.numbers], [*self._maps])])
+        for _, _, table in self._tables_in(packets, begun, {TABLE_OF_MAPS}):
+            self._maps.update(read_maps(table))
+        for pid, place, table in self._tables_in(packets, begun, self._maps):
+            self._note(pid, place, table)
 
     def joints(self) -> Joints:
         """What was found.
@@ -90,7 +105,7 @@ class Survey:
             return Joints()
         places, times = np.concatenate(self._places), np.concatenate(self._times)
         pids = np.concatenate(self._pids).astype(np.int64)
-        tables = ((pid, table, first, last) for (pid, table), (first, last) in self._tables.items())
+        tables = [(pid, table, run.first, run.last) for (pid, table), runs in self._tables.items() for run in runs]
         renamings = find_renamings(seen_maps(tables), places, pids)
         for number, each in enumerate(renamings):
             end = renamings[number + 1].place if number + 1 < len(renamings) else np.iinfo(np.int64).max
@@ -98,21 +113,25 @@ class Survey:
             pids[within] = _table(each.renamed)[pids[within]]
         return Joints(renamings=renamings, steps=find_steps(places, pids, times))
 
-    def _note(self, packets: Packets, begun: Starts, numbers: NDArray[np.int64]) -> None:
-        """Remember the tables that begin in these packets."""
-        self._noted += len(numbers)
-        if self._noted > _MOST_STARTS:
+    def _tables_in(self, packets: Packets, begun: Starts, streams: Set[int]) -> Iterator[tuple[int, int, bytes]]:
+        """The tables that begin in these packets of these streams: the stream's number, the place, and the bytes."""
+        pids, places = packets.pids, packets.places
+        chosen = np.isin(pids[begun.numbers], [*streams])
+        self._looked_at += int(chosen.sum())
+        if self._looked_at > _MOST_STARTS:
             raise UnclearError
-        columns = begun.columns[np.isin(begun.numbers, numbers)].tolist()
-        pids, places = packets.pids[numbers].tolist(), packets.places[numbers].tolist()
-        for number, column, pid, place in zip(numbers.tolist(), columns, pids, places, strict=True):
-            table = packets.rows[number, column:].tobytes()
-            seen = self._tables.setdefault((pid, table), [place, place])
-            seen[1] = place
-            if len(self._tables) > _MOST_TABLES:
-                raise UnclearError
-            if pid == TABLE_OF_MAPS:
-                self._maps.update(read_maps(table))
+        for number, column in zip(begun.numbers[chosen].tolist(), begun.columns[chosen].tolist(), strict=True):
+            yield int(pids[number]), int(places[number]), packets.rows[number, column:].tobytes()
+
+    def _note(self, pid: int, place: int, table: bytes) -> None:
+        self._noted += 1
+        runs = self._tables.setdefault((pid, table), [])
+        if not runs or self._noted - runs[-1].noted > _FAR_APART * len(self._tables):
+            runs.append(_Run(first=place, last=place, noted=self._noted))
+            self._begun += 1
+        runs[-1].last, runs[-1].noted = place, self._noted
+        if self._begun > _MOST_TABLES:
+            raise UnclearError
 
 
 def apply(packets: Packets, joints: Joints) -> None:

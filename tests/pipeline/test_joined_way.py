@@ -82,6 +82,18 @@ def test_what_was_joined_is_one_clip_with_all_pictures_and_sound_in_step(
     assert not {"frozen_stretch", "truncated", "picture_ends_early", "sound_ends_early"} & made.codes()
 
 
+def test_two_recorders_that_take_turns_are_one_clip(publish: Callable[[Path], Published], tmp_path: Path) -> None:
+    source = tmp_path / "joined.ts"
+    other = recording(tmp_path / "2.ts", "blue", 1000, mux=OTHER_STREAMS)
+    source.write_bytes(recording(tmp_path / "1.ts", "red", 440) + other + recording(tmp_path / "3.ts", "red", 700))
+    made = publish(source)
+    pictures = is_blue(made.mp4)
+    assert len(pictures) == pytest.approx(225, abs=2)
+    assert [pictures[place] for place in (20, 60, 90, 140, 160, 220)] == [False, False, True, True, False, False]
+    heard = pitches(made.mp4)
+    assert [heard[place] for place in (20, 90, 150)] == [440, 1000, 700]
+
+
 def test_a_picture_of_another_codec_cannot_follow_and_is_told_of(
     publish: Callable[[Path], Published], tmp_path: Path
 ) -> None:
