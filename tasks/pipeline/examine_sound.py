@@ -54,6 +54,10 @@ class _Take(Value):
     measured: Measured | None
 
     @property
+    def is_empty(self) -> bool:
+        return self.measured is not None and not self.measured.samples
+
+    @property
     def is_silent(self) -> bool:
         return self.measured is not None and self.measured.is_silent
 
@@ -72,8 +76,8 @@ def listen(
     """Decode the sound of the downloaded source once, and decide; a source without sound takes no run.
 
     With ``first_s`` only so many seconds of it are heard, and the decision may not be the last. With ``feed`` that part
-    of the upload is heard as it arrives. Tracks that can't be decoded are passed over with a notice, and so are those
-    of coded sound (`tasks.media.coded_sound`), and silent ones where others sound.
+    of the upload is heard as it arrives. Tracks that can't be decoded or hold nothing are passed over with a notice,
+    and so are those of coded sound (`tasks.media.coded_sound`), and silent ones where others sound.
 
     Raises:
         TemporarilyUnavailable: ffmpeg was killed, stalled or overran.
@@ -100,7 +104,9 @@ def listen(
             # One track that ffmpeg can't decode ends the whole run: without it the others may do.
             return [take for each in programmes for take in measure([each])] if len(programmes) > 1 else []
         figures = loudness.read_measured(finished.stderr_tail)
-        return [_Take(programme=each, measured=figures.get(number)) for number, each in enumerate(programmes)]
+        taken = [_Take(programme=each, measured=figures.get(number)) for number, each in enumerate(programmes)]
+        # A part that holds none of it says nothing of the rest.
+        return taken if first_s is not None else [take for take in taken if not take.is_empty]
 
     takes: list[_Take] = []
     for start in range(0, len(offered), _AT_A_TIME):
@@ -196,8 +202,8 @@ def _passed_over(source: Recording, offered: Sequence[Programme], readable: Sequ
     count = source.unreadable_audio + sum(len(each.tracks) for each in offered if each.tracks not in known)
     if not count:
         return []
-    tracks = "A sound track" if count == 1 else f"{count} sound tracks"
-    return [Notice(code="sound_unreadable", message=f"{tracks} of this clip can't be decoded and is left out.")]
+    tracks, them = ("A sound track of this clip is", "it") if count == 1 else (f"{count} sound tracks are", "them")
+    return [Notice(code="sound_unreadable", message=f"{tracks} left out: nothing in {them} can be decoded.")]
 
 
 def _replaced(source: Recording, first: Sequence[Programme], chosen: Sequence[Programme]) -> list[Notice]:

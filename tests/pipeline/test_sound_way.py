@@ -200,6 +200,18 @@ def test_a_track_that_cannot_be_decoded_is_passed_over(
     assert second[0] > 20 * first[0]
 
 
+@pytest.mark.parametrize("seconds", [3, 70])
+def test_a_track_that_holds_no_sound_at_all_is_passed_over(
+    publish: Callable[[Path], Published], tmp_path: Path, seconds: int
+) -> None:
+    picture = ("-f", "lavfi", "-i", f"testsrc2=size=320x180:rate=25:duration={seconds}")
+    emptied = ("-filter:a", "atrim=end_sample=0", "-c:a", "aac")
+    clip = publish(clips.make(tmp_path / "a.mkv", *picture, *sounds(SILENCE), *H264, *emptied))
+    assert {"sound_unreadable", "no_audio"} <= clip.codes()
+    assert clip.record.source.audio
+    assert clip.record.sound == ()
+
+
 def coded(path: Path, bits: int) -> Path:
     """Four seconds of bursts as of SMPTE ST 337, raw samples of 32 bits in stereo; what they carry is noise."""
     first, second = {16: (0xF872, 0x4E1F), 20: (0x6F872, 0x54E1F), 24: (0x96F872, 0xA54E1F)}[bits]
