@@ -14,7 +14,7 @@ from tasks.adapters import machine_faults, process
 from tasks.adapters.cage import MAX_ALLOCATION_BYTES, Cage, Limits
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media import probed, restarts, timing
-from tasks.media.decoders import DECODERS_WITH_CAPTIONS, without_lists
+from tasks.media.decoders import DECODERS_WITH_CAPTIONS, refused_codec, without_lists
 from tasks.media.encode import DEMUXERS, RESTARTING_CLOCKS, SOURCE_FILE
 
 _LIMITS: Final = Limits(memory_bytes=2 * 1024**3, output_bytes=1024**2, cpu_s=60)
@@ -265,6 +265,13 @@ def _reject_unreadable(messages: str) -> NoReturn:
         raise SourceRejected(
             "unreadable",
             "This film's index is compressed (QuickTime, cmov) and can't be opened. Export it without that.",
+            messages,
+        )
+    if codec := refused_codec(messages):
+        raise SourceRejected(
+            "unreadable",
+            f"Picture or sound in this file is coded as “{codec}”, which is not taken. Export it anew, for instance as "
+            "H.264 and AAC in .mp4.",
             messages,
         )
     raise SourceRejected(

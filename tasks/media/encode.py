@@ -44,9 +44,9 @@ _SEEKING: Final = frozenset({"-ss", "-sseof", "-seek_timestamp", "-stream_loop"}
 # that open further files or addresses; naming the allowed ones is what keeps a playlist called .mp4 harmless.
 DEMUXERS: Final = ",".join(
     "asf avi dv flv gxf lxf matroska,webm mov,mp4,m4a,3gp,3g2,mj2 mpeg mpegts mpegvideo mxf mxf_opatom "
-    "ogg yuv4mpegpipe h264 hevc "
+    "ogg pva rm wtv yuv4mpegpipe h264 hevc ivf "
     # Sound alone
-    "aac ac3 aiff amr caf eac3 flac mp3 w64 wav".split()
+    "aac ac3 aiff amr caf dts eac3 flac loas mp3 w64 wav".split()
 )
 
 

@@ -49,10 +49,12 @@ PUBLIC: Final = (CLIPS, ARTICLES, DAYS, CHANGES)
 DAYS_INDEX: Final = "days/index.json"
 LATEST_CHANGES: Final = "changes/latest.json"
 CLIP_EXTENSIONS: Final = frozenset(
-    "3g2 3gp asf avi dv f4v flv gxf lxf m2t m2ts m2v m4v mkv mov mp4 mpe mpeg mpg mts mxf ogg ogv ps qt ts vob webm "
-    "wmv y4m "
+    "3g2 3gp asf avi dv f4v flv gxf lxf m1v m2p m2t m2ts m2v m4v mkv mov mp4 mpe mpeg mpg mts mxf ogg ogv ps pva qt rm "
+    "rmvb tp trp ts vob webm wmv wtv y4m "
+    # What cameras write as they like: MPEG-2, MP4; and streams without a container.
+    "insv lrv mod tod vro 264 265 avc h264 h265 hevc ivf "
     # Sound alone is a clip too.
-    "aac ac3 aif aifc aiff amr caf eac3 flac m4a m4b mka mp2 mp3 oga opus w64 wav wave wma".split()
+    "aac ac3 aif aifc aiff amr caf dts eac3 flac m4a m4b mka mp2 mp3 oga opus w64 wav wave wma".split()
 )
 """What a clip's upload may end in, and what a reference to one may leave out."""
 

@@ -92,3 +92,12 @@ def test_a_codec_that_no_newsroom_uses_is_not_decoded(tmp_path: Path, bare_ffmpe
     assert refused.value.code == "undecodable"
     assert "not on the list" in (refused.value.detail or "")
     assert len(refused.value.detail or "") < 1000, "the list itself tells nobody anything"
+
+
+def test_a_codec_that_is_not_taken_is_named(tmp_path: Path, bare_ffprobe: Ffprobe) -> None:
+    clips.make(tmp_path / "odd.avi", "-f", "lavfi", "-i", "testsrc2=size=64x64:duration=1", "-c:v", "cljr")
+    (tmp_path / "odd.avi").rename(tmp_path / SOURCE_FILE)
+    with pytest.raises(SourceRejected) as refused:
+        bare_ffprobe.source(tmp_path, SOURCE_FILE, max_pixels=PIXELS)
+    assert refused.value.code == "unreadable"
+    assert "“cljr”" in refused.value.message

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from fractions import Fraction
 
 import config.ladders
-from tasks.media.decoders import DECODERS
+from tasks.media.decoders import DECODERS, DECODERS_WITH_CAPTIONS
 from tasks.media.encode import DEMUXERS, piped, plan_encode, plan_mp4, plan_sound
 from tasks.media.ladder import PlannedRung, read_ladder
 from tasks.media.sound import candidates, published
 from tasks.media.source import AudioStream, Source
 from tasks.records.keys import ORIGINAL
+from tests import clips
 from tests.media.test_ladder import VIDEO
 
 NEWS = read_ladder(config.ladders.find("news").read_text(encoding="utf-8"), "news.toml")
@@ -110,6 +112,13 @@ def test_of_a_clip_that_is_all_copied_the_pictures_are_looked_at_and_counted() -
         *("-map", "[s5]", "-f", "null", "-"),
         *("-map", "[s11]", "-f", "null", "-fps_mode", "passthrough", "-"),
     )
+
+
+def test_every_decoder_on_the_list_is_one_of_ffmpegs() -> None:
+    # Some go by another name than their codec, and one that is misspelt is missed by nobody.
+    shown = subprocess.run([clips.FFMPEG, "-v", "error", "-decoders"], check=True, capture_output=True, text=True)
+    known = {words[1] for line in shown.stdout.splitlines() if len(words := line.split()) > 1}
+    assert set(DECODERS_WITH_CAPTIONS.split(",")) <= known
 
 
 def test_no_demuxer_that_opens_further_files_is_allowed() -> None:

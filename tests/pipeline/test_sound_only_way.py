@@ -112,14 +112,15 @@ def test_sound_alone_becomes_a_clip_with_its_own_ladder_and_its_waveform(
     assert loud > quiet + 20
 
 
-def test_the_cover_is_the_poster_where_there_is_one(services: Services, put: Put, tmp_path: Path) -> None:
-    cover = clips.make(tmp_path / "c.jpg", "-f", "lavfi", "-i", "color=red:size=500x500", "-frames:v", "1")
+@pytest.mark.parametrize("kind", ["jpg", "bmp", "gif", "webp", "tiff"])
+def test_the_cover_is_the_poster_where_there_is_one(services: Services, put: Put, tmp_path: Path, kind: str) -> None:
+    cover = clips.make(tmp_path / f"c.{kind}", "-f", "lavfi", "-i", "color=red:size=500x500", "-frames:v", "1")
     source = clips.make(
         tmp_path / "a.mp3",
         *("-f", "lavfi", "-i", TONE, "-i", str(cover), "-map", "0", "-map", "1", "-c:v", "copy"),
         *("-disposition:v", "attached_pic"),
     )
-    record = published(services, put, "120312_TIENG2", source, pictures_first=False)
+    record = published(services, put, f"120312_TIENG{kind}", source, pictures_first=False)
     assert record.state is ClipState.READY, record.failure
     assert record.poster is not None
     assert (record.poster.width, record.poster.height) == (500, 500)
