@@ -34,7 +34,12 @@ def played_s(tracks: Sequence[Sequence[tuple[float, float]]]) -> float:
 
     On one clock that is from the first track's begin to the last one's end; with several, what the longest track has.
     """
-    known = [packets for packets in tracks if packets]
+    # A last packet of Vorbis that is cut off before it begins lasts minus a little, which is told as 27 hours.
+    known = [
+        [(time_s, length_s if _is_of_one_clock(length_s) else 0.0) for time_s, length_s in packets]
+        for packets in tracks
+        if packets
+    ]
     if not known:
         return 0.0
     steps = [[later - earlier for (earlier, _), (later, _) in itertools.pairwise(packets)] for packets in known]

@@ -54,3 +54,8 @@ def test_on_one_clock_a_track_that_begins_later_counts_to_its_end() -> None:
     picture, sound = [(0.0, 1.0), (9.0, 1.0)], [(4.0, 1.0), (13.0, 1.0)]
     assert played_s([picture, sound]) == 14
     assert played_s([[*picture, (0.0, 1.0), (9.0, 1.0)], sound]) == 20
+
+
+def test_a_last_packet_that_ends_before_it_begins_adds_nothing() -> None:
+    # Vorbis trims its end by what the container says; less than nothing comes as 2^32 samples.
+    assert played_s([[(0.0, 1.0), (1.0, 2**32 / 44100)]]) == 1
