@@ -16,6 +16,7 @@ from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media import probed, restarts, timing
 from tasks.media.decoders import DECODERS_WITH_CAPTIONS, refused_codec, without_lists
 from tasks.media.encode import DEMUXERS, RESTARTING_CLOCKS, SOURCE_FILE
+from tasks.media.partial import Listing, read_listing
 
 _LIMITS: Final = Limits(memory_bytes=2 * 1024**3, output_bytes=1024**2, cpu_s=60)
 # One spelling of what an upload may open, so that no call forgets it.
@@ -86,6 +87,23 @@ class Ffprobe:
                 for each in probed.items(answer.get("streams")):
                     _forget_length(each)
         return answer
+
+    def listing(
+        self, folder: Path, name: str, *, max_pixels: int, stop: threading.Event | None = None
+    ) -> Listing | None:
+        """What the log says of an untrusted file that `source` refused; None where it doesn't name a stream.
+
+        Raises:
+            TemporarilyUnavailable: as `source`.
+        """
+        guards = _UNTRUSTED[_UNTRUSTED.index("-max_alloc") :]
+        try:
+            finished = self._run(
+                folder, ["-v", "info", "-hide_banner", *guards, "-max_pixels", str(max_pixels), name], stop
+            )
+        except process.Overran:
+            return None
+        return read_listing(without_lists(finished.stderr_tail))
 
     def _measured_length_s(
         self,

@@ -1,7 +1,7 @@
 """The decoders that an upload may make ffmpeg run: those of what cameras, editors and newsrooms' archives write.
 
 ffmpeg has five hundred, many of them for the cut scenes of old games, hardly ever run: that is where holes stay.
-A file with a stream whose codec is known to ffmpeg and not named here is refused, in words that name it.
+A stream whose codec is not named here is not decoded: a file that has no other is refused, in words that name it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PICTURE: Final = (
     "cinepak svq1 svq3 qtrle rpza smc png indeo3 indeo4 indeo5 msrle msvideo1 rv10 rv20 rv30 rv40 "
     # Recorded screens; China's broadcasts; what follows HEVC
     "camtasia tscc2 camstudio cavs vvc "
-    # Covers, besides mjpeg and png: ffprobe refuses all of a file that holds one it may not open.
+    # Covers, besides mjpeg and png
     "bmp gif tiff webp"
 )
 _SOUND: Final = (
@@ -37,7 +37,7 @@ _SOUND: Final = (
 )
 _CAPTIONS: Final = (
     "mov_text cc_dec libzvbi_teletextdec subrip srt ass ssa webvtt text "
-    # Captions as pictures are not published, but are opened for the same reason as covers.
+    # Captions as pictures are not published, but ffprobe refuses all of a file that holds one it may not open.
     "dvbsub dvdsub pgssub xsub"
 )
 

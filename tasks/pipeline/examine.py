@@ -5,22 +5,37 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+from tasks.errors import SourceRejected
 from tasks.media import encode
 from tasks.media.source import Recording, SoundSource, Source, VideoStream
 from tasks.media.source_reading import SourceLimits, read_recording
+from tasks.pipeline import examine_part
 from tasks.pipeline.services import Services
 from tasks.records.clip_facts import AudioFacts, SourceFacts, VideoFacts
 
 
-def probe(services: Services, folder: Path, *, stop: threading.Event | None = None) -> Source | SoundSource:
+def probe(
+    services: Services, folder: Path, *, is_whole: bool = True, stop: threading.Event | None = None
+) -> Source | SoundSource:
     """Ask ffprobe what the downloaded source is; the beginning of one that is arriving tells all of it.
+
+    Of one that ``is_whole``, streams that can't be opened are left out, and counted as unreadable.
 
     Raises:
         SourceRejected: it is nothing we take.
         process.Stopped: ``stop`` was set.
     """
     settings = services.settings
-    answer = services.ffprobe.source(folder, encode.SOURCE_FILE, max_pixels=settings.max_pixels, stop=stop)
+    try:
+        answer = services.ffprobe.source(folder, encode.SOURCE_FILE, max_pixels=settings.max_pixels, stop=stop)
+    except SourceRejected as error:
+        if (
+            not is_whole
+            or error.code != "unreadable"
+            or (told := examine_part.ask(services, folder, stop=stop)) is None
+        ):
+            raise
+        answer = told
     limits = SourceLimits(duration_s=settings.max_duration_s, pixels=settings.max_pixels, streams=settings.max_streams)
     return read_recording(answer, limits)
 

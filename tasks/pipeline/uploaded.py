@@ -54,7 +54,7 @@ def probe(job: Job) -> Source | SoundSource:
     """
     if not job.upload.is_whole:
         try:
-            probed = examine.probe(job.services, job.folder, stop=job.stop)
+            probed = examine.probe(job.services, job.folder, is_whole=False, stop=job.stop)
         except SourceRejected as error:
             log.info("not told by its beginning", code=error.code)
         else:

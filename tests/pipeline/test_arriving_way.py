@@ -320,8 +320,10 @@ def test_what_the_beginning_does_not_tell_is_asked_of_the_whole(
     probed: list[bool] = []
     probe = examine.probe
 
-    def note(services: Services, folder: Path, *, stop: threading.Event | None = None) -> Source | SoundSource:
-        found = probe(services, folder, stop=stop)
+    def note(
+        services: Services, folder: Path, *, is_whole: bool = True, stop: threading.Event | None = None
+    ) -> Source | SoundSource:
+        found = probe(services, folder, is_whole=is_whole, stop=stop)
         probed.append(isinstance(found, Source) and bool(found.video.pixel_format))
         return found
 

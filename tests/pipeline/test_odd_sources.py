@@ -54,6 +54,23 @@ def test_a_narrow_margin_all_around_is_shown_and_a_true_crop_is_kept_to(
     assert (record.poster.width, record.poster.height) == shown
 
 
+@pytest.mark.parametrize("codec", ["wavpack", "libvorbis"])
+def test_a_picture_beside_sound_that_cannot_be_opened_is_published(
+    services: Services, put: Put, tmp_path: Path, codec: str
+) -> None:
+    # The first is on no list of decoders, the second one's head is damaged below; a good track comes behind it.
+    tracks = ("-map", "1", "-map", "0", "-map", "1", "-c:a:0", codec, "-c:a:1", "aac")
+    source = clips.make(tmp_path / "a.mkv", *PICTURE, *SOUND, *tracks, *H264)
+    source.write_bytes(source.read_bytes().replace(b"\x05vorbis", bytes(7)))
+    record = publish(services, put, source, f"beside {codec}")
+    assert record.source.container == "matroska"
+    assert record.source.duration_s == pytest.approx(3, abs=0.1)
+    assert record.renditions
+    assert [each.codec for each in record.source.audio] == ["aac"]
+    assert len(record.sound) == 1
+    assert "sound_unreadable" in {each.code for each in record.warnings}
+
+
 def test_a_stream_without_container_is_published_with_its_true_length(
     services: Services, put: Put, tmp_path: Path
 ) -> None:

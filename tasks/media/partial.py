@@ -1,0 +1,83 @@
+"""Files of which one stream can't be opened: what the others are is asked of a copy without it.
+
+ffprobe tells nothing at all of such a file, whichever stream it is: a sound track with a damaged head, or coded in what
+nobody may decode here, beside a picture that is in order. Its log names the streams all the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Final
+
+import ffmpeg
+
+from tasks.media.encode import SOURCE_FILE, input_options
+from tasks.media.probed import items, number
+from tasks.records.base import Value
+
+PART: Final = f"{SOURCE_FILE}-part"
+
+_FORM: Final = re.compile(r"^Input #0, (\S+), from ", re.MULTILINE)
+_STREAM: Final = re.compile(r"^ *Stream #0:(\d+)(?:\[\w+\])?(?:\(\w*\))?: (\w+): (.*)$", re.MULTILINE)
+_UNOPENED: Final = re.compile(r"^Could not open codec for input stream (\d+)$", re.MULTILINE)
+_COVER: Final = "(attached pic)"
+# What is held best by its own kind, rotation and programmes included; Matroska holds the rest.
+_MUXERS: Final = {"mov": "mov", "mpegts": "mpegts"}
+
+
+class Listing(Value):
+    """What ffprobe's log says of a file: its form, the types of its streams (``video``, …), one that it can't open.
+
+    ``form`` is ffprobe's ``format_name``; ``unopened`` is None where that is a picture that moves: nothing is shown
+    without it.
+    """
+
+    form: str
+    types: tuple[str, ...]
+    unopened: int | None
+
+    def kept(self, without: Collection[int]) -> list[int]:
+        """Which streams a copy without those has, in its order: what is seen, heard and read."""
+        taken = ("video", "audio", "subtitle")
+        return [index for index, kind in enumerate(self.types) if kind in taken and index not in without]
+
+
+def read_listing(messages: str) -> Listing | None:
+    """Read the log of an ffprobe that failed, of the level "info"; None where it doesn't tell all."""
+    form, failed, streams = _FORM.search(messages), _UNOPENED.search(messages), _STREAM.findall(messages)
+    if form is None or failed is None or [int(index) for index, *_ in streams] != list(range(len(streams))):
+        return None
+    unopened = int(failed.group(1))
+    if unopened >= len(streams):
+        return None
+    _, kind, told = streams[unopened]
+    is_shown = kind == "Video" and _COVER not in told
+    types = tuple(kind.lower() for _, kind, _ in streams)
+    return Listing(form=form.group(1), types=types, unopened=None if is_shown else unopened)
+
+
+def plan_part(listing: Listing, without: Collection[int], *, max_pixels: int) -> tuple[str, ...]:
+    """Arguments of a run that copies what is seen, heard and read of the upload, but these streams, to `PART`."""
+    clip = ffmpeg.input(SOURCE_FILE, **input_options(max_pixels=max_pixels, captions=True))
+    muxer = _MUXERS.get(listing.form.split(",")[0], "matroska")
+    kept = [clip[str(index)] for index in listing.kept(without)]
+    return ("-nostdin", "-v", "error", *ffmpeg.output(*kept, PART, c="copy", f=muxer).get_args())
+
+
+def as_of_whole(answer: Mapping[str, object], listing: Listing, without: Collection[int]) -> dict[str, object]:
+    """ffprobe's answer about the part, with the numbers and the form of the whole; of what was left out, its type."""
+    kept = listing.kept(without)
+
+    def renumbered(streams: object) -> list[dict[str, object]]:
+        known = [each for each in items(streams) if int(number(each, "index") or 0) < len(kept)]
+        return [{**each, "index": kept[int(number(each, "index") or 0)]} for each in known]
+
+    left_out = [{"index": index, "codec_type": listing.types[index]} for index in without]
+    form = answer.get("format")
+    return {
+        **answer,
+        "format": {**(form if isinstance(form, dict) else {}), "format_name": listing.form},
+        "streams": [*renumbered(answer.get("streams")), *left_out],
+        "programs": [{**each, "streams": renumbered(each.get("streams"))} for each in items(answer.get("programs"))],
+    }

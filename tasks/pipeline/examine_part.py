@@ -1,0 +1,55 @@
+"""Examine what is left of a file of which ffprobe can't open every stream (`tasks.media.partial`)."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from tasks.errors import SourceRejected
+from tasks.media import encode, partial
+from tasks.pipeline.services import Services
+
+log: Final = structlog.get_logger()
+_MOST_LEFT_OUT: Final = 4
+_TIMEOUT_S: Final = 600.0
+
+
+def ask(services: Services, folder: Path, *, stop: threading.Event | None = None) -> dict[str, object] | None:
+    """ffprobe's answer about a file that it refused, all but the streams that it can't open.
+
+    None where that is no use: it can't be read at all, its picture is what can't be opened, or no copy can be made.
+
+    Raises:
+        TemporarilyUnavailable: ffmpeg or ffprobe was killed or could not be started, or the disk failed or is full.
+        process.Stopped: ``stop`` was set.
+    """
+    max_pixels = services.settings.max_pixels
+    whole = services.ffprobe.listing(folder, encode.SOURCE_FILE, max_pixels=max_pixels, stop=stop)
+    if whole is None:
+        return None
+    latest: partial.Listing | None = whole
+    kept, without = list(range(len(whole.types))), list[int]()
+    try:
+        while latest is not None and latest.unopened is not None and len(without) < _MOST_LEFT_OUT:
+            without.append(kept[latest.unopened])
+            kept = whole.kept(without)
+            if not kept:
+                return None
+            log.info("asked without what can't be opened", streams=without)
+            (folder / partial.PART).unlink(missing_ok=True)
+            arguments = partial.plan_part(whole, without, max_pixels=max_pixels)
+            services.ffmpeg.run(folder, arguments, timeout_s=_TIMEOUT_S, stop=stop)
+            try:
+                answer = services.ffprobe.source(folder, partial.PART, max_pixels=max_pixels, stop=stop)
+            except SourceRejected:
+                latest = services.ffprobe.listing(folder, partial.PART, max_pixels=max_pixels, stop=stop)
+            else:
+                return partial.as_of_whole(answer, whole, without)
+    except SourceRejected as error:
+        log.info("can't be copied in part", detail=error.detail)
+    finally:
+        (folder / partial.PART).unlink(missing_ok=True)
+    return None
