@@ -1,6 +1,7 @@
 """The decoders that an upload may make ffmpeg run: those of what cameras, editors and newsrooms' archives write.
 
 ffmpeg has five hundred, many of them for the cut scenes of old games, hardly ever run: that is where holes stay.
+MagicYUV is missing on purpose: its files could run code of their own until release 8.1.2 (CVE-2026-8461).
 A stream whose codec is not named here is not decoded: a file that has no other is refused, in words that name it.
 """
 
@@ -15,7 +16,7 @@ _PICTURE: Final = (
     "h261 h263 h263i h263p flv vp6 vp6a vp6f theora "
     # Editing, archives, cameras
     "prores dnxhd dvvideo cfhd jpeg2000 mjpeg mjpegb hq_hqa hqx avrn avui speedhq dirac ffv1 ffvhuff huffyuv utvideo "
-    "aic cllc magicyuv pixlet hap dxv apv "
+    "aic pixlet hap dxv apv "
     # Uncompressed
     "rawvideo wrapped_avframe r10k r210 v210 v210x y41p yuv4 "
     # QuickTime and AVI of the years when archives were made

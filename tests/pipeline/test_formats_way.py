@@ -33,7 +33,6 @@ FORMATS: Final = {
     "tape.mpg": (("-c:v", "mpeg2video", "-c:a", "mp2"), "mpeg2video"),
     "archive.rm": (("-c:v", "rv20", "-c:a", "ac3"), "rv20"),
     "palette.avi": (("-c:v", "msrle", "-pix_fmt", "pal8", *PCM), "msrle"),
-    "lossless.avi": (("-c:v", "magicyuv", "-pix_fmt", "yuv422p", *PCM), "magicyuv"),
     # Alpha is laid over black.
     "alpha.mov": (("-c:v", "prores_ks", "-profile:v", "4444", "-pix_fmt", "yuva444p10le", *PCM), "prores"),
     "animation.mov": (("-c:v", "qtrle", "-pix_fmt", "argb", *PCM), "qtrle"),
