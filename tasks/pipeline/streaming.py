@@ -140,6 +140,9 @@ class Stream:
         except FileNotFoundError:
             return ""
         sent = self._playlists.get(str(path), "")
+        # Looked at several times a second, it rarely has grown; of hours, reading what it lists takes milliseconds.
+        if text == sent:
+            return ""
         listed = len(package.read_media_playlist(sent).segments)
         text = package.beginning(text, listed + _SEGMENTS_AT_A_TIME if self._is_shown else _FIRST_SEGMENTS)
         return text if text != sent and package.read_media_playlist(text).segments else ""
