@@ -42,6 +42,9 @@ def test_the_page_gets_the_figures_between_its_marks_and_nothing_else_changes(
     text = page.read_text(encoding="utf-8")
     assert text.count("| a clip | CPU | 1.02 | ≤ 1.05 |") == 1
     assert text.startswith("# Speed, memory and quality")
+    # What was not measured keeps the figures that stood there.
+    assert "\n### Reconcile\n\n| of | figure | median | bar |\n" in text
+    assert text.index("### Reconcile") < text.index("### Speed\n")
     page.write_text("no marks", encoding="utf-8")
     with pytest.raises(ValueError, match="has no lines"):
         document.write_document()
