@@ -249,7 +249,9 @@ def _cascade(
     """Each rung is scaled from the next larger one, which costs a quarter less than all from the source."""
     rate = rungs[0].frame_rate
     # A picture that begins after the sound is held from the start on (fps_mode cfr), so both stay in step.
-    stream = shown(picture, video, rate=rate).filter("fps", str(rate))
+    # A single picture that isn't said to last is shown for a tick of its clock: rounded as others are, not at all.
+    end = {"eof_action": "pass"} if video.is_alone else {}
+    stream = shown(picture, video, rate=rate).filter("fps", str(rate), **end)
     made = []
     for number, rung in enumerate(rungs):
         if number == 0:

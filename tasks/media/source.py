@@ -17,7 +17,8 @@ class VideoStream:
     """The picture. ``width`` × ``height`` is how it is shown, upright and with square pixels; ``index`` is ffmpeg's.
 
     ``frame_rate`` is constant, in frames per second; where the container contradicts itself ``rate_is_sure`` is false,
-    and measuring decides, as it does of ``scan``. ``blanking_lines`` at the top are no picture. ``mixed`` and
+    and measuring decides, as it does of ``scan``. Of one that ``is_alone``, a single picture, nothing tells how long it
+    is shown. ``blanking_lines`` at the top are no picture. ``mixed`` and
     ``telecined`` are as `ScanDecision` has them; they are measured, never read. ``companions`` are the indexes of the
     streams in the same programme, empty where the container has none. A picture ``is_as_coded`` if the container asks
     for no turning, mirroring or cropping; ``profile`` is the codec's, as ffprobe names it. With
@@ -37,6 +38,7 @@ class VideoStream:
     duration_s: float | None
     nominal_rate: Fraction | None = None
     rate_is_sure: bool = True
+    is_alone: bool = False
     scan_is_told: bool = True
     blanking_lines: int = 0
     colour: Colour = field(default_factory=Colour)

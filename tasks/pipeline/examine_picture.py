@@ -42,7 +42,8 @@ def examine(job: Job, source: Source) -> tuple[Source, tuple[Notice, ...]]:
     if not video.rate_is_sure:
         uploaded.have_s(job, source, RATE_OF_S)
         times_s = job.services.ffprobe.packet_times_s(job.folder, encode.SOURCE_FILE, video.index, stop=job.stop)
-        video = replace(video, frame_rate=measured_rate(times_s, video.frame_rate, video.nominal_rate))
+        rate = measured_rate(times_s, video.frame_rate, video.nominal_rate)
+        video = replace(video, frame_rate=rate, is_alone=len(times_s) == 1)
     if not sampling.may_be_interlaced(video):
         return replace(source, video=video), colour_notice(video.colour)
     try:

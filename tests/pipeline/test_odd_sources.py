@@ -71,6 +71,22 @@ def test_a_picture_beside_sound_that_cannot_be_opened_is_published(
     assert "sound_unreadable" in {each.code for each in record.warnings}
 
 
+def test_a_single_picture_that_is_not_said_to_last_is_published_with_its_sound(
+    services: Services, put: Put, tmp_path: Path
+) -> None:
+    first = ("-vf", "select=eq(n\\,0)", "-fps_mode", "passthrough", "-c:v", "libvpx", "-c:a", "libopus")
+    source = clips.make(tmp_path / "a.webm", *PICTURE, *SOUND, "-map", "0", "-map", "1", *first)
+    # Matroska's default duration becomes a void: browsers record without one.
+    data = source.read_bytes()
+    place = data.index(bytes.fromhex("23e38384"))
+    source.write_bytes(data[:place] + b"\xec\x86" + bytes(6) + data[place + 8 :])
+    record = publish(services, put, source, "single")
+    assert record.source.duration_s == pytest.approx(3, abs=0.1)
+    assert record.renditions
+    assert record.sound
+    assert record.poster is not None
+
+
 def test_a_stream_without_container_is_published_with_its_true_length(
     services: Services, put: Put, tmp_path: Path
 ) -> None:
