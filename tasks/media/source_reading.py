@@ -129,8 +129,7 @@ def read_recording(probe: Mapping[str, object], limits: SourceLimits) -> Source 
 def _video(pictures: list[Mapping[str, object]], programmes: list[Mapping[str, object]]) -> VideoStream | None:
     if not pictures:
         return None
-    # What the file plays by default, and of several such the largest; the first of equals.
-    stream = max(pictures, key=lambda each: (_disposition(each, "default"), coded_size(each)[0] * coded_size(each)[1]))
+    stream = max(pictures, key=_claim)
     index = int(number(stream, "index") or 0)
     width, height = coded_size(stream)
     codec = text(stream, "codec_name") or "unknown"
@@ -177,6 +176,17 @@ def _video(pictures: list[Mapping[str, object]], programmes: list[Mapping[str, o
             for side_data in items(stream.get("side_data_list"))
         ),
     )
+
+
+def _claim(picture: Mapping[str, object]) -> tuple[bool, bool, int]:
+    """By which of several pictures is shown: what the file plays by default, then the largest; the first of equals.
+
+    One of which nothing came in all that was read for probing comes last: of the streams for several bit rates of a
+    broadcast on the web, a recording may hold a single one.
+    """
+    width, height = coded_size(picture)
+    has_come = number(picture, "start_time") is not None and text(picture, "pix_fmt") != ""
+    return has_come, _disposition(picture, "default"), width * height
 
 
 def _heard_or_seen_s(streams: list[Mapping[str, object]]) -> float:

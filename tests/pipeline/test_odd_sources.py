@@ -87,6 +87,14 @@ def test_a_single_picture_that_is_not_said_to_last_is_published_with_its_sound(
     assert record.poster is not None
 
 
+def test_of_several_pictures_one_that_is_empty_is_not_shown(services: Services, put: Put, tmp_path: Path) -> None:
+    twice = ("-map", "0", "-map", "0", "-map", "1", "-filter:v:0", "trim=end_frame=0", "-c:a", "aac")
+    source = clips.make(tmp_path / "a.mkv", *PICTURE, *SOUND, *twice, *H264, "-disposition:v:0", "default")
+    record = publish(services, put, source, "of several")
+    assert record.source.duration_s == pytest.approx(3, abs=0.1)
+    assert [(each.width, each.height) for each in record.renditions] == [(320, 180)]
+
+
 def test_a_stream_without_container_is_published_with_its_true_length(
     services: Services, put: Put, tmp_path: Path
 ) -> None:
