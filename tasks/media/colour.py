@@ -37,6 +37,8 @@ _PRIMARIES: Final = frozenset(
 # Their decoders tell of each frame what stands at it, and keep to that where nothing follows. In what was joined that
 # may change; others take back what they told, and then a guess of ffmpeg's would take its place.
 _TOLD_BY_FRAMES: Final = ("h264", "mpeg2video")
+# Of a container that tells colours, too, those hold for all of it, whatever its frames say.
+_WITHOUT_COLOURS: Final = ("mpegts", "mpeg", "mpegvideo", "h264", "avi")
 _CHANGEABLE: Final = ("bt709", "bt470bg", "smpte170m")
 # The camera curves of BT.601, 709 and 2020 are one. Tags of display gamma stand in files that everybody sees as video.
 _HDR_TRANSFERS: Final = (_PQ, _HLG)
@@ -71,7 +73,7 @@ class Colour(Value):
         return self.is_rgb or (self.matrix, self.primaries, self.transfer) == ("bt709", "bt709", "bt709")
 
 
-def read_colour(stream: Mapping[str, object], *, width: int, height: int) -> Colour:
+def read_colour(stream: Mapping[str, object], *, width: int, height: int, container: str = "") -> Colour:
     """The colour of a stream of ffprobe's answer. Its size in pixels helps to guess."""
     pixel_format = _told(stream, "pix_fmt") or _RGB_CODECS.get(_told(stream, "codec_name"), "")
     is_sd = height <= _SD_HEIGHT and width <= _SD_WIDTH
@@ -97,7 +99,8 @@ def read_colour(stream: Mapping[str, object], *, width: int, height: int) -> Col
         is_rgb=pixel_format.startswith(_RGB),
         has_alpha=pixel_format.startswith(_ALPHA),
         is_coarse=pixel_format.startswith(_COARSE),
-        is_told_by_frames=_told(stream, "codec_name") in _TOLD_BY_FRAMES
+        is_told_by_frames=container in _WITHOUT_COLOURS
+        and _told(stream, "codec_name") in _TOLD_BY_FRAMES
         and _told(stream, "color_space") in _CHANGEABLE
         and not is_hdr
         and not pixel_format.startswith((*_RGB, "gray")),
@@ -158,11 +161,6 @@ def as_jpeg(stream: ffmpeg.nodes.FilterableStream) -> ffmpeg.nodes.FilterableStr
         "scale", in_color_matrix="bt709", in_range="limited", out_color_matrix="bt601", out_range="full"
     )
     return stream.filter("format", "yuvj420p")
-
-
-def of_raw(colour: Colour) -> dict[str, object]:
-    """Options of an input of raw pictures, which don't tell what `scaled` made of their stream's colours rests on."""
-    return {"colorspace": colour.matrix, "color_range": "tv"} if colour.is_told_by_frames else {}
 
 
 def colour_notice(colour: Colour) -> tuple[Notice, ...]:

@@ -16,6 +16,7 @@ from tasks.media.boxes import Fragment, Header, find
 from tasks.media.encode import HEAD, PLAYLISTS, SOURCE_FILE, Run, hls_options, input_options
 from tasks.media.ladder import Ladder, PlannedRung, climb
 from tasks.media.package import MediaPlaylist, Track
+from tasks.media.parameter_sets import Told
 from tasks.media.sound import candidates, mixed, published
 from tasks.media.source import Source
 from tasks.media.steady import steady
@@ -27,7 +28,8 @@ PASSING_SOUND: Final = f"{ORIGINAL}-audio"
 _CONTAINERS: Final = ("mov", "matroska")
 _PROFILES: Final = ("Constrained Baseline", "Baseline", "Main", "High")
 # What players guess of a file that does not tell is one of these, by its size.
-_MATRICES: Final = ("bt709", "smpte170m")
+# Their code points (ITU-T H.273), of which some mean the same.
+_MATRICES: Final = {"bt709": (1,), "smpte170m": (6, 5)}
 _FASTEST: Final = 61
 _IDR: Final = 5
 # What the ladder allows itself: a buffer of two seconds of the cap.
@@ -59,13 +61,13 @@ def plan_direct(
     size_bytes: int,
     max_pixels: int,
     pace: float = _PACE,
-    is_square_inside: bool = True,
+    tells_the_same: bool = True,
 ) -> Direct | None:
     """How to package the source's own pictures; None where players would not take them as they are.
 
     ``size_bytes`` is the upload's. Where the ladder does not wait for the copy, ``pace`` seconds of it are made in a
-    second. The main sound programme goes with it: copied if it is AAC, else encoded as it is. Unless the coded pictures
-    are known to be ``is_square_inside``, they are told that their pixels are square, as the container says.
+    second. The main sound programme goes with it: copied if it is AAC, else encoded as it is. Unless what the coded
+    pictures say of themselves ``tells_the_same`` as the container (`tells_the_same`), it is written anew.
     """
     bitrate_bps = round(size_bytes * 8 / source.duration_s) if source.duration_s else 0
     if not (_is_playable(source) and 0 < bitrate_bps <= ladder.start.copy_max_bitrate_bps):
@@ -90,9 +92,10 @@ def plan_direct(
     paced = {} if alike else {"readrate": max(_PACE, pace), "readrate_initial_burst": _BURST_S}
     clip = ffmpeg.input(SOURCE_FILE, **input_options(max_pixels=max_pixels), **paced)
     streams, options = [clip[str(video.index)]], {"c:v": "copy"}
-    if not is_square_inside:
-        # Players believe the stream, and would show stretched what the container, and so the ladder, shows as it is.
-        options["bsf:v"] = "h264_metadata=sample_aspect_ratio=1/1"
+    if not tells_the_same:
+        # Players believe the stream, and would show otherwise what the container, and so the ladder, shows as it is.
+        matrix = _MATRICES[video.colour.matrix][0]
+        options["bsf:v"] = f"h264_metadata=sample_aspect_ratio=1/1:matrix_coefficients={matrix}:video_full_range_flag=0"
     sound = tuple(each.evolve(name=PASSING_SOUND) for each in published(candidates(source), ladder.audio.languages)[:1])
     tracks = [f"v:0,name:{ORIGINAL}"]
     for programme in sound:
@@ -106,6 +109,14 @@ def plan_direct(
         run=Run(arguments=(*HEAD, *steady(output.get_args(), sound, ladder.audio)), rungs=(rung,), sound=sound),
         rung=rung,
         stands_for=alike[0] if alike else None,
+    )
+
+
+def tells_the_same(told: Sequence[Told], source: Source) -> bool:
+    """Whether what the coded pictures say of themselves does not contradict what the container says of them."""
+    matrices = (None, *_MATRICES.get(source.video.colour.matrix, ()))
+    return bool(told) and all(
+        each.pixel_aspect in (None, 1) and not each.is_full_range and each.matrix in matrices for each in told
     )
 
 

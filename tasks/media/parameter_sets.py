@@ -1,4 +1,4 @@
-"""What H.264 itself says of its pixels, in its sequence parameter sets (ITU-T H.264, 7.3.2.1.1 and Annex E).
+"""What H.264 itself says of pixels and colours, in its sequence parameter sets (ITU-T H.264, 7.3.2.1.1 and Annex E).
 
 A container says it too, and ffmpeg believes that one; Chromium's players believe the stream.
 """
@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import Final
 
 from tasks.media.sample_tables import only, parts
+from tasks.records.base import Value
 
 _SAMPLE_ENTRIES: Final = ("avc1", "avc3")
 _ENTRY_BYTES: Final = 78
@@ -22,7 +23,16 @@ _ASPECTS: Final = (
     *((1, 1), (12, 11), (10, 11), (16, 11), (40, 33), (24, 11), (20, 11), (32, 11), (80, 33), (18, 11), (15, 11)),
     *((64, 33), (160, 99), (4, 3), (3, 2), (2, 1)),
 )
+_UNSPECIFIED: Final = 2
 _MOST_CYCLE: Final = 255
+
+
+class Told(Value):
+    """What a parameter set tells; None where it doesn't. ``matrix`` is a code point of ITU-T H.273."""
+
+    pixel_aspect: Fraction | None = None
+    is_full_range: bool | None = None
+    matrix: int | None = None
 
 
 def records(movie: memoryview) -> tuple[bytes, ...]:
@@ -40,8 +50,8 @@ def records(movie: memoryview) -> tuple[bytes, ...]:
     return tuple(found)
 
 
-def pixel_aspects(record: bytes) -> tuple[Fraction | None, ...]:
-    """The pixel aspect that each sequence parameter set of an ``avcC`` tells; None where it tells none.
+def read_record(record: bytes) -> tuple[Told, ...]:
+    """What each sequence parameter set of an ``avcC`` tells.
 
     Raises:
         ValueError: it is damaged.
@@ -53,12 +63,12 @@ def pixel_aspects(record: bytes) -> tuple[Fraction | None, ...]:
         end = place + 2 + int.from_bytes(record[place : place + 2])
         if end > len(record):
             raise ValueError("cut off")
-        made.append(_pixel_aspect(record[place + 2 : end]))
+        made.append(_told(record[place + 2 : end]))
         place = end
     return tuple(made)
 
 
-def _pixel_aspect(unit: bytes) -> Fraction | None:
+def _told(unit: bytes) -> Told:
     # Behind two zeros a 3 is put in, so that nothing looks like the beginning of a unit (7.4.1.1).
     bits = _Bits(unit[1:].replace(b"\0\0\3", b"\0\0"))
     profile = bits.number(8)
@@ -77,9 +87,23 @@ def _pixel_aspect(unit: bytes) -> Fraction | None:
     if bits.number(1):  # frame_cropping_flag
         for _ in range(4):
             bits.golomb()
-    # vui_parameters_present_flag, aspect_ratio_info_present_flag
-    if not bits.number(1) or not bits.number(1):
-        return None
+    if not bits.number(1):  # vui_parameters_present_flag
+        return Told()
+    told = Told(pixel_aspect=_pixel_aspect(bits) if bits.number(1) else None)
+    if bits.number(1):  # overscan_info_present_flag
+        bits.number(1)
+    if not bits.number(1):  # video_signal_type_present_flag
+        return told
+    bits.number(3)  # video_format
+    told = told.evolve(is_full_range=bool(bits.number(1)))
+    if not bits.number(1):  # colour_description_present_flag
+        return told
+    bits.number(16)  # primaries, transfer
+    matrix = bits.number(8)
+    return told.evolve(matrix=matrix if matrix != _UNSPECIFIED else None)
+
+
+def _pixel_aspect(bits: _Bits) -> Fraction | None:
     named = bits.number(8)
     if named == _EXTENDED:
         wide, high = bits.number(16), bits.number(16)

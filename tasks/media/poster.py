@@ -6,7 +6,7 @@ from typing import Final
 
 import ffmpeg
 
-from tasks.media.colour import as_jpeg, of_raw, scaled
+from tasks.media.colour import as_jpeg, scaled
 from tasks.media.encode import OUTPUT, SOURCE_FILE, input_options
 from tasks.media.ladder import Ladder
 from tasks.media.looks import KEPT, QUIET, can_seek, fitted
@@ -54,7 +54,7 @@ def plan_poster(source: Source, ladder: Ladder, time_s: float, *, max_pixels: in
     if kept is None:
         picture = _sought(source, time_s, max_pixels)
     else:
-        picture = ffmpeg.input(KEPT, **of_raw(video.colour))["v"].filter("select", f"eq(n,{kept})")
+        picture = ffmpeg.input(KEPT)["v"].filter("select", f"eq(n,{kept})")
     picture = shown(picture, video)
     picture = as_jpeg(scaled(picture, video.colour, width, height))
     return still_run(picture, width, height, threads=_threads(source))

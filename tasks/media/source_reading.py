@@ -83,7 +83,7 @@ def read_recording(probe: Mapping[str, object], limits: SourceLimits) -> Source 
     if container == "matroska" and any(text(each, "codec_type") == "subtitle" for each in streams):
         duration_s = min(duration_s, _heard_or_seen_s(streams))
     audio = _audio(streams, container)
-    video = _video([stream for stream in streams if _is_picture(stream)], items(probe.get("programs")))
+    video = _video([stream for stream in streams if _is_picture(stream)], items(probe.get("programs")), container)
     if video is None and any(text(each, "codec_type") == "video" and not _is_kind_of_still(each) for each in streams):
         # Published as sound alone, nobody would see that the picture is missing.
         raise SourceRejected("no_video", "The picture in this file can't be read; it is damaged or of an unknown kind.")
@@ -107,7 +107,7 @@ def read_recording(probe: Mapping[str, object], limits: SourceLimits) -> Source 
     start_s = number(form, "start_time")
     unreadable = sum(text(stream, "codec_type") == "audio" for stream in streams) - len(audio)
     if video is None:
-        cover = _video([stream for stream in streams if _is_still(stream)], [])
+        cover = _video([stream for stream in streams if _is_still(stream)], [], container)
         return SoundSource(
             container=container,
             duration_s=duration_s,
@@ -126,7 +126,9 @@ def read_recording(probe: Mapping[str, object], limits: SourceLimits) -> Source 
     )
 
 
-def _video(pictures: list[Mapping[str, object]], programmes: list[Mapping[str, object]]) -> VideoStream | None:
+def _video(
+    pictures: list[Mapping[str, object]], programmes: list[Mapping[str, object]], container: str
+) -> VideoStream | None:
     if not pictures:
         return None
     stream = max(pictures, key=_claim)
@@ -167,7 +169,7 @@ def _video(pictures: list[Mapping[str, object]], programmes: list[Mapping[str, o
         rate_is_sure=is_sure,
         scan_is_told=told in _FIELD_ORDERS or told == "progressive",
         blanking_lines=blanking,
-        colour=read_colour(stream, width=width, height=height),
+        colour=read_colour(stream, width=width, height=height, container=container),
         companions=_companions(index, programmes),
         profile=text(stream, "profile"),
         keeps_overscan=keeps_overscan,

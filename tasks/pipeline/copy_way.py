@@ -110,9 +110,9 @@ class CopyWay:
             pace=sound_pace(settings.encode_cores or usable_cores(), source.video.pixels),
         )
         planned = plan()
-        if planned is None or uploaded.is_square_inside(self._job, source):
+        if planned is None or direct.tells_the_same(uploaded.parameter_sets_of(self._job, source), source):
             return planned
-        return plan(is_square_inside=False)
+        return plan(tells_the_same=False)
 
     def _make(self, source: Source, planned: Direct) -> PlannedRung | None:
         try:

@@ -15,7 +15,7 @@ from tasks.adapters.ffprobe import KEY_FRAMES_OF_S
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media import encode, key_frames, parameter_sets
 from tasks.media.front_index import UnsuitedError
-from tasks.media.parameter_sets import pixel_aspects
+from tasks.media.parameter_sets import Told, read_record
 from tasks.media.source import Recording, SoundSource, Source
 from tasks.pipeline import examine
 from tasks.pipeline.job import Job
@@ -96,20 +96,19 @@ def key_frame_gap_s(job: Job, source: Source) -> float | None:
     return job.services.ffprobe.key_frame_gap_s(job.folder, encode.SOURCE_FILE, source.video.index, stop=job.stop)
 
 
-def is_square_inside(job: Job, source: Source) -> bool:
-    """Whether the coded pictures, which are H.264, surely don't contradict a container that calls its pixels square.
+def parameter_sets_of(job: Job, source: Source) -> tuple[Told, ...]:
+    """What the coded pictures, which are H.264, say of themselves; nothing where it can't be told without reading on.
 
     Raises:
         OSError: the disk failed.
     """
     index = _index(job, source)
     if not index:
-        return False
+        return ()
     try:
-        told = [each for record in parameter_sets.records(memoryview(index)) for each in pixel_aspects(record)]
+        return tuple(told for each in parameter_sets.records(memoryview(index)) for told in read_record(each))
     except (UnsuitedError, TemporarilyUnavailable, struct.error, ValueError):
-        return False
-    return bool(told) and all(aspect in (None, 1) for aspect in told)
+        return ()
 
 
 def _index(job: Job, source: Source) -> bytes | None:

@@ -10,9 +10,10 @@ import pytest
 
 from tasks.media.boxes import Fragment, Header
 from tasks.media.colour import Colour
-from tasks.media.direct import complies, is_cut_finely, is_idr, plan_direct
+from tasks.media.direct import complies, is_cut_finely, is_idr, plan_direct, tells_the_same
 from tasks.media.ladder import PlannedRung
 from tasks.media.package import MediaPlaylist, Track
+from tasks.media.parameter_sets import Told
 from tests.media.test_encode import NEWS, SMALL, SOUND, UNTRUSTED
 
 PLAIN = replace(
@@ -141,3 +142,22 @@ def test_a_copy_in_other_colours_than_the_rungs_stands_for_none() -> None:
     planned = plan_direct(untold, NEWS, size_bytes=SIZE_BYTES, max_pixels=1)
     assert planned is not None
     assert planned.stands_for is None
+
+
+@pytest.mark.parametrize(
+    ("told", "is_the_same"),
+    [
+        ([Told()], True),
+        ([Told(pixel_aspect=Fraction(1), is_full_range=False, matrix=1)], True),
+        ([Told(pixel_aspect=Fraction(4, 3))], False),
+        ([Told(is_full_range=True)], False),
+        ([Told(), Told(matrix=6)], False),
+        ([], False),
+    ],
+)
+def test_pictures_that_contradict_their_container_are_told_of_anew(told: list[Told], is_the_same: bool) -> None:
+    assert tells_the_same(told, PLAIN) is is_the_same
+    planned = plan_direct(PLAIN, NEWS, size_bytes=SIZE_BYTES, max_pixels=1, tells_the_same=is_the_same)
+    assert planned is not None
+    anew = "h264_metadata=sample_aspect_ratio=1/1:matrix_coefficients=1:video_full_range_flag=0"
+    assert (anew in planned.run.arguments) is not is_the_same

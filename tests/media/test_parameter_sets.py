@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 from tasks.adapters import film_index
 from tasks.errors import TemporarilyUnavailable
 from tasks.media.front_index import UnsuitedError
-from tasks.media.parameter_sets import pixel_aspects, records
+from tasks.media.parameter_sets import Told, read_record, records
 from tests import clips
 
 PICTURE = ("-f", "lavfi", "-i", "testsrc2=size=720x576:rate=25:duration=0.2")
 
 
-def told_by_ffprobe(path: Path) -> Fraction | None:
-    command = [str(clips.FFPROBE), "-v", "error", "-show_entries", "stream=sample_aspect_ratio", "-of", "csv=p=0"]
+def told_by_ffprobe(path: Path, field: str = "sample_aspect_ratio") -> Fraction | str | None:
+    command = [str(clips.FFPROBE), "-v", "error", "-show_entries", f"stream={field}", "-of", "csv=p=0"]
     told = subprocess.run([*command, str(path)], capture_output=True, check=True, text=True, timeout=30).stdout.strip()
-    return None if told in ("", "N/A") else Fraction(told.replace(":", "/"))
+    return None if told in ("", "N/A") else Fraction(told.replace(":", "/")) if ":" in told else told
 
 
 def index_of(path: Path) -> memoryview:
@@ -51,8 +51,24 @@ def test_the_aspect_is_the_one_that_the_stream_itself_tells(
     raw = clips.make(tmp_path / "a.h264", *PICTURE, "-c:v", "libx264", *plain, *options)
     film = clips.make(tmp_path / "a.mp4", "-i", str(raw), "-c", "copy")
     (record,) = records(index_of(film))
-    assert pixel_aspects(record) == (aspect,)
+    assert [each.pixel_aspect for each in read_record(record)] == [aspect]
     assert told_by_ffprobe(raw) == aspect
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ("matrix_coefficients=6:video_full_range_flag=0", Told(is_full_range=False, matrix=6)),
+        ("matrix_coefficients=1:video_full_range_flag=1", Told(is_full_range=True, matrix=1)),
+        ("video_full_range_flag=1:sample_aspect_ratio=2/1", Told(pixel_aspect=Fraction(2), is_full_range=True)),
+        ("colour_primaries=1:overscan_appropriate_flag=1", Told(is_full_range=False)),
+    ],
+)
+def test_colours_are_those_that_the_stream_itself_tells(tmp_path: Path, options: str, told: Told) -> None:
+    untold = "setparams=colorspace=unknown:range=unknown:color_primaries=unknown:color_trc=unknown,setsar=0"
+    coded = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-vf", untold, "-bsf:v", f"h264_metadata={options}")
+    (record,) = records(index_of(clips.make(tmp_path / "a.mp4", *PICTURE, *coded)))
+    assert read_record(record) == (told,)
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +87,6 @@ def test_whatever_is_damaged_is_told_by_an_error(film: bytes, data: st.DataObjec
         changed[place] = data.draw(st.integers(0, 255))
     try:
         for record in records(memoryview(changed)):
-            pixel_aspects(record)
+            read_record(record)
     except (UnsuitedError, TemporarilyUnavailable, struct.error, ValueError):
         pass

@@ -45,23 +45,22 @@ class Published:
         record = publish(services, put, source, name)
         self.record: ClipRecord = record
         self._services, self._name, self._folder = services, name, folder
-        self.main = self.fetch(record.hls or "").read_text()
-        self.mp4 = self.fetch(record.mp4[0].url)
+        self.main = self._fetch(record.hls or "").read_text()
+        self.mp4 = self._fetch(record.mp4[0].url)
 
     def track(self, name: str) -> Path:
         """A rendition's media playlist, its segments beside it."""
         base = (self.record.hls or "").rpartition("/")[0]
-        playlist = self.fetch(f"{base}/{name}/{encode.MEDIA_PLAYLIST}")
+        playlist = self._fetch(f"{base}/{name}/{encode.MEDIA_PLAYLIST}")
         text = playlist.read_text()
         for file in re.findall(r'URI="([^"]+)"', text) + [line for line in text.splitlines() if line[:1] not in "#"]:
-            self.fetch(f"{base}/{name}/{file}")
+            self._fetch(f"{base}/{name}/{file}")
         return playlist
 
     def codes(self) -> set[str]:
         return {notice.code for notice in self.record.warnings}
 
-    def fetch(self, url: str) -> Path:
-        """A file that the record names."""
+    def _fetch(self, url: str) -> Path:
         path = self._folder / "published" / url
         path.parent.mkdir(parents=True, exist_ok=True)
         bucket = self._services.settings.media_bucket

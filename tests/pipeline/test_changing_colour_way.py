@@ -79,17 +79,3 @@ def test_colours_that_change_come_out_as_they_were_taken(
     assert len(pictures) == pytest.approx(100, abs=2)
     assert pictures[20] == pytest.approx(RED, abs=6)
     assert pictures[80] == pytest.approx(RED, abs=6)
-
-
-def test_a_poster_that_a_look_has_kept_has_the_colours_of_its_source(
-    publish: Callable[[Path], Published], tmp_path: Path
-) -> None:
-    source = tmp_path / "a.mp4"
-    # Looked at are key frames, if there are enough.
-    part(source, HD, (*H264, "-keyint_min", "5", "-force_key_frames", "expr:gte(t,n_forced*0.2)"))
-    made = publish(source)
-    assert made.record.poster is not None
-    poster = made.fetch(made.record.poster.url)
-    command = [str(clips.FFMPEG), "-nostdin", "-v", "error", "-i", str(poster), "-vf", "scale=1:1:flags=area"]
-    raw = subprocess.run([*command, "-pix_fmt", "rgb24", "-f", "rawvideo", "-"], capture_output=True, check=True).stdout
-    assert tuple(raw) == pytest.approx(RED, abs=6)

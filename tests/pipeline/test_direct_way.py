@@ -234,11 +234,13 @@ def test_a_source_whose_flags_say_fields_where_there_are_none_is_copied_all_the_
 
 
 @pytest.mark.parametrize("ending", ["mp4", "mkv"])
-def test_a_copy_says_of_its_pixels_what_the_container_of_the_source_said(
+def test_a_copy_says_of_pixels_and_colours_what_the_container_of_the_source_said(
     services: Services, put: Put, tmp_path: Path, ending: str
 ) -> None:
-    plain = clips.progressive(tmp_path / "a.mp4", seconds=3, size=SIZE, extra=("-g", "50", "-b:v", "500k", *TAGGED))
-    wide = ("-c", "copy", "-bsf:v", "h264_metadata=sample_aspect_ratio=4/3")
+    coded = ("-g", "50", "-b:v", "500k", *TAGGED, "-movflags", "+write_colr")
+    plain = clips.progressive(tmp_path / "a.mp4", seconds=3, size=SIZE, extra=coded)
+    changes = "h264_metadata=sample_aspect_ratio=4/3:matrix_coefficients=6"
+    wide = ("-c", "copy", "-bsf:v", changes, *coded[-2:])
     clip = clips.make(tmp_path / f"wide.{ending}", "-i", str(plain), *wide)
     name = f"120320_WIDE{ending.upper()}1"
     record, _ = published(ladder(services, copy_max_bitrate_bps=20_000_000), put, name, clip)
@@ -248,6 +250,7 @@ def test_a_copy_says_of_its_pixels_what_the_container_of_the_source_said(
     # Without its container, whose word decoders of browsers don't take.
     bare = clips.make(tmp_path / "bare.h264", "-i", str(copied), "-map", "0:v", "-c", "copy")
     assert told_by_ffprobe(bare) == 1
+    assert told_by_ffprobe(bare, "color_space") == "bt709"
 
 
 def test_renditions_whose_segments_part_are_not_published() -> None:
