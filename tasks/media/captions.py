@@ -1,4 +1,4 @@
-"""Captions: which of them an upload carries as text, and the ffmpeg runs that write each as WebVTT.
+"""Captions: which of them an upload carries as text, and what is published of them (`caption_runs` gets at them).
 
 Text tracks (mov_text, SubRip, WebVTT, DVB teletext, CEA-608 tracks) are decoded by the one run that also copies out
 ASS (`ass`), the picture's caption units (`line21`) and those in the ancillary data of MXF (SMPTE ST 436); what is found
@@ -12,7 +12,6 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from tasks.media import ass, line21
-from tasks.media.encode import SOURCE_FILE, input_options
 from tasks.media.language import language_name, language_tag
 from tasks.media.sound import candidates
 from tasks.media.source import Source
@@ -29,22 +28,17 @@ ANCILLARY_FILE: Final = f"{FOLDER}/ancillary.rcwt"
 WHOLE_FILE: Final = "captions.vtt"
 UNREADABLE: Final = "captions_unreadable"
 
-_TELETEXT: Final = "dvb_teletext"
+TELETEXT: Final = "dvb_teletext"
 _LINE_21: Final = "eia_608"
-_ASS: Final = ("ass", "ssa")
+ASS: Final = ("ass", "ssa")
 _ANCILLARY: Final = "smpte_436m_anc"
 _TEXT: Final = frozenset(
-    {"mov_text", "subrip", *_ASS, "webvtt", "text", _LINE_21, _TELETEXT},
+    {"mov_text", "subrip", *ASS, "webvtt", "text", _LINE_21, TELETEXT},
 )
 _MOST: Final = 16
-_MOST_UNIT_BYTES: Final = 256 * 1024**2
-# Hours of them take a tenth.
-_MOST_ANCILLARY_BYTES: Final = 64 * 1024**2
-_MOST_TEXT_BYTES: Final = 8 * 1024**2
 # Containers whose clocks may start anew: the encode counts from the first of the streams that it reads, and of all
 # others from the start of the file.
 _RESTARTING_CLOCKS: Final = ("mpegts", "mpeg", "ogg")
-_QUIET: Final = ("-nostdin", "-hide_banner", "-loglevel", "error")
 
 Kind = Literal["subtitles", "captions"]
 
@@ -67,17 +61,11 @@ class CaptionTrack(Value):
     def file(self) -> str:
         """Where the run writes it, in the workspace."""
         page = "" if self.page is None else f"-{self.page}"
-        return f"{FOLDER}/{self.index}{page}.{'ass' if self.codec in _ASS else 'vtt'}"
-
-    @property
-    def output(self) -> tuple[str, ...]:
-        """How the run writes it: as WebVTT, but ASS as it is."""
-        coder, form = ("copy", "ass") if self.codec in _ASS else ("webvtt", "webvtt")
-        return ("-c:s", coder, *_PLAIN, "-fs", str(_MOST_TEXT_BYTES), "-f", form, self.file)
+        return f"{FOLDER}/{self.index}{page}.{'ass' if self.codec in ASS else 'vtt'}"
 
     def cues(self, written: bytes, *, zero_s: float) -> tuple[Cue, ...]:
         """What the run wrote, read; ``zero_s`` is the clip's zero on its clock."""
-        read = ass.read_events if self.codec in _ASS else read_cues
+        read = ass.read_events if self.codec in ASS else read_cues
         return read(written, zero_s=zero_s)
 
 
@@ -109,7 +97,7 @@ class Caption(Value):
 
 def in_several_languages(probe: Mapping[str, object]) -> tuple[tuple[int, str], ...]:
     """The streams of teletext with more than one page, and the languages of those, as `subtitle_pages` wants them."""
-    teletext = [each for each in _items(probe.get("streams")) if each.get("codec_name") == _TELETEXT]
+    teletext = [each for each in _items(probe.get("streams")) if each.get("codec_name") == TELETEXT]
     named = [(_index(each), str(_mapping(each.get("tags")).get("language") or "")) for each in teletext]
     return tuple((index, languages) for index, languages in named if "," in languages)[:_MOST]
 
@@ -135,48 +123,6 @@ def find_captions(
         ancillary=next((_index(each) for each in streams if each.get("codec_name") == _ANCILLARY), None),
         zero_s=_zero_s(probe, source),
     )
-
-
-def plan_extract(found: CaptionSource, source: Source, *, max_pixels: int) -> tuple[str, ...]:
-    """Arguments of the run that writes each text track, and the picture's caption units; empty: nothing to run for."""
-    outputs: list[str] = []
-    # A decoder shows one page: for each further one the file is read once more.
-    readings = _readings(found.tracks)
-    for number, tracks in enumerate(readings):
-        for track in tracks:
-            outputs += ["-map", f"{number}:{track.index}", *track.output]
-    if found.unit_filter:
-        # The packets behind each other, and beside them the size and time of each.
-        copied = ("-map", f"0:{source.video.index}", "-c", "copy", "-copyinkf", *_PLAIN, "-bsf:v", found.unit_filter)
-        outputs += [*copied, "-fs", str(_MOST_UNIT_BYTES), "-f", "data", UNITS_FILE]
-        outputs += [*copied, "-f", "framecrc", PACKETS_FILE]
-    if found.ancillary is not None:
-        outputs += ["-map", f"0:{found.ancillary}", "-c", "copy", *_PLAIN, "-bsf:d", "smpte436m_to_eia608"]
-        outputs += ["-fs", str(_MOST_ANCILLARY_BYTES), "-f", "rcwt", ANCILLARY_FILE]
-    if not outputs:
-        return ()
-    options: list[str] = []
-    for key, value in sorted(input_options(max_pixels=max_pixels, captions=True).items()):
-        if key == "dn" and found.ancillary is not None:
-            continue
-        options += [f"-{key}"] if value is None else [f"-{key}", str(value)]
-    inputs: list[str] = []
-    for tracks in readings:
-        inputs += [word for track in tracks if track.codec == _TELETEXT for word in _teletext(track)]
-        inputs += [*options, "-i", SOURCE_FILE]
-    # The upload's own clock, whichever streams a run takes: `zero_s` tells where the clip begins on it.
-    return (*_QUIET, "-copyts", *inputs, *outputs)
-
-
-def plan_line21(rcwt: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Arguments of the run that decodes raw captions, and the files that it writes: those of fields 1 and 2."""
-    files = (f"{rcwt}.1.vtt", f"{rcwt}.2.vtt")
-    arguments = [*_QUIET, "-copyts"]
-    for field in ("first", "second"):
-        arguments += ["-f", "rcwt", "-protocol_whitelist", "file", "-data_field", field, "-i", rcwt]
-    for number, file in enumerate(files):
-        arguments += ["-map", f"{number}:0", "-c:s", "webvtt", "-fs", str(_MOST_TEXT_BYTES), "-f", "webvtt", file]
-    return tuple(arguments), files
 
 
 def published(found: Sequence[tuple[CaptionTrack | None, tuple[Cue, ...]]]) -> tuple[Caption, ...]:
@@ -219,32 +165,6 @@ def unreadable_notice(names: Sequence[str]) -> tuple[Notice, ...]:
         f"This clip has captions that can't be turned into text and are left out: {', '.join(dict.fromkeys(names))}."
     )
     return (Notice(code=UNREADABLE, message=message),)
-
-
-# No chapter or tag of an upload gets into what we write; times are kept as they are, below zero too.
-_PLAIN: Final = ("-map_metadata", "-1", "-map_chapters", "-1", "-avoid_negative_ts", "disabled")
-
-
-def _readings(tracks: Sequence[CaptionTrack]) -> list[list[CaptionTrack]]:
-    """The tracks, parted so that none of one stream are together; one part at least."""
-    made: list[list[CaptionTrack]] = [[]]
-    for track in tracks:
-        others = (part for part in made if all(track.index != each.index for each in part))
-        part = next(others, None)
-        if part is None:
-            made.append([track])
-        else:
-            part.append(track)
-    return made
-
-
-def _teletext(track: CaptionTrack) -> tuple[str, ...]:
-    # One page, or those that the service marks as subtitles, as text; each text ends where the next one begins.
-    page = "subtitle" if track.page is None else str(track.page)
-    return (
-        *(f"-txt_format:{track.index}", "text", f"-txt_page:{track.index}", page),
-        f"-fix_sub_duration:{track.index}",
-    )
 
 
 def _tracks(stream: Mapping[str, object], pages: Sequence[Page]) -> tuple[CaptionTrack, ...]:

@@ -11,6 +11,7 @@ import structlog
 
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media import encode, line21, line21_channels, webvtt
+from tasks.media.caption_runs import plan_extract, plan_line21
 from tasks.media.captions import (
     ANCILLARY_FILE,
     FOLDER,
@@ -23,8 +24,6 @@ from tasks.media.captions import (
     CaptionTrack,
     find_captions,
     in_several_languages,
-    plan_extract,
-    plan_line21,
     published,
     unreadable_notice,
 )

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.media import captions
+from tasks.media import caption_runs, captions
 from tasks.media.captions import CaptionTrack
 from tasks.media.decoders import DECODERS_WITH_CAPTIONS
 from tasks.media.encode import DEMUXERS
@@ -39,7 +39,7 @@ def test_one_run_writes_every_text_track_and_copies_out_the_pictures_caption_uni
     found = captions.find_captions(probe, of(SMALL, "h264"))
     plain = ("-map_metadata", "-1", "-map_chapters", "-1", "-avoid_negative_ts", "disabled")
     units = (*("-map", "0:0", "-c", "copy", "-copyinkf"), *plain)
-    assert captions.plan_extract(found, SMALL, max_pixels=1000) == (
+    assert caption_runs.plan_extract(found, SMALL, max_pixels=1000) == (
         *("-nostdin", "-hide_banner", "-loglevel", "error", "-copyts"),
         *("-txt_format:3", "text", "-txt_page:3", "subtitle", "-fix_sub_duration:3"),
         *("-codec_whitelist", DECODERS_WITH_CAPTIONS, "-dn", "-format_whitelist", DEMUXERS, "-max_pixels", "1000"),
@@ -55,7 +55,7 @@ def test_one_run_writes_every_text_track_and_copies_out_the_pictures_caption_uni
 
 def test_ancillary_data_is_read_as_raw_captions_with_data_streams_allowed() -> None:
     found = captions.find_captions(probed(stream(2, "smpte_436m_anc", "data")), of(SMALL, "prores"))
-    arguments = captions.plan_extract(found, SMALL, max_pixels=1000)
+    arguments = caption_runs.plan_extract(found, SMALL, max_pixels=1000)
     assert "-dn" not in arguments
     assert arguments[arguments.index("source") + 1 :] == (
         *("-map", "0:2", "-c", "copy", "-map_metadata", "-1", "-map_chapters", "-1"),
@@ -65,7 +65,7 @@ def test_ancillary_data_is_read_as_raw_captions_with_data_streams_allowed() -> N
 
 
 def test_raw_captions_are_decoded_field_by_field_from_nothing_but_our_own_file() -> None:
-    arguments, files = captions.plan_line21(captions.INSIDE_FILE)
+    arguments, files = caption_runs.plan_line21(captions.INSIDE_FILE)
     opened = ("-f", "rcwt", "-protocol_whitelist", "file", "-data_field")
     written = ("-c:s", "webvtt", "-fs", "8388608", "-f", "webvtt")
     assert arguments == (
@@ -79,7 +79,7 @@ def test_raw_captions_are_decoded_field_by_field_from_nothing_but_our_own_file()
 
 def test_a_source_with_no_place_for_captions_takes_no_run() -> None:
     found = captions.find_captions(probed(stream(2, "tmcd", "data")), of(SMALL, "prores"))
-    assert captions.plan_extract(found, SMALL, max_pixels=1) == ()
+    assert caption_runs.plan_extract(found, SMALL, max_pixels=1) == ()
 
 
 @pytest.mark.parametrize(("container", "zero_s"), [("mov", 1.5), ("matroska", 1.5), ("mpegts", 2.5), ("mpeg", 2.5)])
