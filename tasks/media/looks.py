@@ -205,7 +205,9 @@ def _plan(
             # The very beginning has a tile, and is no poster.
             picture = picture.filter("select", f"gt(t,{source.duration_s * _ENDS:.3f})")
         if has_lines:
-            lines = branches["lines"].filter("crop", f"min(iw,{_LINES_WIDTH})", "ih").filter("format", "gray")
+            lines = branches["lines"].filter("crop", f"min(iw,{_LINES_WIDTH})", "ih")
+            # Without a filter that converts in between, ffmpeg would take the colours off all branches.
+            lines = lines.filter("scale").filter("format", "gray")
             outputs.append(
                 lines.output(
                     f"{FOLDER}/{number}.pgm",

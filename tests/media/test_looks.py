@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks.media import looks, opening
+from tasks.media import looks, opening, storyboard
 from tasks.media.appeal import Look
 from tasks.media.looks import LookPlan
 from tests import clips
-from tests.media.test_encode import SMALL
+from tests.media.test_encode import NEWS, SMALL
 
 LONG = replace(SMALL, duration_s=3600.0)
 TAPE = replace(LONG, container="mxf", video=replace(SMALL.video, codec="mpeg2video"))
@@ -71,6 +71,42 @@ def test_the_looks_are_of_different_moments_and_each_is_of_the_time_it_is_given(
     (burst,) = taken(plan, clip, tmp_path / "looks-of-it")
     assert [shown_s(look) for look in burst] == [each % 50 for each in expected]
     assert [int(look.time_s) for look in burst] == expected
+
+
+def test_looks_are_in_colour_and_so_is_the_storyboard_where_lines_are_looked_at_as_well(tmp_path: Path) -> None:
+    red = (
+        "-f",
+        "lavfi",
+        "-i",
+        "color=red:size=1280x720:rate=25:duration=6,format=yuv420p",
+        "-c:v",
+        "libx264",
+        "-g",
+        "25",
+    )
+    clip = clips.make(tmp_path / "red.mp4", *red)
+    video = replace(SMALL.video, width=1280, height=720, coded_width=1280, coded_height=720, index=0)
+    source = replace(SMALL, duration_s=6.0, video=video)
+    plan = looks.plan_looks(source, max_pixels=1280 * 720, board=storyboard.lay_out(source, NEWS))
+    assert plan.has_lines
+    (tmp_path / "out" / storyboard.FOLDER).mkdir(parents=True)
+    (burst,) = taken(plan, clip, tmp_path)
+    assert all(look.rgb[0] > 200 > 50 > look.rgb[2] for look in burst)
+    (sheet,) = (tmp_path / "out" / storyboard.FOLDER).iterdir()
+    command = [
+        str(clips.FFMPEG),
+        "-v",
+        "error",
+        "-i",
+        str(sheet),
+        "-vf",
+        "crop=8:8:8:8,format=rgb24",
+        "-f",
+        "rawvideo",
+        "-",
+    ]
+    shown = subprocess.run(command, check=True, capture_output=True, timeout=30).stdout
+    assert shown[0] > 200 > 50 > shown[2]
 
 
 @pytest.mark.parametrize("container", ["mov", "matroska,webm"])
