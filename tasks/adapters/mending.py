@@ -71,8 +71,9 @@ def _inflate(file: IO[bytes]) -> None:
 def _join(file: int, form: tuple[int, int], is_stopped: Callable[[], bool]) -> None:
     """Make one of the recordings that a transport stream was joined of."""
     try:
-        survey = joints.Survey()
-        for _, _, parts in _read(file, form, 0, is_stopped):
+        survey, begun = joints.Survey(), list[int]()
+        for place, _, parts in _read(file, form, 0, is_stopped):
+            begun.append(place)
             for packets in parts:
                 survey.add(packets)
         found = survey.joints()
@@ -80,7 +81,9 @@ def _join(file: int, form: tuple[int, int], is_stopped: Callable[[], bool]) -> N
         return
     if found.first is None:
         return
-    for place, data, parts in _read(file, form, found.first, is_stopped):
+    # In the same parts as before: how much in one of them is no packet decides whether it is clear.
+    first = max(place for place in begun if place <= found.first)
+    for place, data, parts in _read(file, form, first, is_stopped):
         for packets in parts:
             joints.apply(packets, found)
         _write(file, data, place)

@@ -130,6 +130,21 @@ def test_only_what_lies_behind_the_joint_is_written_anew(joined: bytes, tmp_path
     assert path.read_bytes() == after
 
 
+def test_much_damage_behind_a_joint_is_read_in_the_same_parts_both_times(joined: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a.ts"
+    empty = b"\x47\x1f\xff\x10" + bytes(184)
+    damaged = (bytes(50) + 3 * empty) * 40
+    # Eight MiB are read at a time: in those from the joint on there are twice as many gaps.
+    lead = empty * 22_000
+    data = lead + joined + damaged
+    data += empty * ((8 * 1024**2 - len(data)) // 188 + 1) + damaged + empty * 25_000
+    path.write_bytes(data)
+    mend(path)
+    after = path.read_bytes()
+    assert len(after) == len(data)
+    assert after != data
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(data=st.data())
 def test_whatever_is_damaged_keeps_its_length(joined: bytes, tmp_path: Path, data: st.DataObject) -> None:
