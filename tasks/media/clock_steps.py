@@ -50,7 +50,7 @@ def find_steps(places: NDArray[np.int64], pids: NDArray[np.int64], times: NDArra
     back = sorted(
         (int(places[track[number + 1]]), pid, number)
         for pid, track in tracks.items()
-        for number in np.flatnonzero(_since(times[track]) < -_BACK).tolist()
+        for number in _backs(times[track])
     )
     if len(back) > _MOST_STEPS * len(tracks):
         raise UnclearError
@@ -71,6 +71,15 @@ def find_steps(places: NDArray[np.int64], pids: NDArray[np.int64], times: NDArra
     return tuple(steps)
 
 
+def _backs(times: NDArray[np.int64]) -> list[int]:
+    """Behind which of a track's times its clock goes back, and stays there: one that is damaged stands alone."""
+    numbers = np.flatnonzero(_since(times) < -_BACK)
+    numbers = numbers[(numbers > 0) & (numbers < len(times) - 2)]
+    before, behind = (times[numbers - 1], times[numbers]), (times[numbers + 1], times[numbers + 2])
+    stays = (_apart(before[0], behind[0]) < -_BACK) & (_apart(before[1], behind[1]) < -_BACK)
+    return [int(number) for number in numbers[stays]]
+
+
 def _ticks(tracks: Sequence[tuple[NDArray[np.int64], int]]) -> int:
     """How far to move what follows: each track is told by its times, and the number of its last one before the step."""
     found = []
@@ -84,5 +93,10 @@ def _ticks(tracks: Sequence[tuple[NDArray[np.int64], int]]) -> int:
 
 
 def _since(times: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How far each time is from the one before; the clock may have run full between."""
-    return np.asarray((np.diff(times) + WRAP // 2) % WRAP - WRAP // 2)
+    """How far each time is from the one before."""
+    return _apart(times[:-1], times[1:])
+
+
+def _apart(earlier: NDArray[np.int64], later: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How far the later ones are from the earlier; the clock may have run full between."""
+    return np.asarray((later - earlier + WRAP // 2) % WRAP - WRAP // 2)
