@@ -7,7 +7,7 @@ the last picture. So the numbers and the clock of the first recording are carrie
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.media.clock_steps import Step, find_steps
-from tasks.media.renamings import Renaming, find_renamings, seen_maps
+from tasks.media.renamings import Renaming, find_renamings, renumbered, seen_maps
 from tasks.media.transport import (
     NO_PROGRAMME,
     TABLE_OF_MAPS,
@@ -107,11 +107,9 @@ class Survey:
         pids = np.concatenate(self._pids).astype(np.int64)
         tables = [(pid, table, run.first, run.last) for (pid, table), runs in self._tables.items() for run in runs]
         renamings = find_renamings(seen_maps(tables), places, pids)
-        for number, each in enumerate(renamings):
-            end = renamings[number + 1].place if number + 1 < len(renamings) else np.iinfo(np.int64).max
-            within = (places >= each.place) & (places < end)
-            pids[within] = _table(each.renamed)[pids[within]]
-        return Joints(renamings=renamings, steps=find_steps(places, pids, times))
+        pids = renumbered(pids, places, renamings)
+        kept = pids != NO_PROGRAMME
+        return Joints(renamings=renamings, steps=find_steps(places[kept], pids[kept], times[kept]))
 
     def _tables_in(self, packets: Packets, begun: Starts, streams: Set[int]) -> Iterator[tuple[int, int, bytes]]:
         """The tables that begin in these packets of these streams: the stream's number, the place, and the bytes."""
@@ -136,13 +134,8 @@ class Survey:
 
 def apply(packets: Packets, joints: Joints) -> None:
     """Write the packets anew, where they lie behind a joint."""
-    places, pids = packets.places, packets.pids
-    for number, each in enumerate(joints.renamings):
-        end = joints.renamings[number + 1].place if number + 1 < len(joints.renamings) else np.iinfo(np.int64).max
-        table = _table(each.renamed)
-        table[list(each.silenced)] = NO_PROGRAMME
-        within = (places >= each.place) & (places < end)
-        pids[within] = table[pids[within]]
+    places = packets.places
+    pids = renumbered(packets.pids, places, joints.renamings)
     packets.rename(pids)
     ticks = np.zeros(len(places), np.int64)
     for step in joints.steps:
@@ -159,9 +152,3 @@ def apply(packets: Packets, joints: Joints) -> None:
         fields = packets.rows[numbers[:, None], columns]
         write_times(fields, (read_times(fields) + ticks[numbers]) % WRAP)
         packets.rows[numbers[:, None], columns] = fields
-
-
-def _table(renamed: Mapping[int, int]) -> NDArray[np.int64]:
-    table = np.arange(_PIDS, dtype=np.int64)
-    table[list(renamed)] = list(renamed.values())
-    return table

@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.media.transport import TABLE_OF_MAPS, Programme, read_programme
+from tasks.media.transport import NO_PROGRAMME, TABLE_OF_MAPS, Programme, read_programme
+
+_PIDS: Final = 8192
+_EVER: Final = 1 << 62
 
 
 @dataclass(frozen=True, kw_only=True)
 class Renaming:
-    """The new numbers of streams, and the tables to be left out, from ``place`` in the file on until the next one."""
+    """The new numbers of streams, and those to be left out, from ``place`` in the file on until before ``end``."""
 
     place: int
+    end: int = _EVER
     renamed: Mapping[int, int]
     silenced: frozenset[int]
+
+
+def renumbered(pids: NDArray[np.int64], places: NDArray[np.int64], renamings: Iterable[Renaming]) -> NDArray[np.int64]:
+    """The streams' numbers, ``pids``, of what stands at ``places``, as they are to be; `NO_PROGRAMME` is left out."""
+    made = pids.copy()
+    for each in renamings:
+        table = np.arange(_PIDS, dtype=np.int64)
+        table[list(each.renamed)] = list(each.renamed.values())
+        table[list(each.silenced)] = NO_PROGRAMME
+        # By the numbers in the file: what one programme gives up another may have.
+        changed = (places >= each.place) & (places < each.end) & (table[pids] != pids)
+        made[changed] = table[pids[changed]]
+    return made
 
 
 @dataclass(kw_only=True)
@@ -28,6 +46,15 @@ class SeenMap:
     programme: Programme
     first: int
     last: int
+
+
+@dataclass(kw_only=True)
+class _Line:
+    """A programme with those that follow it: as what the latest one's streams go on, and every number it has shown."""
+
+    numbers: dict[int, int]
+    shown: set[int]
+    made: list[Renaming]
 
 
 def seen_maps(tables: Iterable[tuple[int, bytes, int, int]]) -> list[SeenMap]:
@@ -51,32 +78,56 @@ def find_renamings(
     programmes: Sequence[SeenMap], places: NDArray[np.int64], pids: NDArray[np.int64]
 ) -> tuple[Renaming, ...]:
     """What is to be renamed, by the maps and by what begins where: ``places`` and the streams' numbers, ``pids``."""
-    made: list[Renaming] = []
-    now: dict[int, int] = {}
+    lines: list[_Line] = []
     for number, later in enumerate(programmes):
-        before = [each for each in programmes[:number] if each.last < later.first]
-        same = [each for each in before if each.programme.number == later.programme.number]
-        if not same and len(before) == number:
-            same = before
-        earlier = max(same, key=lambda each: each.last, default=None)
-        if earlier is None or list(earlier.programme.kinds) == list(later.programme.kinds):
+        earlier = _earlier(programmes, number)
+        line = lines[earlier] if earlier is not None else _Line(numbers={}, shown=set(), made=[])
+        lines.append(line)
+        made = _renaming(line, programmes[earlier], later, places, pids) if earlier is not None else None
+        if made is None:
+            line.shown.update(later.programme.kinds)
             continue
-        new = np.array([pid for pid in later.programme.kinds if pid not in earlier.programme.kinds], np.int64)
-        begun = places[np.isin(pids, new) & (places > earlier.last)]
-        place = min(later.first, int(begun.min())) if len(begun) else later.first
-        gone = np.array([pid for pid in earlier.programme.kinds if pid not in later.programme.kinds], np.int64)
-        going_on = places[np.isin(pids, gone)]
-        if len(new) == 0 or np.any((going_on >= place) & (going_on <= later.last)):
-            # Both go on beside each other: another programme, or a track more.
-            continue
-        renamed = {
-            pid: now.get(partner, partner) for pid, partner in _partners(earlier.programme, later.programme).items()
-        }
-        if all(pid == partner for pid, partner in renamed.items()) and not made:
-            continue
-        now = renamed
-        made.append(Renaming(place=place, renamed=renamed, silenced=frozenset({TABLE_OF_MAPS, later.pid})))
-    return tuple(made)
+        if line.made:
+            line.made[-1] = replace(line.made[-1], end=made.place)
+        line.made.append(made)
+        line.numbers = dict(made.renamed)
+        line.shown.update(made.renamed.values())
+    return tuple(each for line in {id(line): line for line in lines}.values() for each in line.made)
+
+
+def _renaming(
+    line: _Line, earlier: SeenMap, later: SeenMap, places: NDArray[np.int64], pids: NDArray[np.int64]
+) -> Renaming | None:
+    """How the later programme goes on as the earlier one, which it follows in this line; None if it needs nothing."""
+    kinds, kinds_before = later.programme.kinds, earlier.programme.kinds
+    if list(kinds_before) == list(kinds) or (later.programme.is_seen and not earlier.programme.is_seen):
+        # A picture that comes now has nothing to go on as, and would be lost.
+        return None
+    new = np.array([pid for pid in kinds if pid not in kinds_before], np.int64)
+    begun = places[np.isin(pids, new) & (places > earlier.last)]
+    place = min(later.first, int(begun.min())) if len(begun) else later.first
+    gone = np.array([pid for pid in kinds_before if pid not in kinds], np.int64)
+    going_on = places[np.isin(pids, gone)]
+    if len(new) == 0 or np.any((going_on >= place) & (going_on <= later.last)):
+        # Both go on beside each other: another programme, or a track more.
+        return None
+    partners = _partners(earlier.programme, later.programme)
+    renamed = {pid: line.numbers.get(partner, partner) for pid, partner in partners.items()}
+    if all(pid == partner for pid, partner in renamed.items()) and not line.made:
+        return None
+    # What can't go on is not to get in among what does.
+    others = line.shown.intersection(kinds).difference(renamed)
+    return Renaming(place=place, renamed=renamed, silenced=frozenset({TABLE_OF_MAPS, later.pid, *others}))
+
+
+def _earlier(programmes: Sequence[SeenMap], number: int) -> int | None:
+    """Which of the programmes before that one it follows; None if it is the first, or goes on beside others."""
+    later = programmes[number]
+    before = [other for other in range(number) if programmes[other].last < later.first]
+    same = [other for other in before if programmes[other].programme.number == later.programme.number]
+    if not same and len(before) == number:
+        same = before
+    return max(same, key=lambda other: programmes[other].last, default=None)
 
 
 def _partners(earlier: Programme, later: Programme) -> dict[int, int]:

@@ -28,6 +28,8 @@ _MAP: Final = 2
 # Descriptors that tell what is in private data (type 6): AC-3, E-AC-3, DTS, AAC, teletext, subtitles, codecs by name.
 _TELLING: Final = frozenset({0x05, 0x56, 0x59, 0x6A, 0x7A, 0x7B, 0x7C})
 _PRIVATE: Final = 6
+# MPEG-1 and -2, MPEG-4, H.264, JPEG 2000, HEVC, VVC, AVS, VC-1.
+_PICTURES: Final = frozenset({0x01, 0x02, 0x10, 0x1B, 0x21, 0x24, 0x33, 0x42, 0xD1, 0xD2, 0xD4, 0xEA})
 
 Bytes2D = NDArray[np.uint8]
 
@@ -59,8 +61,10 @@ class Packets:
         return (self.rows[:, 1].astype(np.int64) & 0x1F) << 8 | self.rows[:, 2]
 
     def rename(self, pids: NDArray[np.int64]) -> None:
-        """Give each to the stream of that number."""
-        self.rows[:, 1] = (self.rows[:, 1] & 0xE0) | (pids >> 8).astype(np.uint8)
+        """Give each to the stream of that number; nothing begins in those of `NO_PROGRAMME`."""
+        # ffmpeg takes whatever begins for a stream, whether a map names it or not.
+        kept = np.where(pids == NO_PROGRAMME, 0xA0, 0xE0).astype(np.uint8)
+        self.rows[:, 1] = (self.rows[:, 1] & kept) | (pids >> 8).astype(np.uint8)
         self.rows[:, 2] = (pids & 0xFF).astype(np.uint8)
 
 
@@ -178,6 +182,11 @@ class Programme:
 
     number: int
     kinds: Mapping[int, tuple[int, ...]]
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether it has a picture."""
+        return any(kind in _PICTURES for kind, *_ in self.kinds.values())
 
 
 def read_programme(section: bytes) -> Programme | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks.media.renamings import SeenMap, find_renamings
-from tasks.media.transport import Programme
+from tasks.media.renamings import SeenMap, find_renamings, renumbered
+from tasks.media.transport import NO_PROGRAMME, Programme
 
-VIDEO, OTHER_VIDEO, SOUND = (0x1B,), (0x02,), (0x03,)
+VIDEO, OTHER_VIDEO, SOUND, OTHER_SOUND = (0x1B,), (0x02,), (0x03,), (0x0F,)
 
 
 def seen(first: int, last: int, kinds: dict[int, tuple[int, ...]], *, number: int = 1, pid: int = 0x1000) -> SeenMap:
@@ -52,3 +52,35 @@ def test_a_third_recording_goes_on_as_the_first() -> None:
     places, pids = media(x1=(1, 100), x2=(1, 100), x3=(111, 200), x4=(111, 200), x5=(211, 300), x6=(211, 300))
     found = find_renamings([ONE, second, third], places, pids)
     assert [each.renamed for each in found] == [{3: 1, 4: 2}, {5: 1, 6: 2}]
+
+
+@pytest.mark.parametrize("foreign", [1, 5])
+def test_what_cannot_go_on_does_not_get_in_among_what_does(foreign: int) -> None:
+    with_a_track_more = seen(101, 109, {1: VIDEO, 2: SOUND, 5: SOUND})
+    later = seen(110, 200, {3: VIDEO, foreign: OTHER_SOUND})
+    begun = media(x1=(1, 109), x2=(1, 109), x5=(102, 109))
+    follow = media(x3=(111, 200), **{f"x{foreign}": (112, 200)})
+    places, pids = (np.concatenate(pair) for pair in zip(begun, follow, strict=True))
+    found = find_renamings([ONE, with_a_track_more, later], places, pids)
+    assert [each.renamed for each in found] == [{3: 1}]
+    made = renumbered(pids, places, found)
+    assert set(made[(pids == foreign) & (places > 110)]) == {NO_PROGRAMME}
+    assert set(made[pids == 3]) == {1}
+
+
+def test_a_picture_that_comes_later_is_not_lost() -> None:
+    only_sound = seen(0, 100, {2: SOUND})
+    places, pids = media(x2=(1, 100), x3=(111, 200), x4=(111, 200))
+    assert not find_renamings([only_sound, seen(110, 200, {3: VIDEO, 4: SOUND})], places, pids)
+
+
+def test_programmes_beside_each_other_each_go_on() -> None:
+    other = seen(1, 99, {11: VIDEO, 12: SOUND}, number=2, pid=0x1001)
+    later = seen(110, 200, {21: VIDEO, 22: SOUND})
+    later_other = seen(111, 199, {31: VIDEO, 32: SOUND}, number=2, pid=0x1001)
+    begun = media(x1=(1, 100), x2=(1, 100), xb=(1, 100), xc=(1, 100))
+    follow = media(x15=(112, 200), x16=(112, 200), x1f=(112, 200), x20=(112, 200))
+    places, pids = (np.concatenate(pair) for pair in zip(begun, follow, strict=True))
+    made = renumbered(pids, places, find_renamings([ONE, other, later, later_other], places, pids))
+    assert list(made[places > 105]) == [{21: 1, 22: 2, 31: 11, 32: 12}[pid] for pid in pids[places > 105]]
+    assert list(made[places < 105]) == list(pids[places < 105])

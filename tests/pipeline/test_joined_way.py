@@ -103,3 +103,17 @@ def test_a_picture_of_another_codec_cannot_follow_and_is_told_of(
     made = publish(source)
     assert "picture_ends_early" in made.codes()
     assert pitches(made.mp4)[-5] == 1000
+
+
+def test_sound_of_another_codec_that_has_the_pictures_number_does_not_get_into_the_picture(
+    publish: Callable[[Path], Published], tmp_path: Path
+) -> None:
+    source = tmp_path / "joined.ts"
+    swapped = ("-streamid", "0:258", "-streamid", "1:256", "-c:a", "aac")
+    other = recording(tmp_path / "2.ts", "blue", 1000, mux=swapped)
+    source.write_bytes(recording(tmp_path / "1.ts", "red", 440) + other)
+    made = publish(source)
+    assert len(is_blue(made.mp4)) == pytest.approx(150, abs=2)
+    assert "damaged" not in made.codes()
+    assert "sound_ends_early" in made.codes()
+    assert len(made.record.source.audio) == 1
