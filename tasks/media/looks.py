@@ -199,9 +199,8 @@ def _plan(
         if keeps:
             outputs.append(branches["kept"].output(KEPT, f="nut", **raw))
         if board is not None:
-            outputs.append(
-                sheets(branches["tiles"].filter("select", board.firsts("t")), source, board, are_picked=True)
-            )
+            firsts = branches["tiles"].filter("select", board.firsts("t"))
+            outputs.append(sheets(firsts, source, board, are_picked=True, are_keys=True))
             # The very beginning has a tile, and is no poster.
             picture = picture.filter("select", f"gt(t,{source.duration_s * _ENDS:.3f})")
         if has_lines:

@@ -6,6 +6,7 @@ The VTT's cues carry media-fragment addresses (``sheet-001.jpg#xywh=…``, W3C M
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from typing import Final
 
@@ -23,9 +24,12 @@ from tasks.records.base import Value
 FOLDER: Final = "storyboard"
 VTT: Final = f"{FOLDER}/storyboard.vtt"
 SHEETS: Final = "sheet-%03d.jpg"
+SEEN: Final = "tiles.txt"
+"""Where a run that decodes key frames alone notes, in the workspace, at which times it got some."""
 _DECODED_WHOLE_S: Final = 180.0
 # Files in which each packet has a time of its own, counted from the file's beginning.
 _TIMED: Final = ("mov", "mxf")
+_NEAR_END: Final = 0.75
 
 
 class Board(Value):
@@ -48,10 +52,14 @@ class Board(Value):
 
 
 class StoryboardPlan(Value):
-    """A run that makes the sheets of that ``board``; it may decode ``key_frames_only``."""
+    """A run that makes the sheets of that ``board``; it may decode ``key_frames_only``.
+
+    It ``is_dense`` if these are as close as tiles.
+    """
 
     arguments: tuple[str, ...]
     key_frames_only: bool
+    is_dense: bool
     board: Board
 
 
@@ -74,6 +82,18 @@ def is_dense(board: Board, key_frame_gap_s: float | None) -> bool:
     return key_frame_gap_s is not None and key_frame_gap_s <= board.interval_s
 
 
+def goes_through(board: Board, source: Source, seen: str) -> bool:
+    """Whether the pictures of key frames came in their order until near the end; ``seen`` is what stands in `SEEN`.
+
+    H.264's decoder counts on what lies between key frames of open GOPs: without it they come late, or not at all.
+    """
+    tiles = [int((float(time_s) + 0.01) / board.interval_s) for time_s in re.findall(r"pts_time:([\d.]+)", seen)]
+    if not tiles or tiles != sorted(tiles):
+        return False
+    length_s = source.video.duration_s or source.duration_s
+    return tiles[-1] + 1 >= math.floor(length_s / board.interval_s * _NEAR_END)
+
+
 def plan_storyboard(
     source: Source, ladder: Ladder, *, key_frame_gap_s: float | None, max_pixels: int, is_whole: bool = False
 ) -> StoryboardPlan:
@@ -93,18 +113,25 @@ def plan_storyboard(
     # What softens block edges can't be seen in a picture this small, and takes a fifth of the decoding.
     options |= threads.of_decoder | unprobed(source) | {"skip_loop_filter": "all"}
     picture = ffmpeg.input(SOURCE_FILE, **options)[str(source.video.index)]
-    output = sheets(picture, source, board, are_picked=picks)
+    output = sheets(picture, source, board, are_picked=picks, are_keys=key_frames_only)
     return StoryboardPlan(
         arguments=("-nostdin", "-hide_banner", "-loglevel", "warning", *threads.of_filters, *output.get_args()),
         key_frames_only=key_frames_only,
+        is_dense=dense,
         board=board,
     )
 
 
 def sheets(
-    picture: ffmpeg.nodes.FilterableStream, source: Source, board: Board, *, are_picked: bool
+    picture: ffmpeg.nodes.FilterableStream, source: Source, board: Board, *, are_picked: bool, are_keys: bool
 ) -> ffmpeg.nodes.OutputStream:
-    """The sheets made of decoded pictures; of pictures that ``are_picked`` each is the one of its tile."""
+    """The sheets made of decoded pictures; of pictures that ``are_picked`` each is the one of its tile.
+
+    If they ``are_keys`` alone, their times are noted in `SEEN`.
+    """
+    if are_keys:
+        # The print filter prints frames that have something to print.
+        picture = picture.filter("metadata", "add", key="tile", value=0).filter("metadata", "print", file=SEEN)
     # Fields need no separating here: a picture this small is made of both.
     if are_picked:
         picture = picture.filter("setpts", f"floor((T+0.01)/{board.interval_s:g})*{board.interval_s:g}/TB")

@@ -19,6 +19,13 @@ def remove_sheets(job: Job) -> None:
     """Leave none of the storyboard: where its run failed the last sheet may be half of one."""
     for sheet in sheets(job):
         sheet.unlink()
+    (job.folder / storyboard.SEEN).unlink(missing_ok=True)
+
+
+def seen(job: Job) -> str:
+    """What the run that made the sheets of key frames alone has noted of these."""
+    path = job.folder / storyboard.SEEN
+    return path.read_text(encoding="ascii") if path.is_file() else ""
 
 
 def upload(job: Job, path: str, *, to: str = "") -> None:

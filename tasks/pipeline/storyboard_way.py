@@ -28,7 +28,7 @@ def make(job: Job, source: Source) -> Storyboard:
     job.upload.whole(job.stop, is_patient=True)
     gap_s = uploaded.key_frame_gap_s(job, source)
     board = storyboard.lay_out(source, job.ladder)
-    if not (picture_files.sheets(job) and storyboard.is_dense(board, gap_s)):
+    if not (storyboard.is_dense(board, gap_s) and _goes_through(job, source, board)):
         picture_files.remove_sheets(job)
         _run(job, source, gap_s)
     return _publish(job, source, board)
@@ -48,9 +48,16 @@ def _run(job: Job, source: Source, gap_s: float | None) -> None:
             if not (plan.key_frames_only and is_of_the_upload(error)):
                 raise
             picture_files.remove_sheets(job)
-        # Feeds that are refreshed line by line mark frames as keys that are not whole by themselves: none comes out.
-        if picture_files.sheets(job) or not plan.key_frames_only or source.duration_s > _LONGEST_WHOLE_S:
+        if not plan.key_frames_only or source.duration_s > _LONGEST_WHOLE_S:
             return
+        # Feeds that are refreshed line by line mark frames as keys that are not whole by themselves: none comes out.
+        if _goes_through(job, source, plan.board) if plan.is_dense else picture_files.sheets(job):
+            return
+        picture_files.remove_sheets(job)
+
+
+def _goes_through(job: Job, source: Source, board: Board) -> bool:
+    return bool(picture_files.sheets(job)) and storyboard.goes_through(board, source, picture_files.seen(job))
 
 
 def _publish(job: Job, source: Source, board: Board) -> Storyboard:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -102,3 +103,24 @@ def test_a_look_at_a_part_or_by_seeking_makes_no_storyboard() -> None:
     film, tape = source_of("mov"), source_of("mxf")
     for source in (tape, replace(film, duration_s=60.0)):
         assert not looks.plan_looks(source, max_pixels=1, board=storyboard.lay_out(source, NEWS)).has_sheets
+
+
+@pytest.mark.parametrize("length_s", [0.3, 1.9, 2.0, 21.0])
+def test_key_frames_that_come_until_the_end_are_enough(length_s: float) -> None:
+    film = source_of("mov")
+    source = replace(film, duration_s=length_s, video=replace(film.video, duration_s=None))
+    board = storyboard.lay_out(source, NEWS)
+    seen = [f"frame:{tile} pts:0 pts_time:{tile * 2}" for tile in range(board.tiles)]
+    assert storyboard.goes_through(board, source, "\n".join(seen))
+    # Where they become rare the last one stands for the tiles without.
+    assert storyboard.goes_through(board, source, "\n".join([seen[0], seen[-1]]))
+
+
+@pytest.mark.parametrize(
+    "times_s", [[], [0, 2, 4], range(20, -1, -2), [0, 4, 2, 20], [0, 0.4, 0.8, 1.2, 1.6, 2], [4, 2, 0]]
+)
+def test_key_frames_that_stay_away_or_come_late_are_not_enough(times_s: Sequence[float]) -> None:
+    film = source_of("mov")
+    source = replace(film, video=replace(film.video, duration_s=None))
+    board = storyboard.lay_out(source, NEWS)
+    assert not storyboard.goes_through(board, source, "\n".join(f"pts_time:{time_s:g}" for time_s in times_s))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,11 @@ SHEETS = f"out/{storyboard.FOLDER}/{storyboard.SHEETS}"
 Runs = list[tuple[str, ...]]
 
 
+def grey(arguments: Sequence[str]) -> bytes:
+    command = [str(clips.FFMPEG), *arguments, "-pix_fmt", "gray", "-f", "rawvideo", "-"]
+    return subprocess.run(command, capture_output=True, check=True, timeout=60).stdout
+
+
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
     """The arguments of every run that makes sheets."""
@@ -37,14 +43,15 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
     return seen
 
 
-def film(path: Path, *, keys: int) -> Path:
+def film(path: Path, *options: str, keys: int) -> Path:
     picture = ("-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25:duration=9")
-    return clips.make(path, *picture, "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-g", str(keys))
+    coded = ("-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-g", str(keys))
+    return clips.make(path, *picture, *coded, *options)
 
 
 def storyboard_of(services: Services, put: Put, path: Path, name: str) -> Storyboard:
-    put(f"clips/{name}.mp4", path)
-    ingest(services, f"clips/{name}.mp4")
+    put(f"clips/{name}{path.suffix}", path)
+    ingest(services, f"clips/{name}{path.suffix}")
     thumbnails(services, name)
     record = services.clips.get(name)
     assert record is not None
@@ -71,6 +78,21 @@ def test_where_key_frames_are_rare_all_frames_make_it(services: Services, put: P
     storyboard_of(services, put, film(tmp_path / "a.mp4", keys=100), "rare")
     assert len(runs) == 2
     assert "-skip_frame" not in runs[1]
+
+
+@pytest.mark.parametrize("ending", ["mp4", "ts"])
+def test_of_open_gops_of_which_key_frames_do_not_come_out_all_frames_make_it(
+    services: Services, put: Put, tmp_path: Path, runs: Runs, ending: str
+) -> None:
+    source = film(tmp_path / f"a.{ending}", "-x264-params", "open-gop=1", keys=25)
+    board = storyboard_of(services, put, source, f"open {ending}")
+    assert "-skip_frame" not in runs[-1]
+    sheet = tmp_path / "sheet.jpg"
+    sheet.write_bytes(stored(services, f"open {ending}", board))
+    command = ["-nostdin", "-v", "error", "-i", str(sheet), "-vf", "crop=iw/5:ih/5:0:0,scale=1:1"]
+    assert int.from_bytes(grey(command)) > 40
+    last = ["-vf", "crop=160:90:640:0,scale=1:1"]
+    assert int.from_bytes(grey([*command[:-2], *last])) > 40
 
 
 def test_what_a_look_that_failed_has_left_is_not_published(
