@@ -67,7 +67,7 @@ def _marked_up(text: str, style: str, styles: Mapping[str, frozenset[str]]) -> s
     """The text with the tags of WebVTT, everything else of it escaped."""
     usual = styles.get(style, frozenset[str]())
     marks, is_drawing = set(usual), False
-    runs: list[tuple[frozenset[str], str]] = []
+    runs: list[tuple[frozenset[str], list[str]]] = []
     for part in _PART.finditer(text):
         overrides, said = part.groups()
         if overrides is not None:
@@ -84,10 +84,10 @@ def _marked_up(text: str, style: str, styles: Mapping[str, frozenset[str]]) -> s
         elif not is_drawing:
             plain = said.replace("\\N", "\n").replace("\\n", "\n").replace("\\h", " ")
             if runs and runs[-1][0] == marks:
-                runs[-1] = (runs[-1][0], runs[-1][1] + plain)
+                runs[-1][1].append(plain)
             else:
-                runs.append((frozenset(marks), plain))
-    return "".join(_tagged(html.escape(said, quote=False), marked) for marked, said in runs)
+                runs.append((frozenset(marks), [plain]))
+    return "".join(_tagged(html.escape("".join(said), quote=False), marked) for marked, said in runs)
 
 
 def _tagged(text: str, marks: frozenset[str]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,3 +62,10 @@ def test_times_count_from_the_clips_zero() -> None:
 def test_whatever_it_holds_is_clean(text: str) -> None:
     for shown in read(text):
         assert clean(shown) == shown
+
+
+def test_the_longest_line_there_can_be_takes_no_time() -> None:
+    begun_s = time.process_time()
+    assert len(read("{" * 1_500_000)) == 1
+    # When each part was put behind all that came before, this took a minute; the longest, half an hour.
+    assert time.process_time() - begun_s < 15
