@@ -30,11 +30,12 @@ class Listing(Value):
     """What ffprobe's log says of a file: its form, the types of its streams (``video``, …), one that it can't open.
 
     ``form`` is ffprobe's ``format_name``; ``unopened`` is None where that is a picture that moves: nothing is shown
-    without it.
+    without it. Of ``covers``, pictures that go with the sound, a copy does not always say that they are such.
     """
 
     form: str
     types: tuple[str, ...]
+    covers: tuple[int, ...] = ()
     unopened: int | None
 
     def kept(self, without: Collection[int]) -> list[int]:
@@ -51,10 +52,10 @@ def read_listing(messages: str) -> Listing | None:
     unopened = int(failed.group(1))
     if unopened >= len(streams):
         return None
-    _, kind, told = streams[unopened]
-    is_shown = kind == "Video" and _COVER not in told
     types = tuple(kind.lower() for _, kind, _ in streams)
-    return Listing(form=form.group(1), types=types, unopened=None if is_shown else unopened)
+    covers = tuple(index for index, (_, _, told) in enumerate(streams) if _COVER in told)
+    is_shown = types[unopened] == "video" and unopened not in covers
+    return Listing(form=form.group(1), types=types, covers=covers, unopened=None if is_shown else unopened)
 
 
 def plan_part(listing: Listing, without: Collection[int], *, max_pixels: int) -> tuple[str, ...]:
@@ -71,7 +72,12 @@ def as_of_whole(answer: Mapping[str, object], listing: Listing, without: Collect
 
     def renumbered(streams: object) -> list[dict[str, object]]:
         known = [each for each in items(streams) if int(number(each, "index") or 0) < len(kept)]
-        return [{**each, "index": kept[int(number(each, "index") or 0)]} for each in known]
+        return [named(each, kept[int(number(each, "index") or 0)]) for each in known]
+
+    def named(stream: Mapping[str, object], index: int) -> dict[str, object]:
+        told = stream.get("disposition")
+        as_cover = {"attached_pic": 1} if index in listing.covers else {}
+        return {**stream, "index": index, "disposition": {**(told if isinstance(told, dict) else {}), **as_cover}}
 
     left_out = [{"index": index, "codec_type": listing.types[index]} for index in without]
     form = answer.get("format")

@@ -95,6 +95,18 @@ def test_of_several_pictures_one_that_is_empty_is_not_shown(services: Services, 
     assert [(each.width, each.height) for each in record.renditions] == [(320, 180)]
 
 
+def test_the_cover_of_sound_of_which_a_track_cannot_be_opened_stays_its_cover(
+    services: Services, put: Put, tmp_path: Path
+) -> None:
+    cover = clips.make(tmp_path / "cover.jpg", "-f", "lavfi", "-i", "color=red:size=640x640", "-frames:v", "1")
+    tracks = ("-map", "0", "-map", "0", "-c:a:0", "tta", "-c:a:1", "aac")
+    attached = ("-attach", str(cover), "-metadata:s:t", "mimetype=image/jpeg")
+    record = publish(services, put, clips.make(tmp_path / "a.mka", *SOUND, *tracks, *attached), "covered")
+    assert record.source.video is None
+    assert not record.renditions
+    assert len(record.sound) == 1
+
+
 def test_a_stream_without_container_is_published_with_its_true_length(
     services: Services, put: Put, tmp_path: Path
 ) -> None:
