@@ -30,6 +30,8 @@ _DECODED_WHOLE_S: Final = 180.0
 # Files in which each packet has a time of its own, counted from the file's beginning.
 _TIMED: Final = ("mov", "mxf")
 _NEAR_END: Final = 0.75
+# HEVC counts its pictures in eight bits, as a rule, and behind key frames of open GOPs the count goes on.
+_ORDERED_FRAMES: Final = 128
 
 
 class Board(Value):
@@ -107,7 +109,7 @@ def plan_storyboard(
     dense = not is_whole and is_dense(board, key_frame_gap_s)
     key_frames_only = dense or (not is_whole and source.duration_s > _DECODED_WHOLE_S)
     options = input_options(max_pixels=max_pixels, video=source.video, key_frames_only=key_frames_only)
-    picks = dense and source.container in _TIMED
+    picks = dense and source.container in _TIMED and _keeps_order(source, board)
     options |= dropping(f"not({board.firsts('pts*tb')})") if picks else {}
     threads = threads_to_look(source.video.pixels)
     # What softens block edges can't be seen in a picture this small, and takes a fifth of the decoding.
@@ -120,6 +122,11 @@ def plan_storyboard(
         is_dense=dense,
         board=board,
     )
+
+
+def _keeps_order(source: Source, board: Board) -> bool:
+    """Whether the decoder still knows the order of pictures that are as far apart as tiles."""
+    return source.video.codec != "hevc" or board.interval_s * source.video.frame_rate < _ORDERED_FRAMES
 
 
 def sheets(

@@ -124,3 +124,20 @@ def test_key_frames_that_stay_away_or_come_late_are_not_enough(times_s: Sequence
     source = replace(film, video=replace(film.video, duration_s=None))
     board = storyboard.lay_out(source, NEWS)
     assert not storyboard.goes_through(board, source, "\n".join(f"pts_time:{time_s:g}" for time_s in times_s))
+
+
+def test_of_open_gops_of_hevc_tiles_that_are_far_apart_come_in_order(tmp_path: Path) -> None:
+    coded = ("-c:v", "libx265", "-preset", "ultrafast", "-tag:v", "hvc1", "-pix_fmt", "yuv420p", "-x265-params")
+    keys = "log-level=error:keyint=25:min-keyint=25:scenecut=0:bframes=4:open-gop=1"
+    grows = "color=black:size=64x64:rate=25:duration=70,format=yuv420p,geq=lum='16+3*floor(T)':cb=128:cr=128"
+    clip = clips.make(tmp_path / "a.mp4", "-f", "lavfi", "-i", grows, *coded, keys)
+    film = source_of("mov")
+    source = replace(film, duration_s=70.0, video=replace(film.video, codec="hevc"))
+    sparse = NEWS.model_copy(update={"storyboard": NEWS.storyboard.model_copy(update={"max_tiles": 10})})
+    plan = storyboard.plan_storyboard(source, sparse, key_frame_gap_s=1.04, max_pixels=64 * 64)
+    assert plan.board.interval_s == 7
+    assert plan.key_frames_only
+    (tmp_path / "out" / storyboard.FOLDER).mkdir(parents=True)
+    clip.rename(tmp_path / "source")
+    subprocess.run([str(clips.FFMPEG), *plan.arguments], cwd=tmp_path, check=True, timeout=60, capture_output=True)
+    assert storyboard.goes_through(plan.board, source, (tmp_path / storyboard.SEEN).read_text())
