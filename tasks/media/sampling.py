@@ -21,6 +21,8 @@ _STRETCH_S: Final = 0.6
 _FILM_STRETCH_S: Final = 1.2
 _PLACES: Final = (0.15, 0.5, 0.8)
 _GLANCE_S: Final = 0.48
+# On the way through a film, whose pictures cost most to decode: where they tell too little they are sought once more.
+_PASSING_GLANCE_S: Final = 0.32
 _GLANCES: Final = (0.25, 0.7)
 # A glance need not wait for the end of a long clip to arrive.
 _GLANCED_S: Final = 16.0
@@ -46,7 +48,7 @@ def glances_through(source: Source) -> bool:
 
 def glanced_frames(source: Source) -> int:
     """How many frames a glance at a film that has a key frame each second sees."""
-    return max(2, round(len(_GLANCES) * _GLANCE_S * float(source.video.frame_rate)))
+    return max(2, round(len(_GLANCES) * _passing_s(source) * float(source.video.frame_rate)))
 
 
 def looked_at_s(source: Source) -> float:
@@ -82,7 +84,7 @@ def plan_fields(source: Source, *, max_pixels: int, seeks: bool = False) -> tupl
         wanted = f"if(eq(ld(1),0),{first},if(eq(ld(1),1),{second},dts*tb+1))"
         begun = f"if(key*gte(dts*tb,{wanted}),st(1,ld(1)+1)*0+st(0,dts*tb)*0,0)"
         # Key frames after the second stretch are let through: only what comes out of it ends a run.
-        beyond = f"gte(dts*tb-ld(0),{length_s:g})*(1-key*eq(ld(1),2))"
+        beyond = f"gte(dts*tb-ld(0),{_passing_s(source):g})*(1-key*eq(ld(1),2))"
         passed_over = dropping(f"{begun}+eq(ld(1),0)+{beyond}")
         enough = {"frames:v": glanced_frames(source)}
         pictures = [ffmpeg.input(SOURCE_FILE, t=f"{span_s:.3f}", **passed_over, **options)[index]]
@@ -110,6 +112,11 @@ def _judged(picture: ffmpeg.nodes.FilterableStream, video: VideoStream) -> ffmpe
         picture = picture.filter("transpose", "clock")
     # Each stretch has a filter of its own, which compares neighbours, and prints line by line: all print at once.
     return picture.filter("idet").filter("metadata", "print", file="-", direct=1)
+
+
+def _passing_s(source: Source) -> float:
+    # Film shows itself by how often a field is repeated: a few frames don't tell.
+    return _GLANCE_S if may_be_pulldown(source.video.frame_rate) else _PASSING_GLANCE_S
 
 
 def _stretches(source: Source) -> tuple[float, tuple[float, ...], float]:

@@ -77,9 +77,9 @@ def _fields(job: Job, source: Source) -> Fields:
     if sampling.glances_through(source):
         with suppress(SourceRejected, TemporarilyUnavailable):
             fields = _look(job, source, feed=job.upload.part(uploaded.share_of(source, end_s)))
-            if fields.frames >= _MOST * sampling.glanced_frames(source):
+            if fields.are_telling and fields.frames >= _MOST * sampling.glanced_frames(source):
                 return fields
-        log.info("scan measured by seeking", reason="too few frames were seen on the way")
+        log.info("scan measured by seeking", reason="too little was seen on the way")
     uploaded.have_s(job, source, end_s)
     fields = _look(job, source)
     if not fields.determined and not job.upload.is_whole:

@@ -96,6 +96,49 @@ def test_what_a_file_without_key_frames_on_its_way_hides_is_found_by_seeking(
     assert measured.video.telecined
 
 
+@pytest.mark.parametrize(("still_s", "looks"), [(8, [False, True]), (0, [False])])
+def test_where_a_glance_on_the_way_tells_too_little_the_places_are_sought(
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, still_s: int, looks: list[bool]
+) -> None:
+    picture = f"mandelbrot=size=720x576:rate=25:end_pts=100,loop={25 * still_s}:1:0,trim=duration=8"
+    coded = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "25")
+    clips.make(tmp_path / "a.mp4", "-f", "lavfi", "-i", picture, *coded).rename(tmp_path / encode.SOURCE_FILE)
+    source = probe(services, tmp_path)
+    assert isinstance(source, Source)
+    asked, plan = [], sampling.plan_fields
+
+    def note(of: Source, *, max_pixels: int, seeks: bool) -> tuple[str, ...]:
+        asked.append(seeks)
+        return plan(of, max_pixels=max_pixels, seeks=seeks)
+
+    monkeypatch.setattr(sampling, "plan_fields", note)
+    measured, _ = examine(job_in(tmp_path, services), source)
+    assert not measured.video.is_interlaced
+    assert asked == looks
+
+
+def test_film_that_says_it_is_progressive_is_seen_on_the_way(services: Services, tmp_path: Path) -> None:
+    film = ("-f", "lavfi", "-i", "testsrc2=size=720x480:rate=24000/1001:duration=8", "-vf", "telecine=pattern=23")
+    coded = (
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+        "-pix_fmt",
+        "yuv420p",
+        "-g",
+        "30",
+        "-field_order",
+        "progressive",
+    )
+    clips.make(tmp_path / "a.mp4", *film, *coded).rename(tmp_path / encode.SOURCE_FILE)
+    source = probe(services, tmp_path)
+    assert isinstance(source, Source)
+    assert sampling.glanced_frames(source) >= 25
+    measured, _ = examine(job_in(tmp_path, services), source)
+    assert measured.video.telecined
+
+
 def test_thumbnails_of_a_clip_that_is_no_longer_wanted_end_while_it_is_probed(
     services: Services, put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
