@@ -8,15 +8,16 @@ import re
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 from tasks.adapters import machine_faults, process
 from tasks.adapters.cage import MAX_ALLOCATION_BYTES, Cage, Limits
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media import probed, restarts, timing
-from tasks.media.decoders import DECODERS_WITH_CAPTIONS, refused_codec, without_lists
+from tasks.media.decoders import DECODERS_WITH_CAPTIONS, without_lists
 from tasks.media.encode import DEMUXERS, RESTARTING_CLOCKS, SOURCE_FILE
 from tasks.media.partial import Listing, read_listing
+from tasks.media.unreadable import unreadable
 
 _LIMITS: Final = Limits(memory_bytes=2 * 1024**3, output_bytes=1024**2, cpu_s=60)
 # One spelling of what an upload may open, so that no call forgets it.
@@ -78,7 +79,7 @@ class Ffprobe:
         except ValueError:
             answer = {}
         if finished.exit_code != 0 or not isinstance(answer, dict):
-            _reject_unreadable(without_lists(finished.stderr_tail))
+            raise unreadable(finished.stderr_tail)
         form = answer.get("format")
         if measures_length and isinstance(form, dict):
             length_s = self._measured_length_s(folder, name, form, probed.items(answer.get("streams")), stop)
@@ -270,28 +271,3 @@ def _seconds(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
-
-
-def _reject_unreadable(messages: str) -> NoReturn:
-    if "moov atom not found" in messages:
-        raise SourceRejected(
-            "unreadable",
-            "This file is cut off: its index is missing, so nothing in it can be played. Upload the whole file again.",
-            messages,
-        )
-    if "requires zlib" in messages:
-        raise SourceRejected(
-            "unreadable",
-            "This film's index is compressed (QuickTime, cmov) and can't be opened. Export it without that.",
-            messages,
-        )
-    if codec := refused_codec(messages):
-        raise SourceRejected(
-            "unreadable",
-            f"Picture or sound in this file is coded as “{codec}”, which is not taken. Export it anew, for instance as "
-            "H.264 and AAC in .mp4.",
-            messages,
-        )
-    raise SourceRejected(
-        "unreadable", "This file is not a video that can be read. Check the file, then upload it again.", messages
-    )
