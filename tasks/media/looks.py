@@ -12,12 +12,12 @@ from typing import Final
 
 import ffmpeg
 
-from tasks.media import opening
+from tasks.media import opening, storyboard
 from tasks.media.appeal import Look
 from tasks.media.encode import SOURCE_FILE, input_options
 from tasks.media.opening import Options, dropping, reads_through, unprobed
 from tasks.media.source import Source
-from tasks.media.storyboard import Board, sheets
+from tasks.media.storyboard import Board
 from tasks.media.threads import SMALL_PIXELS, Threads, threads_to_look
 from tasks.records.base import Value
 
@@ -88,7 +88,7 @@ def plan_looks(source: Source, *, max_pixels: int, is_arriving: bool = False, bo
     # Key frames alone get to the decoder, and of those one a while after the last; st and ld keep that one's time.
     wanted, most = f"if(key*gte(dts*tb,{first_s:.3f}+ld(0)),st(0,dts*tb+{apart_s - first_s:.3f})*0+1,0)", _THROUGH
     is_of_all = duration_s <= opening.THROUGH_S
-    board = board if is_of_all and reads_through(source) else None
+    board = board if board is not None and is_of_all and storyboard.can_pick(source, board) else None
     if board is not None:
         wanted, most = f"{wanted}+{board.firsts('pts*tb')}", _THROUGH + board.tiles
     options = _ROUGHLY | _KEYS_ALONE | dropping(f"not({wanted})") | {"t": f"{span_s:.3f}"}
@@ -200,7 +200,7 @@ def _plan(
             outputs.append(branches["kept"].output(KEPT, f="nut", **raw))
         if board is not None:
             firsts = branches["tiles"].filter("select", board.firsts("t"))
-            outputs.append(sheets(firsts, source, board, are_picked=True, are_keys=True))
+            outputs.append(storyboard.sheets(firsts, source, board, are_picked=True, are_keys=True))
             # The very beginning has a tile, and is no poster.
             picture = picture.filter("select", f"gt(t,{source.duration_s * _ENDS:.3f})")
         if has_lines:

@@ -84,16 +84,32 @@ def is_dense(board: Board, key_frame_gap_s: float | None) -> bool:
     return key_frame_gap_s is not None and key_frame_gap_s <= board.interval_s
 
 
+def can_pick(source: Source, board: Board) -> bool:
+    """Whether its packets tell which of them are the first of a tile, and can be decoded without those between."""
+    # HEVC's decoder knows the order of pictures that are not too far apart.
+    keeps_order = source.video.codec != "hevc" or board.interval_s * source.video.frame_rate < _ORDERED_FRAMES
+    return source.container in _TIMED and keeps_order
+
+
+def has_every_tile(board: Board, seen: str) -> bool:
+    """Whether each tile has a key frame of its own; ``seen`` is what stands in `SEEN`."""
+    return _tiles(board, seen) == list(range(board.tiles))
+
+
 def goes_through(board: Board, source: Source, seen: str) -> bool:
     """Whether the pictures of key frames came in their order until near the end; ``seen`` is what stands in `SEEN`.
 
     H.264's decoder counts on what lies between key frames of open GOPs: without it they come late, or not at all.
     """
-    tiles = [int((float(time_s) + 0.01) / board.interval_s) for time_s in re.findall(r"pts_time:([\d.]+)", seen)]
+    tiles = _tiles(board, seen)
     if not tiles or tiles != sorted(tiles):
         return False
     length_s = source.video.duration_s or source.duration_s
     return tiles[-1] + 1 >= math.floor(length_s / board.interval_s * _NEAR_END)
+
+
+def _tiles(board: Board, seen: str) -> list[int]:
+    return [int((float(time_s) + 0.01) / board.interval_s) for time_s in re.findall(r"pts_time:([\d.]+)", seen)]
 
 
 def plan_storyboard(
@@ -109,7 +125,7 @@ def plan_storyboard(
     dense = not is_whole and is_dense(board, key_frame_gap_s)
     key_frames_only = dense or (not is_whole and source.duration_s > _DECODED_WHOLE_S)
     options = input_options(max_pixels=max_pixels, video=source.video, key_frames_only=key_frames_only)
-    picks = dense and source.container in _TIMED and _keeps_order(source, board)
+    picks = dense and can_pick(source, board)
     options |= dropping(f"not({board.firsts('pts*tb')})") if picks else {}
     threads = threads_to_look(source.video.pixels)
     # What softens block edges can't be seen in a picture this small, and takes a fifth of the decoding.
@@ -122,11 +138,6 @@ def plan_storyboard(
         is_dense=dense,
         board=board,
     )
-
-
-def _keeps_order(source: Source, board: Board) -> bool:
-    """Whether the decoder still knows the order of pictures that are as far apart as tiles."""
-    return source.video.codec != "hevc" or board.interval_s * source.video.frame_rate < _ORDERED_FRAMES
 
 
 def sheets(

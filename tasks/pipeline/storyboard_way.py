@@ -26,11 +26,12 @@ def make(job: Job, source: Source) -> Storyboard:
         process.Stopped: the job was stopped.
     """
     job.upload.whole(job.stop, is_patient=True)
-    gap_s = uploaded.key_frame_gap_s(job, source)
     board = storyboard.lay_out(source, job.ladder)
-    if not (storyboard.is_dense(board, gap_s) and _goes_through(job, source, board)):
-        picture_files.remove_sheets(job)
-        _run(job, source, gap_s)
+    if not (picture_files.sheets(job) and storyboard.has_every_tile(board, picture_files.seen(job))):
+        gap_s = uploaded.key_frame_gap_s(job, source)
+        if not (storyboard.is_dense(board, gap_s) and _goes_through(job, source, board)):
+            picture_files.remove_sheets(job)
+            _run(job, source, gap_s)
     return _publish(job, source, board)
 
 

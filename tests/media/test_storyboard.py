@@ -80,6 +80,16 @@ def test_where_key_frames_become_rare_the_last_one_stands_for_the_tiles_without(
     assert seconds_shown(clip, tmp_path / "made", container="mov", keys_s=1) == [0, 0, 5, 5, 5, 10, 10, 15, 15, 15, 20]
 
 
+@pytest.mark.parametrize(
+    ("seen", "has_all"),
+    [([0, 2, 4, 6, 8], True), ([0, 2.4, 5, 6, 9], True), ([0, 2, 6, 8], False), ([0, 2, 4, 6], False), ([], False)],
+)
+def test_whether_each_tile_has_its_key_frame_is_seen(seen: list[float], has_all: bool) -> None:
+    board = storyboard.lay_out(replace(source_of("mov"), duration_s=9.5), NEWS)
+    noted = "\n".join(f"frame:0 pts:1 pts_time:{time_s:g}" for time_s in seen)
+    assert storyboard.has_every_tile(board, noted) == has_all
+
+
 @pytest.mark.parametrize("keys_s", [1.0, 0.4])
 def test_a_look_at_all_of_a_short_film_makes_the_storyboard_as_its_own_run_would(tmp_path: Path, keys_s: float) -> None:
     clip = counting(tmp_path / "clip.mp4", length_s=SECONDS, keys_s=keys_s)

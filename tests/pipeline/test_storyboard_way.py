@@ -12,6 +12,7 @@ import pytest
 from tasks.adapters.ffmpeg import Ffmpeg
 from tasks.errors import SourceRejected
 from tasks.media import looks, storyboard
+from tasks.pipeline import uploaded
 from tasks.pipeline.ingest import ingest
 from tasks.pipeline.services import Services
 from tasks.pipeline.thumbnails import thumbnails
@@ -65,13 +66,24 @@ def stored(services: Services, name: str, board: Storyboard) -> bytes:
     )
 
 
+@pytest.mark.parametrize(("ending", "options"), [("mp4", ()), ("mxf", ("-c:v", "mpeg2video", "-b:v", "8M"))])
 def test_of_a_short_film_the_look_for_the_poster_makes_it(
-    services: Services, put: Put, tmp_path: Path, runs: Runs
+    services: Services,
+    put: Put,
+    tmp_path: Path,
+    runs: Runs,
+    monkeypatch: pytest.MonkeyPatch,
+    ending: str,
+    options: tuple[str, ...],
 ) -> None:
-    board = storyboard_of(services, put, film(tmp_path / "a.mp4", keys=25), "looked at")
+    # Each tile has its key frame: how far these lie apart is not asked.
+    monkeypatch.setattr(uploaded, "key_frame_gap_s", lambda *_: pytest.fail("asked"))
+    path = film(tmp_path / f"a.{ending}", *options, keys=25)
+    board = storyboard_of(services, put, path, f"looked at in {ending}")
     assert len(runs) == 1
     assert f"{looks.FOLDER}/0.rgb" in runs[0]
-    assert stored(services, "looked at", board).startswith(b"\xff\xd8\xff")
+    sheet = stored(services, f"looked at in {ending}", board)
+    assert sheet.startswith(b"\xff\xd8\xff")
 
 
 def test_where_key_frames_are_rare_all_frames_make_it(services: Services, put: Put, tmp_path: Path, runs: Runs) -> None:
