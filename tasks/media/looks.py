@@ -26,7 +26,7 @@ KEPT: Final = f"{FOLDER}/kept.nut"
 QUIET: Final = ("-nostdin", "-hide_banner", "-loglevel", "error", "-y")
 # Up to here reading all key frames costs no more than seeking to some.
 _WHOLE_S: Final = 12.0
-_THROUGH: Final = 12
+_THROUGH_CANDIDATES: Final = 12
 # With fewer key frames than this there is too little to choose from, and a whole decode is worth its cost.
 _ENOUGH: Final = 3
 _WHOLE_LOOKS: Final = 24
@@ -84,13 +84,15 @@ def plan_looks(source: Source, *, max_pixels: int, is_arriving: bool = False, bo
     if duration_s > _WHOLE_S and not reads_through(source):
         return plan_sought(source, max_pixels=max_pixels, within_s=opening.THROUGH_S if is_arriving else duration_s)
     span_s = min(duration_s or _WHOLE_S, opening.THROUGH_S)
-    first_s, apart_s = span_s * _ENDS, span_s * _BETWEEN / _THROUGH
+    first_s, apart_s = span_s * _ENDS, span_s * _BETWEEN / _THROUGH_CANDIDATES
     # Key frames alone get to the decoder, and of those one a while after the last; st and ld keep that one's time.
-    wanted, most = f"if(key*gte(dts*tb,{first_s:.3f}+ld(0)),st(0,dts*tb+{apart_s - first_s:.3f})*0+1,0)", _THROUGH
+    most = _THROUGH_CANDIDATES
+    wanted = f"if(key*gte(dts*tb,{first_s:.3f}+ld(0)),st(0,dts*tb+{apart_s - first_s:.3f})*0+1,0)"
     is_of_all = duration_s <= opening.THROUGH_S
     board = board if board is not None and is_of_all and storyboard.can_pick(source, board) else None
     if board is not None:
-        wanted, most = f"{wanted}+{board.firsts('pts*tb')}", _THROUGH + board.tiles
+        most += board.tiles
+        wanted += f"+{board.firsts('pts*tb')}"
     options = _ROUGHLY | _KEYS_ALONE | dropping(f"not({wanted})") | {"t": f"{span_s:.3f}"}
     picture = _opened(source, max_pixels, options)
     return _plan(source, (0.0,), [picture], most=most, enough=_ENOUGH, is_of_all=is_of_all, board=board)
