@@ -6,6 +6,7 @@ shared across it.
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import sys
 from typing import Any, Final
@@ -100,6 +101,16 @@ def _check_before_start(**_: Any) -> None:
         sys.exit(1)
     # Of a pool's process that is killed, its cage may be left; in a container nobody else would end it.
     Orphans().settle_in_background()
+
+
+@signals.worker_before_create_process.connect
+def _share_memory(**_: Any) -> None:
+    """A process of the pool shares its parent's memory until one writes there, as a collection does to all it visits.
+
+    https://docs.python.org/3.11/library/gc.html#gc.freeze
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @signals.worker_ready.connect

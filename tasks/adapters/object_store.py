@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 import boto3
+import botocore.loaders
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import IncompleteReadError, ResponseStreamingError
@@ -178,8 +180,15 @@ class ObjectStore(Transfers, Listing):
 def _session() -> boto3.Session:
     """A session whose clients read times fast: otherwise a listing takes four times the processor time."""
     session = botocore.session.Session()
+    session.register_component("data_loader", _service_models(session.get_config_variable("data_path")))
     session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_read_time)
     return boto3.Session(botocore_session=session)
+
+
+@functools.cache
+def _service_models(data_path: str | None) -> botocore.loaders.Loader:
+    """What S3 is made of, as botocore describes it: read once, and shared by the processes that a worker forks."""
+    return botocore.loaders.create_loader(data_path)
 
 
 def _read_time(told: str) -> datetime:
