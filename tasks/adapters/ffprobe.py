@@ -66,6 +66,7 @@ class Ffprobe:
             process.Stopped: ``stop`` was set; so with the calls below.
         """
         arguments = [*_UNTRUSTED, "-max_pixels", str(max_pixels), "-show_format", "-show_programs", "-show_streams"]
+        arguments += ["-show_stream_groups"]
         # Only packets tell that they are encrypted.
         arguments += ["-show_packets", "-read_intervals", f"%+#{_LOOKED_AT_PACKETS}", "-of", "json", name]
         try:

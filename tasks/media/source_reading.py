@@ -1,6 +1,7 @@
 """ffprobe's answer, read into the facts of a source, or refused by name.
 
-The input is the JSON of ``ffprobe -show_format -show_programs -show_streams``, with ``-show_packets`` of the first few.
+The input is the JSON of ``ffprobe -show_format -show_programs -show_stream_groups -show_streams``, with
+``-show_packets`` of the first few.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Final
 from tasks.errors import SourceRejected
 from tasks.media.colour import read_colour
 from tasks.media.geometry import coded_size, is_overscan, kept_size, rotation_of, shown_size
+from tasks.media.iamf import channels_carried
 from tasks.media.probed import items, number, ratio, text
 from tasks.media.scan import Scan
 from tasks.media.source import AudioStream, SoundSource, Source, VideoStream
@@ -65,7 +67,7 @@ def read_recording(probe: Mapping[str, object], limits: SourceLimits) -> Source 
         SourceRejected: ``not_media``, ``encrypted``, ``no_video`` (and no sound either), ``too_many_streams``,
             ``too_large_picture``, ``too_long``.
     """
-    streams = items(probe.get("streams"))
+    streams = _heard_as_labelled(items(probe.get("streams")), items(probe.get("stream_groups")))
     form = probe.get("format")
     container = text(form, "format_name").split(",")[0]
     if not streams or not container:
@@ -251,6 +253,18 @@ def _companions(index: int, programmes: list[Mapping[str, object]]) -> frozenset
         if index in members:
             return frozenset(members)
     return frozenset()
+
+
+def _heard_as_labelled(
+    streams: list[Mapping[str, object]], groups: list[Mapping[str, object]]
+) -> list[Mapping[str, object]]:
+    """The streams without what only goes with another one, each of those that carry one sound with its channels."""
+    carried = channels_carried(groups)
+    return [
+        {**stream, "channel_layout": carried.get(index, text(stream, "channel_layout"))}
+        for stream in streams
+        if carried.get(index := int(number(stream, "index") or 0)) != ""
+    ]
 
 
 def _audio(streams: list[Mapping[str, object]], container: str) -> tuple[AudioStream, ...]:

@@ -29,6 +29,16 @@ def track(index: int, channels: int = 1, language: str | None = None, **facts: o
     )
 
 
+def labelled(*channels: str, first: int = 1, **facts: object) -> list[AudioStream]:
+    """Tracks that say which channels they hold; of "" nobody knows."""
+    return [
+        track(
+            index, told.count("+") + 1, layout=f"{told.count('+') + 1} channels ({told})" if told else "mono", **facts
+        )
+        for index, told in enumerate(channels, start=first)
+    ]
+
+
 def source(*tracks: AudioStream) -> Source:
     return Source(container="mxf", duration_s=10.0, video=VIDEO, audio=tracks)
 
@@ -57,6 +67,18 @@ def graph(programme: Programme) -> str:
         ([track(1, 2, is_aside=True), track(2, 2)], [[2], [1]]),
         ([track(1, 8)], [[1]]),
         ([track(number) for number in range(1, 65)], [[number, number + 1] for number in range(1, 32, 2)]),
+        (labelled("FL", "FR", "", "LFE", "SL", "SR"), [[1, 2, 3, 4, 5, 6]]),
+        (labelled("FL", "", "FR", "BL", "BR", "LFE", "DL", "DR"), [[1, 2, 3, 4, 5, 6], [7, 8]]),
+        ([track(9), track(10), *labelled("FL", "FR", "", "SL", "SR")], [[9, 10], [1, 2, 3, 4, 5]]),
+        ([track(9), *labelled("FL", "FR", "", "SL", "SR")], [[9], [1, 2, 3, 4, 5]]),
+        ([track(1, 2, layout="stereo"), *labelled("", "LFE", "SL+SR", first=2)], [[1, 2, 3, 4]]),
+        # Nothing says that the third holds the centre of what is on the first two.
+        (labelled("FL", "FR", "", ""), [[1, 2], [3, 4]]),
+        ([track(1, 2, layout="stereo"), *labelled("", "", first=2)], [[1], [2, 3]]),
+        # No layout has these alone.
+        (labelled("FL", "LFE", "SL", "SR"), [[1, 2], [3, 4]]),
+        ([*labelled("FL", "FR", "LFE", language="vie"), track(4, language="eng")], [[1, 2, 3], [4]]),
+        ([*labelled("FL", "FR"), track(3, layout="1 channels (LFE)", language="eng")], [[1, 2], [3]]),
     ],
 )
 def test_tracks_are_read_as_broadcasters_lay_them_out(tracks: list[AudioStream], programmes: list[list[int]]) -> None:
@@ -91,6 +113,14 @@ def test_a_pair_of_mono_tracks_is_summed_from_sides_that_start_together() -> Non
     )
 
 
+def test_tracks_that_hold_channels_of_one_sound_are_joined_before_they_are_mixed() -> None:
+    tracks = (track(1, 2, layout="stereo"), track(2, layout="mono"), track(3, 2, layout="2 channels (SL+SR)"))
+    assert graph(Programme(tracks=tracks)).endswith(
+        "[s1][s3][s5]join=channel_layout=FL+FR+FC+SL+SR:inputs=3:map=0.0-FL|0.1-FR|1.0-FC|2.0-SL|2.1-SR[s6];"
+        "[s6]pan=stereo|FL<1*c0+0.7071*c2+0.7071*c3|FR<1*c1+0.7071*c2+0.7071*c4[s7]"
+    )
+
+
 @pytest.mark.parametrize(
     ("channels", "layout", "pan"),
     [
@@ -105,7 +135,10 @@ def test_a_pair_of_mono_tracks_is_summed_from_sides_that_start_together() -> Non
         (8, "7.1(wide)", "pan=stereo|FL<1*FL+0.7071*FC+0.7071*BL+0.7071*FLC|FR<1*FR+0.7071*FC+0.7071*BR+0.7071*FRC"),
         (8, "5.1.2", "pan=stereo|FL<1*FL+0.7071*FC+0.5*SL+0.5*TFL|FR<1*FR+0.7071*FC+0.5*SR+0.5*TFR"),
         (3, "3.0(back)", "pan=stereo|FL<1*FL+0.5*BC|FR<1*FR+0.5*BC"),
-        (4, "4 channels (FL+FR+FC+BC)", "pan=stereo|FL<1*FL+0.7071*FC+0.5*BC|FR<1*FR+0.7071*FC+0.5*BC"),
+        (4, "4 channels (FL+FR+FC+BC)", "pan=stereo|FL<1*c0+0.7071*c2+0.5*c3|FR<1*c1+0.7071*c2+0.5*c3"),
+        (4, "4 channels (FL+FC+FR+BC)", "pan=stereo|FL<1*c0+0.7071*c1+0.5*c3|FR<1*c2+0.7071*c1+0.5*c3"),
+        (4, "4 channels (FL+FC+BL+BC)", "pan=stereo|c0<c0|c1<c1"),
+        (4, "4 channels (FL+FR+FL+FR)", "pan=stereo|c0<c0|c1<c1"),
         (4, "4 channels (UNSD+FL+FR+FC)", "pan=stereo|c0<c0|c1<c1"),
     ],
 )

@@ -22,6 +22,7 @@ from tasks.pipeline.transcode import transcode
 from tasks.records import keys
 from tasks.records.clip_record import ClipRecord, ClipState
 from tests import clips
+from tests.pipeline.published import levels
 from tests.pipeline.test_clip_way import Put
 
 TONE = "sine=frequency=997:sample_rate=48000:duration=5,volume=0.8,aformat=channel_layouts=stereo"
@@ -228,3 +229,37 @@ def test_noise_that_calls_itself_sound_is_refused(services: Services, put: Put, 
     assert record.state is ClipState.FAILED
     assert record.failure is not None
     assert record.failure.code in ("unreadable", "undecodable")
+
+
+def test_immersive_sound_in_several_streams_is_heard_whole(services: Services, put: Put, tmp_path: Path) -> None:
+    # The streams as IAMF has them: front left and right, those behind, the centre, the low frequencies.
+    tones = (300, 500, 2000, 3000, 1000, 60)
+    inputs = [
+        word
+        for hertz in tones
+        for word in ("-f", "lavfi", "-i", f"sine=frequency={hertz}:sample_rate=48000:duration=4")
+    ]
+    graph = "[0][1]join=map=0.0-FL|1.0-FR[a];[2][3]join=map=0.0-FL|1.0-FR[b];[4]anull[c];[5]anull[d]"
+    maps = [word for name in "abcd" for word in ("-map", f"[{name}]")]
+    ids = [word for number in range(4) for word in ("-streamid", f"{number}:{number}")]
+    element = "type=iamf_audio_element:id=1:st=0:st=1:st=2:st=3:audio_element_type=channel,layer=ch_layout=5.1(side)"
+    mix = "type=iamf_mix_presentation:id=3:stg=0:annotations=en-us=Mix,submix=parameter_id=100:parameter_rate=48000"
+    mix += "|element=stg=0:parameter_id=100:annotations=en-us=Submix|layout=sound_system=stereo"
+    groups = ("-stream_group", element, "-stream_group", mix)
+    source = clips.make(tmp_path / "a.mp4", *inputs, "-filter_complex", graph, *maps, *groups, "-c:a", "libopus", *ids)
+    record = published(services, put, "120312_TIENG7", source)
+    assert record.state is ClipState.READY, record.failure
+    assert [track.layout for track in record.source.audio] == [
+        "2 channels (FL+FR)",
+        "2 channels (SL+SR)",
+        "1 channels (FC)",
+        "1 channels (LFE)",
+    ]
+    assert [sound.tracks for sound in record.sound] == [(1, 2, 3, 4)]
+    made = tmp_path / "made.m4a"
+    made.write_bytes(body(services, record, record.audio[0].url))
+    left, right, behind, _, centre, low = levels(made, *tones)
+    assert right[1] == pytest.approx(left[0], rel=0.05)
+    assert centre == pytest.approx((0.7071 * left[0], 0.7071 * left[0]), rel=0.05)
+    assert behind == pytest.approx((0.7071 * left[0], 0), rel=0.05, abs=0.005)
+    assert low == pytest.approx((0, 0), abs=0.005)

@@ -180,6 +180,42 @@ def test_each_language_is_a_rendition_and_the_ladders_first_one_is_the_default(
         assert loudness(path)[0] == pytest.approx(-16, abs=0.5)
 
 
+SURROUND = {"FL": 300, "FR": 500, "FC": 1000, "LFE": 60, "SL": 2000, "SR": 3000}
+
+
+@pytest.mark.parametrize(
+    "tracks",
+    [
+        ("FL", "FR", "FC", "LFE", "SL", "SR"),
+        # As films are mixed.
+        ("FL", "FC", "FR", "SL", "SR", "LFE"),
+        ("FL+FC+FR+SL+SR+LFE",),
+        ("FL+FR", "FC", "LFE", "SL+SR"),
+    ],
+)
+def test_surround_in_any_order_and_on_several_tracks_is_heard_whole(
+    publish: Callable[[Path], Published], tmp_path: Path, tracks: tuple[str, ...]
+) -> None:
+    inputs = sounds(*(tone(hertz) for hertz in SURROUND.values()))[: 4 * len(SURROUND)]
+    graph, maps = [], ["-map", "0"]
+    for number, layout in enumerate(tracks):
+        names = layout.split("+")
+        joined = "".join(f"[{list(SURROUND).index(name) + 1}]" for name in names)
+        links = "|".join(f"{place}.0-{name}" for place, name in enumerate(names))
+        graph.append(f"{joined}join=inputs={len(names)}:channel_layout={layout}:map={links}[t{number}]")
+        maps += ["-map", f"[t{number}]"]
+    mixed = ("-filter_complex", ";".join(graph), *maps)
+    clip = publish(clips.make(tmp_path / "a.mov", *PICTURE, *inputs, *mixed, *H264, "-c:a", "pcm_s16le"))
+    assert [sound.tracks for sound in clip.record.sound] == [tuple(range(1, len(tracks) + 1))]
+    left, right, centre, low, left_behind, right_behind = levels(clip.mp4, *SURROUND.values())
+    assert left[0] > 20 * left[1]
+    assert right[1] > 20 * right[0]
+    assert centre == pytest.approx((0.7071 * left[0], 0.7071 * right[1]), rel=0.05)
+    assert left_behind == pytest.approx((0.7071 * left[0], 0), rel=0.05, abs=0.002)
+    assert right_behind == pytest.approx((0, 0.7071 * right[1]), rel=0.05, abs=0.002)
+    assert low == pytest.approx((0, 0), abs=0.002)
+
+
 @pytest.mark.parametrize(
     ("file", "codec", "known", "unknown"),
     [
