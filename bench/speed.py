@@ -16,6 +16,7 @@ from bench.pipeline import Newsroom, newsroom
 from bench.report import Figure, figure
 
 SECTION: Final = "Speed and memory"
+_TURNS: Final = 3
 _CPU_BAR: Final = 1.05
 _WALL_BARS: Final[dict[float, float]] = {material.PART_S: 1.12, material.MINUTE_S: 1.05}
 _MEMORY_BAR: Final = 1.15
@@ -25,23 +26,15 @@ _EACH_BARS: Final = {"progressive": 0.75, "interlaced": 0.85}
 def measure(cache: Path, scratch: Path, *, quick: bool, say: Callable[[str], None]) -> list[Figure]:
     """All figures of this section."""
     ladder = encoded_ladder(scratch)
-    # The kind, the length in seconds, how many turns, and how many of them with a run for each rendition as well.
-    plan: list[tuple[material.Kind, int, int, int]] = [
-        (kind, material.PART_S, 1 if quick else 3, 1) for kind in material.KINDS
-    ]
-    if not quick:
-        plan += [(kind, material.MINUTE_S, 1, 0) for kind in material.KINDS]
-    figures = []
-    jobs = [prepare(material.clip(cache, kind, length_s), ladder, scratch / "probe") for kind, length_s, _, _ in plan]
+    lengths_s = (material.PART_S,) if quick else (material.PART_S, material.MINUTE_S)
+    turns = 1 if quick else _TURNS
+    clips = [material.clip(cache, kind, length_s) for length_s in lengths_s for kind in material.KINDS]
+    jobs = [prepare(clip, ladder, scratch / "probe") for clip in clips]
     with newsroom(str(ladder)) as room:
-        for job, (_, _, turns, with_each) in zip(jobs, plan, strict=True):
-            figures += _compare(job, room, scratch, turns=turns, with_each=with_each, say=say)
-    return figures
+        return [figure for job in jobs for figure in _compare(job, room, scratch, turns=turns, say=say)]
 
 
-def _compare(
-    job: Job, room: Newsroom, scratch: Path, *, turns: int, with_each: int, say: Callable[[str], None]
-) -> list[Figure]:
+def _compare(job: Job, room: Newsroom, scratch: Path, *, turns: int, say: Callable[[str], None]) -> list[Figure]:
     one, each, whole = [], [], []
     seen: tuple[Process, ...] = ()
     for turn in range(turns):
@@ -51,30 +44,24 @@ def _compare(
         made = room.make(job.clip.path)
         whole.append(made.cost)
         seen = made.processes
-        if turn < with_each:
-            say(f"{job.clip.name}, turn {turn + 1} of {turns}: a run for each rendition")
-            each.append(bare.measure(job, bare.run_each(job), scratch / "bare"))
+        say(f"{job.clip.name}, turn {turn + 1} of {turns}: a run for each rendition")
+        each.append(bare.measure(job, bare.run_each(job), scratch / "bare"))
     say(_dearest(seen))
     name = job.clip.name
-    figures = [
+    bar, wall_bar = _EACH_BARS[job.clip.kind], _WALL_BARS[job.clip.duration_s]
+    return [
         figure(SECTION, name, "CPU ÷ one bare run", _ratios(whole, one, "cpu_s"), bar=_CPU_BAR),
-        figure(
-            SECTION, name, "wall ÷ one bare run", _ratios(whole, one, "wall_s"), bar=_WALL_BARS[job.clip.duration_s]
-        ),
+        figure(SECTION, name, "wall ÷ one bare run", _ratios(whole, one, "wall_s"), bar=wall_bar),
         figure(SECTION, name, "peak memory ÷ one bare run", _ratios(whole, one, "memory_bytes"), bar=_MEMORY_BAR),
+        figure(SECTION, name, "CPU ÷ a run for each rendition", _ratios(whole, each, "cpu_s"), bar=bar),
         figure(SECTION, name, "one bare run, CPU s", [cost.cpu_s for cost in one]),
         figure(SECTION, name, "one bare run, wall s", [cost.wall_s for cost in one]),
         figure(SECTION, name, "whole pipeline, wall s", [cost.wall_s for cost in whole]),
     ]
-    if each:
-        bar = _EACH_BARS[job.clip.kind]
-        ratios = _ratios(whole, each, "cpu_s")
-        figures.insert(3, figure(SECTION, name, "CPU ÷ a run for each rendition", ratios, bar=bar))
-    return figures
 
 
 def _ratios(ours: Sequence[Cost], theirs: Sequence[Cost], what: str) -> list[float]:
-    return [float(getattr(one, what) / getattr(other, what)) for one, other in zip(ours, theirs, strict=False)]
+    return [float(getattr(one, what) / getattr(other, what)) for one, other in zip(ours, theirs, strict=True)]
 
 
 def _dearest(seen: Sequence[Process]) -> str:
