@@ -26,7 +26,7 @@ _SECTIONS: Final = {
 
 @click.command()
 @click.option("--only", multiple=True, type=click.Choice(list(_SECTIONS)), help="Measure this alone; may be repeated.")
-@click.option("--quick", is_flag=True, help="Short clips and one run of each: some minutes instead of an hour and more.")
+@click.option("--quick", is_flag=True, help="Short clips and one run of each: minutes instead of an hour and more.")
 @click.option("--write-docs", is_flag=True, help="Measure nothing; put the last figures into docs/performance.md.")
 def main(only: tuple[str, ...], quick: bool, write_docs: bool) -> None:
     """Measure speed and memory, waiting times, quality, frames and sync, on material made once (a few minutes)."""

@@ -127,6 +127,8 @@ def _source(source: SourceFacts) -> Iterator[str]:
         facts.append(f"{source.video.codec} {source.video.width}x{source.video.height}{scan} {rate} fps")
     if source.duration_s is not None:
         facts.append(span(source.duration_s))
+    if source.timecode is not None:
+        facts.append(f"time code {source.timecode}")
     facts += [
         f"{audio.codec} {audio.channels} ch" + (f" {audio.language}" if audio.language else "")
         for audio in source.audio

@@ -84,14 +84,15 @@ class AudioStream:
 class Recording:
     """A probed upload. ``duration_s`` is 0 where the container does not tell.
 
-    ``start_s`` is the time of its beginning on its own clock, None where that is not known. ``unreadable_audio``
-    counts the sound tracks that have no decoder or no channel.
+    ``start_s`` is the time of its beginning on its own clock, None where that is not known, and ``timecode`` what its
+    recorder's clock showed then. ``unreadable_audio`` counts the sound tracks that have no decoder or no channel.
     """
 
     container: str
     duration_s: float
     audio: tuple[AudioStream, ...]
     start_s: float | None = None
+    timecode: str | None = None
     unreadable_audio: int = 0
 
     @property

@@ -19,6 +19,7 @@ from tasks.media.iamf import channels_carried
 from tasks.media.probed import items, number, ratio, text
 from tasks.media.scan import Scan
 from tasks.media.source import AudioStream, SoundSource, Source, VideoStream
+from tasks.media.timecode import read_timecode
 from tasks.media.timing import claimed_rate
 
 _FIELD_ORDERS: Final[Mapping[str, Scan]] = {
@@ -106,7 +107,7 @@ def read_recording(probe: Mapping[str, object], limits: SourceLimits) -> Source 
             "too_long",
             f"The clip claims to last {claimed_s / 3600:.1f} hours; at most {limits.duration_s / 3600:g} are taken.",
         )
-    start_s = number(form, "start_time")
+    start_s, timecode = number(form, "start_time"), read_timecode(streams, form)
     unreadable = sum(text(stream, "codec_type") == "audio" for stream in streams) - len(audio)
     if video is None:
         cover = _video([stream for stream in streams if _is_still(stream)], [], container)
@@ -115,6 +116,7 @@ def read_recording(probe: Mapping[str, object], limits: SourceLimits) -> Source 
             duration_s=duration_s,
             audio=audio,
             start_s=start_s,
+            timecode=timecode,
             unreadable_audio=unreadable,
             cover=cover if cover is not None and cover.pixels <= limits.pixels else None,
         )
@@ -124,6 +126,7 @@ def read_recording(probe: Mapping[str, object], limits: SourceLimits) -> Source 
         video=video,
         audio=audio,
         start_s=start_s,
+        timecode=timecode,
         unreadable_audio=unreadable,
     )
 

@@ -46,6 +46,7 @@ def describe_source(known: SourceFacts, source: Recording, sha256: str | None) -
         sha256=sha256,
         container=source.container,
         duration_s=round(source.duration_s, 3),
+        timecode=source.timecode,
         video=_describe_video(source.video) if isinstance(source, Source) else None,
         audio=tuple(
             AudioFacts(

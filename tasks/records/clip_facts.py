@@ -40,7 +40,10 @@ class AudioFacts(Value):
 
 
 class SourceFacts(Value):
-    """The uploaded object, and what probing told; the probed fields are null until then."""
+    """The uploaded object, and what probing told; the probed fields are null until then.
+
+    ``timecode`` is that of the first frame (SMPTE ST 12-1), null where the upload has none.
+    """
 
     key: str
     etag: str
@@ -48,6 +51,7 @@ class SourceFacts(Value):
     sha256: str | None = None
     container: str | None = None
     duration_s: float | None = None
+    timecode: str | None = None
     video: VideoFacts | None = None
     audio: tuple[AudioFacts, ...] = ()
 

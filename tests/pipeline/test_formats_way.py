@@ -89,6 +89,23 @@ def test_a_format_of_newsrooms_is_published_as_it_was(services: Services, put: P
     assert record.storyboard is not None
 
 
+@pytest.mark.parametrize(
+    ("file", "coded", "timecode"),
+    [
+        ("a.mov", (*X264, "-timecode", "10:00:00:00"), "10:00:00:00"),
+        ("a.mp4", (*X264, "-r", "30000/1001", "-timecode", "10:00:00;02"), "10:00:00;02"),
+        ("a.mxf", ("-c:v", "mpeg2video", "-timecode", "23:59:59:24", *PCM), "23:59:59:24"),
+        ("a.mkv", (*X264, "-timecode", "01:02:03:04"), "01:02:03:04"),
+        ("a.mp4", X264, None),
+    ],
+)
+def test_the_time_code_of_the_first_frame_is_told(
+    services: Services, put: Put, tmp_path: Path, file: str, coded: tuple[str, ...], timecode: str | None
+) -> None:
+    record = publish(services, put, clips.make(tmp_path / file, *picture(), *tone(), *coded), "a")
+    assert record.source.timecode == timecode
+
+
 def test_dv_of_a_tape_is_published_with_its_fields_parted(services: Services, put: Put, tmp_path: Path) -> None:
     made = clips.make(tmp_path / "a.avi", *picture("720x576"), *tone(), "-c:v", "dvvideo", "-pix_fmt", "yuv420p", *PCM)
     record = publish(services, put, made, "dv")
