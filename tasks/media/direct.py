@@ -13,19 +13,20 @@ from typing import Final
 import ffmpeg
 
 from tasks.media.boxes import Fragment, Header, find
-from tasks.media.encode import HEAD, PLAYLISTS, SOURCE_FILE, Run, hls_options, input_options
+from tasks.media.encode import HEAD, PLAYLISTS, SOURCE_FILE, Run, hls_options, in_step, input_options
 from tasks.media.ladder import Ladder, PlannedRung, climb
 from tasks.media.package import MediaPlaylist, Track
 from tasks.media.parameter_sets import Told
 from tasks.media.sound import candidates, mixed, published
-from tasks.media.source import Source
+from tasks.media.source import AudioStream, Source
 from tasks.media.steady import steady
 from tasks.records.base import Value
 from tasks.records.keys import ORIGINAL
 
 PASSING_SOUND: Final = f"{ORIGINAL}-audio"
-# Containers that know each picture's place by their index; others are cut as they come.
-_CONTAINERS: Final = ("mov", "matroska")
+_CONTAINERS: Final = ("mov", "matroska", "mpegts", "flv")
+# Streams that were recorded as they came may lack packets anywhere, and have no index of their key frames.
+_FOR_GOOD: Final = ("mov", "matroska")
 _PROFILES: Final = ("Constrained Baseline", "Baseline", "Main", "High")
 # What players guess of a file that does not tell is one of these, by its size.
 # Their code points (ITU-T H.273), of which some mean the same.
@@ -83,7 +84,9 @@ def plan_direct(
     )
     fitting = climb(ladder, video)
     # Only x264 is known to put its key frames exactly where another stream has them; and rungs are all of one colour.
-    may_stand = all(each.codec == "h264" for each in fitting) and video.colour.is_plain
+    may_stand = (
+        source.container in _FOR_GOOD and all(each.codec == "h264" for each in fitting) and video.colour.is_plain
+    )
     alike = [
         each
         for each in fitting
@@ -100,13 +103,15 @@ def plan_direct(
     tracks = [f"v:0,name:{ORIGINAL}"]
     for programme in sound:
         track = programme.tracks[0]
-        is_taken = len(programme.tracks) == 1 and track.codec == "aac" and track.profile == "LC" and track.channels <= 2
+        is_taken = len(programme.tracks) == 1 and _is_played(track)
         streams.append(clip[str(track.index)] if is_taken else mixed(clip, programme, ladder.audio))
         options |= {"c:a": "copy"} if is_taken else {"c:a": "aac", "b:a": str(ladder.audio.bitrate_bps)}
         tracks.append(f"a:0,name:{PASSING_SOUND}")
     output = ffmpeg.output(*streams, PLAYLISTS, **options, **hls_options(tracks, ladder))
+    used = {video.index, *(track.index for programme in sound for track in programme.tracks)}
+    arguments = (*HEAD, *steady(output.get_args(), sound, ladder.audio), *in_step(source, used))
     return Direct(
-        run=Run(arguments=(*HEAD, *steady(output.get_args(), sound, ladder.audio)), rungs=(rung,), sound=sound),
+        run=Run(arguments=arguments, rungs=(rung,), sound=sound),
         rung=rung,
         stands_for=alike[0] if alike else None,
     )
@@ -168,6 +173,10 @@ def is_idr(sample: bytes, header: Header) -> bool:
     return False
 
 
+def _is_played(track: AudioStream) -> bool:
+    return track.codec == "aac" and track.profile == "LC" and track.channels <= 2 and not track.may_change
+
+
 def _is_playable(source: Source) -> bool:
     video, colour = source.video, source.video.colour
     return (
@@ -177,6 +186,7 @@ def _is_playable(source: Source) -> bool:
         and video.pixel_format == "yuv420p"
         and not video.is_interlaced
         and video.is_as_coded
+        and (source.container in _FOR_GOOD or video.begins_with_key_frame)
         and (video.width, video.height) == (video.coded_width, video.coded_height)
         and video.width % 2 == 0
         and video.height % 2 == 0

@@ -22,7 +22,8 @@ class VideoStream:
     ``telecined`` are as `ScanDecision` has them; they are measured, never read. ``companions`` are the indexes of the
     streams in the same programme, empty where the container has none. A picture ``is_as_coded`` if the container asks
     for no turning, mirroring or cropping; ``profile`` is the codec's, as ffprobe names it. With
-    ``keeps_overscan`` it is shown whole, whatever the container asks to be cropped.
+    ``keeps_overscan`` it is shown whole, whatever the container asks to be cropped. It ``begins_with_key_frame`` unless
+    its first packet is another, or was not among those that were probed.
     """
 
     index: int
@@ -47,6 +48,7 @@ class VideoStream:
     companions: frozenset[int] = frozenset()
     profile: str = ""
     is_as_coded: bool = True
+    begins_with_key_frame: bool = True
     keeps_overscan: bool = False
 
     @property

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
 
@@ -107,6 +107,8 @@ def read_recording(probe: Mapping[str, object], limits: SourceLimits) -> Source 
             "too_long",
             f"The clip claims to last {claimed_s / 3600:.1f} hours; at most {limits.duration_s / 3600:g} are taken.",
         )
+    if video is not None:
+        video = replace(video, begins_with_key_frame=_begins_with_key_frame(video.index, items(probe.get("packets"))))
     start_s, timecode = number(form, "start_time"), read_timecode(streams, form)
     unreadable = sum(text(stream, "codec_type") == "audio" for stream in streams) - len(audio)
     if video is None:
@@ -224,6 +226,11 @@ def _span_s(streams: list[Mapping[str, object]]) -> float:
         and (rate := ratio(text(stream, "avg_frame_rate"), "/")) is not None
     ]
     return max(spans, default=0.0)
+
+
+def _begins_with_key_frame(index: int, packets: list[Mapping[str, object]]) -> bool:
+    first = next((packet for packet in packets if number(packet, "stream_index") == index), None)
+    return text(first, "flags").startswith("K")
 
 
 def _is_encrypted(packet: Mapping[str, object]) -> bool:

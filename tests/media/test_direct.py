@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -49,6 +50,24 @@ def test_sound_that_players_do_not_take_is_encoded_beside_the_copied_picture() -
     assert planned is not None
     assert planned.run.arguments[planned.run.arguments.index("-c:a") + 1] == "aac"
     assert planned.run.arguments[planned.run.arguments.index("-c:v") + 1] == "copy"
+
+
+def test_a_transport_stream_is_copied_until_the_ladder_is_there_and_read_like_by_all_other_runs() -> None:
+    # A commentary on a clock that may start anew as that of the picture.
+    others = (replace(SOUND, profile="LC", may_change=True), replace(SOUND, index=2, language="eng"))
+    source = replace(PLAIN, container="mpegts", audio=others)
+    planned = plan_direct(source, NEWS, size_bytes=SIZE_BYTES, max_pixels=1)
+    assert planned is not None
+    assert planned.stands_for is None
+    assert planned.run.arguments[planned.run.arguments.index("-readrate") + 1] == "8.0"
+    assert planned.run.arguments[-7:] == ("-map", "0:2", "-c", "copy", "-f", "null", "-")
+    # Frames of AAC in a transport stream may change their channels, which MP4 can't tell.
+    assert [after for word, after in pairwise(planned.run.arguments) if word == "-c:a"] == ["pcm_f32le", "aac"]
+
+
+def test_a_transport_stream_that_begins_between_key_frames_is_not_copied() -> None:
+    source = replace(PLAIN, container="mpegts", video=replace(PLAIN.video, begins_with_key_frame=False))
+    assert plan_direct(source, NEWS, size_bytes=SIZE_BYTES, max_pixels=1) is None
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,29 @@ def test_a_source_with_too_many_bits_is_played_by_copy_until_the_ladder_is_done(
     assert starts_s(services, record, "original") == pytest.approx([0, 2, 4], abs=0.001)
 
 
+@pytest.mark.parametrize("form", ["mpegts", "flv"])
+def test_a_recorded_stream_is_played_by_copy_until_the_ladder_is_done(
+    services: Services, put: Put, tmp_path: Path, form: str
+) -> None:
+    clip = clips.progressive(tmp_path / "a", seconds=6, size=SIZE, extra=("-g", "25", "-bf", "2", "-f", form))
+    record, seen = published(ladder(services, copy_max_bitrate_bps=8_000_000), put, f"120320_{form.upper()}1", clip)
+    assert renditions(seen[0]) == ["original"]
+    assert [each.name for each in record.renditions] == ["360p", "180p"]
+    assert "original" not in renditions(seen[-1])
+    # The sound begins a frame of AAC before the picture.
+    assert starts_s(services, record, "original") == pytest.approx([0, 2, 4], abs=0.03)
+
+
+def test_a_recording_that_begins_in_the_midst_of_a_broadcast_is_not_heard_before_it_is_seen(
+    services: Services, put: Put, tmp_path: Path
+) -> None:
+    clip = clips.progressive(tmp_path / "a.ts", seconds=6, size=SIZE, extra=("-g", "50", "-bf", "2", "-f", "mpegts"))
+    clip.write_bytes(clip.read_bytes()[188 * 400 :])
+    record, seen = published(ladder(services, copy_max_bitrate_bps=8_000_000), put, "120320_STREAM2", clip)
+    assert not any("original" in renditions(each) for each in seen)
+    assert [each.name for each in record.renditions] == ["360p", "180p"]
+
+
 @pytest.mark.parametrize("is_coded", [True, False])
 def test_sound_that_only_poses_as_pcm_is_not_played_by_copy_either(
     services: Services, put: Put, tmp_path: Path, is_coded: bool
