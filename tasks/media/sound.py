@@ -92,6 +92,8 @@ class Programme(Value):
 def candidates(source: Recording) -> tuple[Programme, ...]:
     """Every programme that the tracks can be read as, in the file's order; commentaries and descriptions come last.
 
+    What the file plays by default comes first: QuickTime's tracks may be disabled, Matroska's stand behind others.
+
     Neighbouring tracks that hold different channels of one surround layout are one sound; so are mono tracks, two by
     two, unless their language tags tell them apart. Of a transport stream with several services, only the tracks of the
     picture's own are taken, if it has any.
@@ -122,7 +124,7 @@ def candidates(source: Recording) -> tuple[Programme, ...]:
             found.append(Programme(tracks=(track,)))
     if waiting is not None:
         found.append(Programme(tracks=(waiting,)))
-    return tuple(sorted(found, key=lambda each: each.tracks[0].is_aside))[:_MOST]
+    return tuple(sorted(found, key=lambda each: (each.tracks[0].is_aside, not each.tracks[0].is_default)))[:_MOST]
 
 
 def published(sounding: Sequence[Programme], preferred: Sequence[str]) -> tuple[Programme, ...]:

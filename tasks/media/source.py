@@ -67,8 +67,9 @@ class AudioStream:
     """One sound track; ``language`` is the file's own tag, None where it has none.
 
     ``layout`` names the channels as ffmpeg does (``stereo``, ``5.1(side)``), "" where the file doesn't tell. A track
-    ``is_aside`` is marked as a commentary, or as made for people who see or hear badly. One that ``may_change`` can
-    have more or fewer channels in the middle, as where a film follows the news; the figures are those of one part.
+    ``is_aside`` is marked as a commentary, or as made for people who see or hear badly; one that ``is_default`` is
+    played unless somebody chooses another. One that ``may_change`` can have more or fewer channels in the middle, as
+    where a film follows the news; the figures are those of one part.
     """
 
     index: int
@@ -78,6 +79,7 @@ class AudioStream:
     language: str | None
     layout: str = ""
     is_aside: bool = False
+    is_default: bool = False
     profile: str = ""
     may_change: bool = False
 

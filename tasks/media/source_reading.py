@@ -286,6 +286,7 @@ def _audio(streams: list[Mapping[str, object]], container: str) -> tuple[AudioSt
             sample_rate=int(number(stream, "sample_rate") or 0),
             language=_language(stream),
             layout=text(stream, "channel_layout"),
+            is_default=_disposition(stream, "default"),
             is_aside=any(number(stream.get("disposition"), mark) for mark in _ASIDES),
             profile=text(stream, "profile"),
             may_change=_may_change(text(stream, "codec_name"), container),

@@ -65,6 +65,8 @@ def graph(programme: Programme) -> str:
         ([track(1, language="vie"), track(2, language="eng")], [[1], [2]]),
         ([track(1, language="vie"), track(2, language="vie")], [[1, 2]]),
         ([track(1, 2, is_aside=True), track(2, 2)], [[2], [1]]),
+        ([track(1, 2), track(2, 2, is_default=True), track(3, 2)], [[2], [1], [3]]),
+        ([track(1, 2, is_aside=True, is_default=True), track(2, 2)], [[2], [1]]),
         ([track(1, 8)], [[1]]),
         ([track(number) for number in range(1, 65)], [[number, number + 1] for number in range(1, 32, 2)]),
         (labelled("FL", "FR", "", "LFE", "SL", "SR"), [[1, 2, 3, 4, 5, 6]]),

@@ -180,6 +180,18 @@ def test_each_language_is_a_rendition_and_the_ladders_first_one_is_the_default(
         assert loudness(path)[0] == pytest.approx(-16, abs=0.5)
 
 
+@pytest.mark.parametrize("file", ["a.mov", "a.mkv"])
+def test_the_track_that_the_file_plays_by_default_is_heard(
+    publish: Callable[[Path], Published], tmp_path: Path, file: str
+) -> None:
+    tracks = sounds(tone(500, layout="stereo"), tone(1000, layout="stereo"))
+    default = ("-disposition:a:0", "0", "-disposition:a:1", "default")
+    clip = publish(clips.make(tmp_path / file, *PICTURE, *tracks, *H264, "-c:a", "pcm_s16le", *default))
+    assert [sound.tracks for sound in clip.record.sound] == [(2,)]
+    first, second = levels(clip.mp4, 500, 1000)
+    assert second[0] > 20 * first[0]
+
+
 SURROUND = {"FL": 300, "FR": 500, "FC": 1000, "LFE": 60, "SL": 2000, "SR": 3000}
 
 
