@@ -25,6 +25,7 @@ from tasks.media.encoders import encoder_options
 from tasks.media.ladder import PlannedRung
 from tasks.media.picture import shown
 from tasks.media.sound import mixed
+from tasks.media.source_input import SOURCE_FILE, input_options
 
 _QUIET: Final = ("-nostdin", "-hide_banner", "-loglevel", "error", "-y")
 _ITSELF: Final = "ffmpeg"
@@ -80,7 +81,7 @@ def prepare_folder(job: Job, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     for name in (*(rung.name for rung in job.rungs), job.programme.name):
         (folder / encode.OUTPUT / encode.HLS / name).mkdir(parents=True)
-    (folder / encode.SOURCE_FILE).symlink_to(job.clip.path.resolve())
+    (folder / SOURCE_FILE).symlink_to(job.clip.path.resolve())
 
 
 def measure(job: Job, commands: Sequence[tuple[str, ...]], folder: Path) -> Cost:
@@ -109,8 +110,8 @@ def measure(job: Job, commands: Sequence[tuple[str, ...]], folder: Path) -> Cost
 
 
 def _input(*, key_frames_only: bool = False) -> ffmpeg.nodes.FilterableStream:
-    options = encode.input_options(max_pixels=SETTINGS.max_pixels, key_frames_only=key_frames_only)
-    return ffmpeg.input(encode.SOURCE_FILE, **options)
+    options = input_options(max_pixels=SETTINGS.max_pixels, key_frames_only=key_frames_only)
+    return ffmpeg.input(SOURCE_FILE, **options)
 
 
 def _fitted(job: Job, clip: ffmpeg.nodes.FilterableStream, rung: PlannedRung) -> ffmpeg.nodes.FilterableStream:

@@ -14,10 +14,11 @@ from bench.programs import FFMPEG, FFPROBE, run_quietly
 from config.settings import Settings
 from tasks.adapters.cage import Cage
 from tasks.adapters.ffprobe import Ffprobe
-from tasks.media import encode, loudness
+from tasks.media import loudness
 from tasks.media.ladder import Ladder, PlannedRung, climb, read_ladder
 from tasks.media.sound import Programme, candidates, published
 from tasks.media.source import Source
+from tasks.media.source_input import SOURCE_FILE
 from tasks.media.source_reading import SourceLimits, read_source
 
 SETTINGS: Final = Settings()
@@ -45,8 +46,8 @@ def encoded_ladder(folder: Path, name: str = "news") -> Path:
 def prepare(clip: Clip, ladder_file: Path, folder: Path) -> Job:
     """Probe the clip and hear how loud it is, which no side's clock counts; ``folder`` gets a link to the clip."""
     folder.mkdir(parents=True)
-    (folder / encode.SOURCE_FILE).symlink_to(clip.path.resolve())
-    answer = Ffprobe(FFPROBE, Cage("off")).source(folder, encode.SOURCE_FILE, max_pixels=SETTINGS.max_pixels)
+    (folder / SOURCE_FILE).symlink_to(clip.path.resolve())
+    answer = Ffprobe(FFPROBE, Cage("off")).source(folder, SOURCE_FILE, max_pixels=SETTINGS.max_pixels)
     limits = SourceLimits(duration_s=SETTINGS.max_duration_s, pixels=SETTINGS.max_pixels, streams=SETTINGS.max_streams)
     source = read_source(answer, limits)
     ladder = read_ladder(ladder_file.read_text(encoding="utf-8"), ladder_file.name)

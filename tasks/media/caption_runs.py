@@ -14,8 +14,8 @@ from tasks.media.captions import (
     CaptionSource,
     CaptionTrack,
 )
-from tasks.media.encode import SOURCE_FILE, input_options
 from tasks.media.source import Source
+from tasks.media.source_input import SOURCE_FILE, input_options
 
 _MOST_UNIT_BYTES: Final = 256 * 1024**2
 # Hours of them take a tenth.

@@ -12,10 +12,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.media.encode import SOURCE_FILE, input_options
 from tasks.media.loudness import Measured
 from tasks.media.sound import Programme
 from tasks.media.source import AudioStream
+from tasks.media.source_input import SOURCE_FILE, input_options
 
 LOOKED_AT_S: Final = 20.0
 """A burst begins with each picture, but a recording may begin with silence."""

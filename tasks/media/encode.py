@@ -12,7 +12,6 @@ from typing import Final
 import ffmpeg
 
 from tasks.media.colour import scaled
-from tasks.media.decoders import DECODERS, DECODERS_WITH_CAPTIONS
 from tasks.media.encoders import encoder_options
 from tasks.media.faults import watched
 from tasks.media.ladder import Ladder, PlannedRung, climb
@@ -20,34 +19,23 @@ from tasks.media.opening import unprobed
 from tasks.media.picture import shown
 from tasks.media.sound import Programme, candidates, mixed
 from tasks.media.source import Recording, Source, VideoStream
+from tasks.media.source_input import RESTARTING_CLOCKS
+from tasks.media.source_input import SOURCE_FILE as SOURCE_FILE  # these three: for modules that import them from here
+from tasks.media.source_input import input_options as input_options
+from tasks.media.source_input import piped as piped
 from tasks.media.steady import steady
 from tasks.media.threads import ALL_THREADS, Threads
 from tasks.records.base import Value
 
-SOURCE_FILE: Final = "source"
 OUTPUT: Final = "out"
 HLS: Final = "hls"
 MEDIA_PLAYLIST: Final = "index.m3u8"
 PLAYLISTS: Final = f"{OUTPUT}/{HLS}/%v/{MEDIA_PLAYLIST}"
 # Each message by itself, so that they can be counted.
 HEAD: Final = ("-nostdin", "-hide_banner", "-loglevel", "repeat+warning", "-progress", "pipe:1")
-# Demuxers of streams that may be cut out of longer ones, whose times jump.
-RESTARTING_CLOCKS: Final = ("mpegts", "mpeg", "ogg")
 
 # Sound that is made as fast as it can at first: a few segments.
 _SOUND_BURST_S: Final = 6
-
-# Options of an input that is not read just once, from front to back.
-_SEEKING: Final = frozenset({"-ss", "-sseof", "-seek_timestamp", "-stream_loop"})
-
-# Demuxers of the formats that newsrooms meet. Not in it, on purpose: hls, dash, concat, sdp, imf, image2 and all others
-# that open further files or addresses; naming the allowed ones is what keeps a playlist called .mp4 harmless.
-DEMUXERS: Final = ",".join(
-    "asf avi dv flv gxf lxf matroska,webm mov,mp4,m4a,3gp,3g2,mj2 mpeg mpegts mpegvideo mxf mxf_opatom "
-    "ogg pva rm wtv yuv4mpegpipe h264 hevc ivf "
-    # Sound alone
-    "aac ac3 aiff amr caf dts eac3 flac loas mp3 w64 wav".split()
-)
 
 
 class Run(Value):
@@ -72,40 +60,6 @@ class EncodePlan(Value):
     runs: tuple[Run, ...]
     rungs: tuple[PlannedRung, ...]
     mp4_rung: PlannedRung
-
-
-def input_options(
-    *, max_pixels: int, video: VideoStream | None = None, key_frames_only: bool = False, captions: bool = False
-) -> dict[str, object]:
-    """What every ffmpeg run says of an untrusted input; one that decodes a picture names its ``video``.
-
-    Only a run for its ``captions`` touches those.
-    """
-    return {
-        "format_whitelist": DEMUXERS,
-        "codec_whitelist": DECODERS_WITH_CAPTIONS if captions else DECODERS,
-        "protocol_whitelist": "file",
-        "max_pixels": max_pixels,
-        **({} if captions else {"sn": None}),
-        "dn": None,
-        **({"skip_frame": "nokey"} if key_frames_only else {}),
-        # The codec's own cropping remains: that takes off what fills the last blocks up.
-        **({"apply_cropping": "codec"} if video is not None and video.keeps_overscan else {}),
-    }
-
-
-def piped(arguments: Sequence[str]) -> tuple[str, ...] | None:
-    """The same run, but the upload comes through its standard input; None if it needs to go back or ahead in it."""
-    inputs = [number for number, word in enumerate(arguments) if word == "-i"]
-    uploads = [number for number in inputs if arguments[number + 1] == SOURCE_FILE]
-    if len(uploads) != 1:
-        return None
-    begin = max((number + 2 for number in inputs if number < uploads[0]), default=0)
-    options = list(arguments[begin : uploads[0]])
-    if _SEEKING.intersection(options) or "-protocol_whitelist" not in options:
-        return None
-    options[options.index("-protocol_whitelist") + 1] = "pipe"
-    return (*arguments[:begin], *options, "-i", "pipe:0", *arguments[uploads[0] + 2 :])
 
 
 def plan_encode(

@@ -13,11 +13,11 @@ from typing import Final
 
 import ffmpeg
 
-from tasks.media.encode import SOURCE_FILE, input_options
 from tasks.media.ladder import AudioRung
 from tasks.media.opening import unprobed
 from tasks.media.sound import Programme, mixed
 from tasks.media.source import Recording
+from tasks.media.source_input import SOURCE_FILE, input_options
 from tasks.media.steady import steady
 from tasks.records.base import Notice, Value
 

@@ -7,11 +7,12 @@ from typing import Final
 import ffmpeg
 
 from tasks.media.colour import as_jpeg, scaled
-from tasks.media.encode import OUTPUT, SOURCE_FILE, input_options
+from tasks.media.encode import OUTPUT
 from tasks.media.ladder import Ladder
 from tasks.media.looks import KEPT, QUIET, can_seek, fitted
 from tasks.media.picture import shown
 from tasks.media.source import Source
+from tasks.media.source_input import SOURCE_FILE, input_options
 from tasks.media.threads import ALL_THREADS, Threads, threads_to_look
 from tasks.media.thumbhash import MAX_SIDE
 from tasks.records.base import Value

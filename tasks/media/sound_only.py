@@ -11,23 +11,13 @@ from typing import Final
 
 import ffmpeg
 
-from tasks.media.encode import (
-    HEAD,
-    HLS,
-    MEDIA_PLAYLIST,
-    OUTPUT,
-    PLAYLISTS,
-    SOURCE_FILE,
-    Run,
-    hls_options,
-    in_step,
-    input_options,
-)
+from tasks.media.encode import HEAD, HLS, MEDIA_PLAYLIST, OUTPUT, PLAYLISTS, Run, hls_options, in_step
 from tasks.media.ladder import Ladder
 from tasks.media.language import language_name
 from tasks.media.package import AAC_LC, Track
 from tasks.media.sound import Programme, mixed
 from tasks.media.source import SoundSource
+from tasks.media.source_input import SOURCE_FILE, input_options
 from tasks.media.steady import steady
 from tasks.records.base import Value
 

@@ -6,10 +6,10 @@ from typing import Final
 
 import ffmpeg
 
-from tasks.media.encode import SOURCE_FILE, input_options
 from tasks.media.ladder import Ladder
 from tasks.media.poster import Still, still_run
 from tasks.media.sound import Programme, mixed
+from tasks.media.source_input import SOURCE_FILE, input_options
 from tasks.media.steady import steady
 
 # A contrast of 8 : 1 (WCAG 2, 1.4.11 asks for 3 : 1), and still dark behind white controls.

@@ -28,6 +28,7 @@ from tasks.media.captions import (
     unreadable_notice,
 )
 from tasks.media.source import Source
+from tasks.media.source_input import SOURCE_FILE
 from tasks.media.teletext import subtitle_pages
 from tasks.media.webvtt import Cue
 from tasks.pipeline.services import Services
@@ -63,13 +64,13 @@ def extract(
     try:
         probe = services.ffprobe.source(
             folder,
-            encode.SOURCE_FILE,
+            SOURCE_FILE,
             max_pixels=services.settings.max_pixels,
             measures_length=False,
             stop=stop,
         )
         pages = {
-            index: subtitle_pages(services.ffprobe.extradata(folder, encode.SOURCE_FILE, index, stop=stop), languages)
+            index: subtitle_pages(services.ffprobe.extradata(folder, SOURCE_FILE, index, stop=stop), languages)
             for index, languages in in_several_languages(probe)
         }
         there = find_captions(probe, source, pages)

@@ -6,8 +6,8 @@ import threading
 from pathlib import Path
 
 from tasks.errors import SourceRejected
-from tasks.media import encode
 from tasks.media.source import Recording, SoundSource, Source, VideoStream
+from tasks.media.source_input import SOURCE_FILE
 from tasks.media.source_reading import SourceLimits, read_recording
 from tasks.pipeline import examine_part
 from tasks.pipeline.services import Services
@@ -27,7 +27,7 @@ def probe(
     """
     settings = services.settings
     try:
-        answer = services.ffprobe.source(folder, encode.SOURCE_FILE, max_pixels=settings.max_pixels, stop=stop)
+        answer = services.ffprobe.source(folder, SOURCE_FILE, max_pixels=settings.max_pixels, stop=stop)
     except SourceRejected as error:
         if (
             not is_whole

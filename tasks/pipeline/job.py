@@ -17,7 +17,7 @@ from tasks.records.clip_record import Work
 class Job:
     """The clip's ``name``, the ``work`` on it, as its record had that when the job began, and that work's ``ladder``.
 
-    ``folder`` is its workspace, into which the ``upload`` comes as `encode.SOURCE_FILE`; all ends when ``stop`` is set.
+    ``folder`` is its workspace, into which the ``upload`` comes as `SOURCE_FILE`; all ends when ``stop`` is set.
     """
 
     services: Services

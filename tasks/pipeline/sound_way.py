@@ -16,6 +16,7 @@ from tasks.adapters.machine import usable_cores
 from tasks.media import encode
 from tasks.media.sound import Programme
 from tasks.media.source import Source
+from tasks.media.source_input import RESTARTING_CLOCKS
 from tasks.media.threads import sound_pace
 from tasks.pipeline import packaging, uploaded
 from tasks.pipeline.examine_sound import Heard, listen
@@ -67,7 +68,7 @@ def make(job: Job, source: Source, stream: Stream) -> Heard:
 
 def _verify(folder: Path, source: Source, heard: Heard) -> None:
     # Where clocks may start anew, hearing the sound alone and making it beside the picture count from different times.
-    if source.container not in encode.RESTARTING_CLOCKS:
+    if source.container not in RESTARTING_CLOCKS:
         packaging.verify_sound(folder, heard.programmes, heard.lengths_s)
 
 

@@ -13,10 +13,11 @@ from tasks.adapters import film_index
 from tasks.adapters.arriving import Arriving
 from tasks.adapters.ffprobe import KEY_FRAMES_OF_S
 from tasks.errors import SourceRejected, TemporarilyUnavailable
-from tasks.media import encode, key_frames, parameter_sets
+from tasks.media import key_frames, parameter_sets
 from tasks.media.front_index import UnsuitedError
 from tasks.media.parameter_sets import Told, read_record
 from tasks.media.source import Recording, SoundSource, Source
+from tasks.media.source_input import SOURCE_FILE
 from tasks.pipeline import examine
 from tasks.pipeline.job import Job
 from tasks.pipeline.services import Services
@@ -29,7 +30,7 @@ _MP4: Final = "mov"
 
 
 def bring(services: Services, folder: Path, work: Work, *, should_stop: Callable[[], bool]) -> Arriving:
-    """Have the version's upload come to `encode.SOURCE_FILE` in the folder; returned is what is to be closed again.
+    """Have the version's upload come to `SOURCE_FILE` in the folder; returned is what is to be closed again.
 
     Its beginning is there, from which probing tells everything; all of it, where it can't be read from front to back.
 
@@ -39,7 +40,7 @@ def bring(services: Services, folder: Path, work: Work, *, should_stop: Callable
     return services.sources.begin(
         services.settings.incoming_bucket,
         work.source.key,
-        folder / encode.SOURCE_FILE,
+        folder / SOURCE_FILE,
         etag=work.source.etag,
         size_bytes=work.source.size_bytes,
         should_stop=should_stop,
@@ -93,7 +94,7 @@ def key_frame_gap_s(job: Job, source: Source) -> float | None:
         except (UnsuitedError, TemporarilyUnavailable, struct.error, ValueError, LookupError):
             log.info("key frames not told by the index")
     have_s(job, source, KEY_FRAMES_OF_S)
-    return job.services.ffprobe.key_frame_gap_s(job.folder, encode.SOURCE_FILE, source.video.index, stop=job.stop)
+    return job.services.ffprobe.key_frame_gap_s(job.folder, SOURCE_FILE, source.video.index, stop=job.stop)
 
 
 def parameter_sets_of(job: Job, source: Source) -> tuple[Told, ...]:
@@ -114,7 +115,7 @@ def parameter_sets_of(job: Job, source: Source) -> tuple[Told, ...]:
 def _index(job: Job, source: Source) -> bytes | None:
     if source.container != _MP4:
         return None
-    return film_index.read(job.folder / encode.SOURCE_FILE, job.upload.there)
+    return film_index.read(job.folder / SOURCE_FILE, job.upload.there)
 
 
 def share_of(source: Recording, end_s: float) -> float:

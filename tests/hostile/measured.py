@@ -19,7 +19,7 @@ from tasks.adapters.cage import Cage
 from tasks.adapters.ffmpeg import Ffmpeg
 from tasks.adapters.ffprobe import Ffprobe
 from tasks.errors import SourceRejected, TemporarilyUnavailable
-from tasks.media.encode import SOURCE_FILE, input_options
+from tasks.media.source_input import SOURCE_FILE, input_options
 from tasks.media.source_reading import SourceLimits, read_source
 from tests import clips
 

@@ -13,7 +13,7 @@ from tasks.adapters import ffprobe as ffprobe_adapter
 from tasks.adapters.ffmpeg import Ffmpeg
 from tasks.adapters.ffprobe import Ffprobe
 from tasks.errors import SourceRejected
-from tasks.media.encode import SOURCE_FILE, input_options
+from tasks.media.source_input import SOURCE_FILE, input_options
 from tests import clips
 from tests.hostile.canary import Listener, OpenedFiles, listener, opened_files
 from tests.hostile.disguises import CANARY, Disguise, disguises, ffconcat, manifest, media_playlist

@@ -27,7 +27,7 @@ from tasks.adapters.ffprobe import Ffprobe
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.events import parse_events
 from tasks.media import boxes
-from tasks.media.encode import SOURCE_FILE
+from tasks.media.source_input import SOURCE_FILE
 from tasks.media.source_reading import read_source
 from tests import clips
 from tests.hostile.measured import LIMITS, PIXELS, read

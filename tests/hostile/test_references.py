@@ -11,7 +11,7 @@ import pytest
 from tasks.adapters.ffmpeg import Ffmpeg
 from tasks.adapters.ffprobe import Ffprobe
 from tasks.errors import SourceRejected
-from tasks.media.encode import SOURCE_FILE, input_options
+from tasks.media.source_input import SOURCE_FILE, input_options
 from tests import clips
 from tests.hostile import containers
 from tests.hostile.canary import opened_files

@@ -9,8 +9,8 @@ import pytest
 from tasks.media import caption_runs, captions
 from tasks.media.captions import CaptionTrack
 from tasks.media.decoders import DECODERS_WITH_CAPTIONS
-from tasks.media.encode import DEMUXERS
 from tasks.media.source import Source
+from tasks.media.source_input import DEMUXERS
 from tasks.media.webvtt import Cue
 from tests.media.test_encode import SMALL
 

@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 from hypothesis import given
 
-from tasks.media.encode import piped
+from tasks.media.source_input import piped
 from tests import clips
 from tests.media.fronts import damages, hashes, laid, looked, looked_at
 

@@ -12,6 +12,7 @@ from tasks.media import encode, looks, loudness, opening, sampling
 from tasks.media.scan import read_fields
 from tasks.media.sound import Programme
 from tasks.media.source import Source
+from tasks.media.source_input import SOURCE_FILE
 from tests import clips
 from tests.media.test_encode import NEWS, SMALL
 from tests.media.test_looks import counting, taken
@@ -52,7 +53,7 @@ def test_the_sound_is_the_same(tmp_path: Path) -> None:
     sound = ["-f", "lavfi", "-i", "aevalsrc='sin(2*PI*t*(300+100*t))':s=44100:d=4,pan=stereo|c0=c0|c1=0.5*c0"]
     picture = ["-f", "lavfi", "-i", "testsrc2=size=64x64:rate=25:duration=4"]
     clips.make(tmp_path / "source.mp4", *picture, *sound, "-c:v", "libx264", "-c:a", "aac", "-shortest")
-    (tmp_path / "source.mp4").rename(tmp_path / encode.SOURCE_FILE)
+    (tmp_path / "source.mp4").rename(tmp_path / SOURCE_FILE)
     made = []
     for source in (FILM, replace(FILM, start_s=None)):
         run = encode.plan_sound(source, NEWS, [SPOKEN], max_pixels=64 * 64)

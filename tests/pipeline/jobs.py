@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 from tasks.adapters.arriving import Arriving
-from tasks.media import encode
+from tasks.media.source_input import SOURCE_FILE
 from tasks.pipeline.job import Job
 from tasks.pipeline.services import Services
 from tasks.records.clip_facts import SourceFacts
@@ -26,7 +26,7 @@ def job_in(
 ) -> Job:
     """The upload is there whole, unless one is given that comes yet."""
     if upload is None:
-        path = folder / encode.SOURCE_FILE
+        path = folder / SOURCE_FILE
         upload = Arriving(path, path.stat().st_size)
         upload.end("0" * 64)
     return Job(

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tasks.media import encode
+from tasks.media.source_input import SOURCE_FILE, input_options
 from tasks.pipeline.captions import Extracted, extract
 from tasks.pipeline.examine import probe
 from tasks.pipeline.ingest import ingest
@@ -33,7 +33,7 @@ def found(services: Services) -> Callable[[Path], Extracted]:
     def run(source: Path) -> Extracted:
         folder = source.parent / "job"
         folder.mkdir()
-        source.rename(folder / encode.SOURCE_FILE)
+        source.rename(folder / SOURCE_FILE)
         return extract(services, folder, probe(services, folder))
 
     return run
@@ -149,7 +149,7 @@ def test_cea_608_as_a_track_of_quicktime_and_as_ancillary_data_of_mxf(
     subprocess.run([*command, "-bsf:s", "eia608_to_smpte436m", "ancillary.mxf"], cwd=tmp_path, check=True, timeout=60)
     folder = tmp_path / "mxf"
     folder.mkdir()
-    (tmp_path / "ancillary.mxf").rename(folder / encode.SOURCE_FILE)
+    (tmp_path / "ancillary.mxf").rename(folder / SOURCE_FILE)
     made = extract(services, folder, probe(services, folder))
     assert texts(made) == [["HELLO NEWS", "SECOND LINE"]]
     assert times(made) == in_step([(1, 2.5), (3.5, 5)])
@@ -184,14 +184,14 @@ def test_a_playlist_that_poses_as_a_clip_is_not_opened(services: Services, tmp_p
     source = probe(services, _as_source(clip, tmp_path / "real"))
     posing = tmp_path / "posing"
     posing.mkdir()
-    lines = ["#EXTM3U", "#EXT-X-TARGETDURATION:6", "#EXTINF:6,", str(tmp_path / "real" / encode.SOURCE_FILE)]
-    (posing / encode.SOURCE_FILE).write_text("\n".join([*lines, "#EXT-X-ENDLIST", ""]))
+    lines = ["#EXTM3U", "#EXT-X-TARGETDURATION:6", "#EXTINF:6,", str(tmp_path / "real" / SOURCE_FILE)]
+    (posing / SOURCE_FILE).write_text("\n".join([*lines, "#EXT-X-ENDLIST", ""]))
     made = extract(services, posing, source)
     assert made.captions == ()
 
 
 def _as_source(clip: Path, folder: Path) -> Path:
-    clip.rename(folder / encode.SOURCE_FILE)
+    clip.rename(folder / SOURCE_FILE)
     return folder
 
 
@@ -202,7 +202,7 @@ def test_a_track_that_is_damaged_leaves_the_others_and_is_told_of(
     # The decoder of SubRip is not allowed: its track ends the run.
     monkeypatch.setattr(
         "tasks.media.caption_runs.input_options",
-        lambda **kept: {**encode.input_options(**kept), "codec_whitelist": "h264,aac,ass"},
+        lambda **kept: {**input_options(**kept), "codec_whitelist": "h264,aac,ass"},
     )
     made = found(clip)
     assert texts(made) == [["Xin", "Xin again"]]

@@ -11,8 +11,9 @@ import pytest
 from tasks.adapters.clock import utc_now
 from tasks.adapters.ffprobe import Ffprobe
 from tasks.adapters.process import Stopped
-from tasks.media import encode, sampling
+from tasks.media import sampling
 from tasks.media.source import Source
+from tasks.media.source_input import SOURCE_FILE
 from tasks.pipeline.examine import describe_source, probe
 from tasks.pipeline.examine_picture import examine, recall
 from tasks.pipeline.ingest import ingest
@@ -27,7 +28,7 @@ from tests.pipeline.test_clip_way import Put
 
 
 def test_every_look_ends_when_it_is_told_to(services: Services, tmp_path: Path) -> None:
-    clips.progressive(tmp_path / "a.mp4", seconds=1, size="1920x1080").rename(tmp_path / encode.SOURCE_FILE)
+    clips.progressive(tmp_path / "a.mp4", seconds=1, size="1920x1080").rename(tmp_path / SOURCE_FILE)
     stop = threading.Event()
     source = probe(services, tmp_path, stop=stop)
     assert isinstance(source, Source)
@@ -37,8 +38,8 @@ def test_every_look_ends_when_it_is_told_to(services: Services, tmp_path: Path) 
     for look in (
         lambda: probe(services, tmp_path, stop=stop),
         lambda: examine(job, source),
-        lambda: services.ffprobe.key_frame_gap_s(tmp_path, encode.SOURCE_FILE, 0, stop=stop),
-        lambda: services.ffprobe.packet_times_s(tmp_path, encode.SOURCE_FILE, 0, stop=stop),
+        lambda: services.ffprobe.key_frame_gap_s(tmp_path, SOURCE_FILE, 0, stop=stop),
+        lambda: services.ffprobe.packet_times_s(tmp_path, SOURCE_FILE, 0, stop=stop),
     ):
         with pytest.raises(Stopped):
             look()
@@ -52,7 +53,7 @@ def test_a_scan_is_measured_once_for_all_tasks(
     ingest(services, "clips/SCANNED1.mp4")
     record = services.clips.get("SCANNED1")
     assert record is not None
-    clip.rename(tmp_path / encode.SOURCE_FILE)
+    clip.rename(tmp_path / SOURCE_FILE)
     source = probe(services, tmp_path)
     assert isinstance(source, Source)
     asked, plan = [], sampling.plan_fields
@@ -87,7 +88,7 @@ def test_what_a_file_without_key_frames_on_its_way_hides_is_found_by_seeking(
         *("-vf", "telecine=pattern=23", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"),
         *("-g", "9999", "-sc_threshold", "0", "-field_order", "progressive"),
     )
-    clip.rename(tmp_path / encode.SOURCE_FILE)
+    clip.rename(tmp_path / SOURCE_FILE)
     source = probe(services, tmp_path)
     assert isinstance(source, Source)
     assert source.video.scan == "progressive"
@@ -102,7 +103,7 @@ def test_where_a_glance_on_the_way_tells_too_little_the_places_are_sought(
 ) -> None:
     picture = f"mandelbrot=size=720x576:rate=25:end_pts=100,loop={25 * still_s}:1:0,trim=duration=8"
     coded = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "25")
-    clips.make(tmp_path / "a.mp4", "-f", "lavfi", "-i", picture, *coded).rename(tmp_path / encode.SOURCE_FILE)
+    clips.make(tmp_path / "a.mp4", "-f", "lavfi", "-i", picture, *coded).rename(tmp_path / SOURCE_FILE)
     source = probe(services, tmp_path)
     assert isinstance(source, Source)
     asked, plan = [], sampling.plan_fields
@@ -131,7 +132,7 @@ def test_film_that_says_it_is_progressive_is_seen_on_the_way(services: Services,
         "-field_order",
         "progressive",
     )
-    clips.make(tmp_path / "a.mp4", *film, *coded).rename(tmp_path / encode.SOURCE_FILE)
+    clips.make(tmp_path / "a.mp4", *film, *coded).rename(tmp_path / SOURCE_FILE)
     source = probe(services, tmp_path)
     assert isinstance(source, Source)
     assert sampling.glanced_frames(source) >= 25

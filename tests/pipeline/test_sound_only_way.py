@@ -11,8 +11,9 @@ from xml.etree import ElementTree
 import pytest
 
 from tasks.errors import SourceRejected
-from tasks.media import encode, package
+from tasks.media import package
 from tasks.media.source import SoundSource
+from tasks.media.source_input import SOURCE_FILE
 from tasks.pipeline.examine import probe
 from tasks.pipeline.examine_sound import listen
 from tasks.pipeline.ingest import ingest
@@ -176,7 +177,7 @@ def test_the_formats_of_recorders_and_archives_are_heard(
 ) -> None:
     source = clips.make(tmp_path / file, "-f", "lavfi", "-i", TONE, "-c:a", codec)
     assert keys.extension(file) in keys.CLIP_EXTENSIONS
-    source.rename(tmp_path / encode.SOURCE_FILE)
+    source.rename(tmp_path / SOURCE_FILE)
     found = probe(services, tmp_path)
     assert isinstance(found, SoundSource)
     (fact,) = listen(services, tmp_path, found, services.ladder.audio).facts

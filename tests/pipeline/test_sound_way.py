@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.media import encode
+from tasks.media.source_input import SOURCE_FILE
 from tasks.pipeline.examine import probe
 from tasks.pipeline.examine_sound import Heard, listen
 from tasks.pipeline.services import Services
@@ -34,7 +34,7 @@ def sounds(*graphs: str) -> list[str]:
 def heard(services: Services, source: Path) -> Heard:
     """What is decided on this file."""
     folder = source.parent
-    source.rename(folder / encode.SOURCE_FILE)
+    source.rename(folder / SOURCE_FILE)
     return listen(services, folder, probe(services, folder), services.ladder.audio)
 
 
