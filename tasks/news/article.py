@@ -15,7 +15,8 @@ from tasks.news.blocks import Block, Document, Kind, Metadata
 from tasks.news.byline import take_byline
 from tasks.news.dateline import Dateline, read_dateline
 from tasks.news.identity import paragraph_ids
-from tasks.news.references import STANDARD, ReferenceStyle, is_labelled, parse_reference_line, take_references
+from tasks.news.inline_references import take_references
+from tasks.news.references import STANDARD, ReferenceStyle, is_labelled, parse_reference_line
 from tasks.news.tail import split_tail
 from tasks.news.text import (
     decode_article,

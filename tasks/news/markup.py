@@ -20,7 +20,8 @@ from lxml import etree
 from tasks.errors import SourceRejected
 from tasks.news.article import block_of
 from tasks.news.blocks import Block, Document, Kind, Metadata
-from tasks.news.references import ReferenceStyle, file_name
+from tasks.news.clip_names import clip_name_in_url
+from tasks.news.references import ReferenceStyle
 from tasks.news.text import MAX_LINES, ends_sentence, normalise, one_line, with_vietnamese_d
 
 _MAX_ELEMENTS: Final = 200_000
@@ -251,7 +252,7 @@ class _Reader:
         urls = [attributes.get("href", "")] if tag == "a" else []
         if tag in _MEDIA:
             urls = [attributes.get("src", ""), attributes.get("data-src", "")]
-        self.clips.extend(name for name in map(file_name, urls) if name)
+        self.clips.extend(name for name in map(clip_name_in_url, urls) if name)
 
     def _note(self, tag: str, attributes: Mapping[str, str], above: _Element) -> None:
         # A video's sources stand in what is otherwise left out as its fallback.

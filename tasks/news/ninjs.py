@@ -10,8 +10,9 @@ from typing import Any, Final
 from tasks.errors import SourceRejected
 from tasks.news.article import block_of
 from tasks.news.blocks import Block, Document, Metadata
+from tasks.news.clip_names import clip_name_in_url
 from tasks.news.markup import read_html
-from tasks.news.references import ReferenceStyle, file_name
+from tasks.news.references import ReferenceStyle
 from tasks.news.text import lines_of, normalise, one_line, with_vietnamese_d
 
 _DATES: Final = ("firstpublished", "published", "contentcreated", "firstcreated", "versioncreated")
@@ -101,7 +102,7 @@ def _associated(item: dict[str, Any]) -> Iterator[str]:
             continue
         renditions = _objects(each.get("renditions"))
         urls = [_text(rendition.get("href")) for rendition in renditions] + [_text(each.get("uri"))]
-        if name := next(filter(None, map(file_name, urls)), ""):
+        if name := next(filter(None, map(clip_name_in_url, urls)), ""):
             yield name
 
 

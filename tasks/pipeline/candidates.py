@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Final
 
-from tasks.news.references import spellings
+from tasks.news.clip_names import spellings
 from tasks.news.suggest import date_prefixes
 from tasks.pipeline.services import Services
 from tasks.records import keys

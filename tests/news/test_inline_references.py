@@ -6,7 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from config.settings import Settings
-from tasks.news.references import LABELS, SHORTCODES, ReferenceStyle, file_name, take_references
+from tasks.news.clip_names import clip_name_in_url
+from tasks.news.inline_references import take_references
+from tasks.news.references import LABELS, SHORTCODES, ReferenceStyle
 
 
 @pytest.mark.parametrize(
@@ -44,8 +46,10 @@ def test_a_newsroom_may_use_its_own_words() -> None:
 
 
 def test_only_media_files_are_clips() -> None:
-    assert file_name("https://cdn.example/a/%C4%90%C3%AA%201.mp4?x=1#t=2") == "Đê 1"
-    assert file_name("https://example.com/page.html") == file_name("http://[") == file_name("") == ""
+    assert clip_name_in_url("https://cdn.example/a/%C4%90%C3%AA%201.mp4?x=1#t=2") == "Đê 1"
+    assert (
+        clip_name_in_url("https://example.com/page.html") == clip_name_in_url("http://[") == clip_name_in_url("") == ""
+    )
 
 
 def test_the_settings_begin_with_the_standard_words_and_take_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.news.references import MEDIA_EXTENSIONS, is_labelled, parse_reference_line
+from tasks.news.references import is_labelled, parse_reference_line
 from tasks.records import keys
 
 names = st.from_regex(r"[0-9]{6}_[A-Z]{1,8}[0-9]{0,2}", fullmatch=True)
-extensions = st.sampled_from(sorted(MEDIA_EXTENSIONS))
+extensions = st.sampled_from(sorted(keys.CLIP_EXTENSIONS))
 
 
 @pytest.mark.parametrize(

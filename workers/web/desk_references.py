@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import urljoin
 
 from config import queues
-from tasks.news.references import spellings
+from tasks.news.clip_names import spellings
 from tasks.news.text import shortened
 from tasks.records import keys
 from tasks.records.article_record import Reference, ReferenceState
