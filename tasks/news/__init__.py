@@ -1,8 +1,8 @@
-"""Reading articles, all of it pure: text → paragraphs and references → the article record.
+"""Reading articles, all of it pure: an uploaded file → paragraphs and references → the article record.
 
-- `text`: bytes → clean lines;
-- `dateline`: the line with date, time and views;
-- `references`: the ``Video:`` lines;
-- `article`: lines → title, lede, paragraphs, references, byline, keywords, related tail;
+- `reading`: the file, by its extension → blocks (`text`, `markup`, `markdown`, `ninjs`) → the article;
+- `references`, `inline_references`: the ``Video:`` lines, and clips named within a paragraph;
+- `article`: blocks → title, lede, paragraphs, references, byline, keywords (some by `header`, `byline`, `tail`);
+- `identity`, `anchors`: what keeps its id, and its clips, when an article is edited;
 - `linking`: a parsed article and the clips that exist → the article record.
 """

@@ -5,46 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from tasks.errors import SourceRejected
-from tasks.news.blocks import Block, Document, Kind, Metadata
+from tasks.news.blocks import Block, Document, Kind, block_of
 from tasks.news.byline import take_byline
-from tasks.news.dateline import Dateline, read_dateline
-from tasks.news.identity import paragraph_ids
+from tasks.news.dateline import Dateline
+from tasks.news.header import take_header
 from tasks.news.inline_references import take_references
 from tasks.news.references import STANDARD, ReferenceStyle, is_labelled, parse_reference_line
 from tasks.news.tail import split_tail
-from tasks.news.text import (
-    decode_article,
-    ends_sentence,
-    is_full,
-    lines_of,
-    normalise,
-    shortened,
-    with_vietnamese_d,
-    wrap_width,
-)
+from tasks.news.text import ends_sentence, is_full, lines_of, normalise, shortened, with_vietnamese_d, wrap_width
 from tasks.records.base import Notice
-
-__all__ = [
-    "Kind",
-    "ParsedArticle",
-    "ParsedParagraph",
-    "ParsedReference",
-    "assemble_article",
-    "block_of",
-    "decode_article",
-    "paragraph_ids",
-    "parse_article",
-]
 
 # A line without sentence end is a caption up to here; beyond it is a paragraph whose full stop was forgotten.
 _LONGEST_CAPTION: Final = 200
-_LONGEST_TITLE: Final = 300
 # Each reference costs requests to the store, so a file must not be able to order any number of them.
 _MAX_REFERENCES: Final = 500
 _ENUMERATED: Final = re.compile(r"(?:[IVX]{1,5}|\d{1,2}|[A-Za-z])[.)/] \w")
@@ -104,12 +81,6 @@ def parse_article(text: str, *, zone: ZoneInfo, style: ReferenceStyle = STANDARD
     return assemble_article(Document(blocks=tuple(block_of(line, style) for line in lines)), zone=zone, style=style)
 
 
-def block_of(line: str, style: ReferenceStyle, kind: Kind | None = None) -> Block:
-    """The block of a line of text, its references taken out."""
-    text, clips = take_references(line, style)
-    return Block(text=text, raw=line, kind=kind, clips=clips)
-
-
 def assemble_article(document: Document, *, zone: ZoneInfo, style: ReferenceStyle = STANDARD) -> ParsedArticle:
     """Tell the parts of an article apart; what the file says of itself goes before what its text seems to say.
 
@@ -118,7 +89,11 @@ def assemble_article(document: Document, *, zone: ZoneInfo, style: ReferenceStyl
     """
     given = document.metadata
     blocks, tail = split_tail(document.blocks)
-    title, dateline, story = _take_header(blocks, given, zone)
+    if sum(len(block.clips) for block in blocks) > _MAX_REFERENCES:
+        raise SourceRejected(
+            "article_too_long", f"This article refers to more than {_MAX_REFERENCES} clips; divide it."
+        )
+    title, dateline, story = take_header(blocks, given, zone)
     story, byline = take_byline(story)
     paragraphs, references = _assemble(story)
     if not (title or paragraphs or references):
@@ -149,62 +124,6 @@ def _paragraph_lines(lines: tuple[str, ...], style: ReferenceStyle) -> tuple[str
         else:
             joined.append(lower)
     return tuple(line for line in joined if any(map(str.isalnum, line)))
-
-
-def _take_header(blocks: Sequence[Block], given: Metadata, zone: ZoneInfo) -> tuple[str, Dateline, tuple[Block, ...]]:
-    """The title, what the date lines say, and the other blocks.
-
-    The title is the given one, else the first block that is neither reference nor date line; date lines count up to the
-    second block of text after it, the first date and the first views winning.
-
-    Raises:
-        SourceRejected: ``article_too_long``, there are more than `_MAX_REFERENCES`.
-    """
-    title = given.title
-    texts = references = 0
-    dateline = _given_date(given.published_at, zone)
-    story: list[Block] = []
-    for block in blocks:
-        references += len(block.clips)
-        if references > _MAX_REFERENCES:
-            raise SourceRejected(
-                "article_too_long", f"This article refers to more than {_MAX_REFERENCES} clips; divide it."
-            )
-        found = read_dateline(block.text, zone=zone) if texts < 3 and block.text else None
-        if block.is_reference:
-            story.append(block)
-        elif found:
-            dateline = _merged(dateline, found)
-        else:
-            texts += 1
-            is_title = texts == 1 and not given.title and len(block.text) <= _LONGEST_TITLE
-            if is_title:
-                title = block.text
-            if not (is_title or (given.title and block.text == given.title and texts <= 3)):
-                story.append(block)
-            elif block.clips:
-                story.append(Block(text="", raw=block.raw, clips=block.clips))
-    return title, dateline, tuple(story)
-
-
-def _given_date(written: str, zone: ZoneInfo) -> Dateline:
-    """The moment of an ISO 8601 date as a file's metadata give it; what is none counts as not given."""
-    try:
-        moment = datetime.fromisoformat(written)
-        local = moment.astimezone(zone) if moment.tzinfo else moment.replace(tzinfo=zone)
-        return Dateline(has_date=True, published_at=local.isoformat(timespec="seconds"))
-    except (ValueError, OverflowError):
-        return Dateline()
-
-
-def _merged(first: Dateline, second: Dateline) -> Dateline:
-    dated = first if first.has_date else second
-    return Dateline(
-        has_date=dated.has_date,
-        published_at=dated.published_at,
-        views=second.views if first.views is None else first.views,
-        notice=dated.notice,
-    )
 
 
 def _assemble(story: Sequence[Block]) -> tuple[tuple[ParsedParagraph, ...], tuple[ParsedReference, ...]]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from tasks.news.inline_references import take_references
+from tasks.news.references import ReferenceStyle
+
 Kind = Literal["body", "caption", "heading"]
 
 
@@ -24,6 +27,12 @@ class Block:
     def is_reference(self) -> bool:
         """It names clips and says nothing else."""
         return bool(self.clips) and not self.text
+
+
+def block_of(line: str, style: ReferenceStyle, kind: Kind | None = None) -> Block:
+    """The block of a line of text, its references taken out."""
+    text, clips = take_references(line, style)
+    return Block(text=text, raw=line, kind=kind, clips=clips)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,19 +23,14 @@ _RARE: Final = 8
 _CANDIDATES: Final = 8
 
 
-def paragraph_ids(texts: Sequence[str]) -> tuple[str, ...]:
-    """An id for each text, unique in the article: ``p-`` and ten hex digits of its SHA-256, then ``-2``, ``-3``, …
-
-    Case, white space and the composition of letters don't count, nor do the other paragraphs, apart from equal ones.
-    """
-    return carry_ids((), texts)
-
-
 def carry_ids(previous: Iterable[tuple[str, str]], texts: Sequence[str]) -> tuple[str, ...]:
     """An id for each text: that of the previous paragraph (id, text) that it is, else a new one that none has had.
 
-    Where paragraphs stand plays no part, but among equal ones and among the parts of one that was split: the first
-    keeps the id.
+    A new id is ``p-`` and ten hex digits of the text's SHA-256; equal texts are numbered from ``-2`` on. Case, white
+    space and the composition of letters don't count.
+
+    The order of paragraphs matters only among equal ones, and among the parts of one that was split: the first keeps
+    the id.
     """
     known = list(previous)
     taken: dict[int, str] = {}

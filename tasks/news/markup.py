@@ -18,8 +18,7 @@ from typing import Any, Final
 from lxml import etree
 
 from tasks.errors import SourceRejected
-from tasks.news.article import block_of
-from tasks.news.blocks import Block, Document, Kind, Metadata
+from tasks.news.blocks import Block, Document, Kind, Metadata, block_of
 from tasks.news.clip_names import clip_name_in_url
 from tasks.news.references import ReferenceStyle
 from tasks.news.text import MAX_LINES, ends_sentence, normalise, one_line, with_vietnamese_d

@@ -8,8 +8,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from tasks.errors import SourceRejected
-from tasks.news.article import block_of
-from tasks.news.blocks import Block, Document, Metadata
+from tasks.news.blocks import Block, Document, Metadata, block_of
 from tasks.news.clip_names import clip_name_in_url
 from tasks.news.markup import read_html
 from tasks.news.references import ReferenceStyle

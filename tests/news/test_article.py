@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tasks.errors import SourceRejected
-from tasks.news.article import ParsedArticle, paragraph_ids, parse_article
+from tasks.news.article import ParsedArticle, parse_article
 from tasks.news.text import normalise, one_line, with_vietnamese_d
 
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -295,31 +295,6 @@ class TestTail:
         article = parse(LEDE, "• Từ khóa", "Video: A1.mp4")
         assert article.references == ()
         assert codes(article) == ["reference_in_tail"]
-
-
-class TestParagraphIds:
-    def test_an_id_is_that_of_the_text_whatever_its_case_spaces_and_composition(self) -> None:
-        (first,) = paragraph_ids(["Đê biển vững chãi"])
-        assert first.startswith("p-")
-        assert len(first) == 12
-        assert paragraph_ids([unicodedata.normalize("NFD", " ĐÊ  biển\u00a0vững chãi ")]) == (first,)
-
-    def test_equal_paragraphs_are_numbered(self) -> None:
-        first, other, second, third = paragraph_ids(["Lúa", "Đê", "lúa", "LÚA"])
-        assert (second, third) == (f"{first}-2", f"{first}-3")
-        assert other not in (first, second, third)
-
-    @given(st.lists(st.text()), st.integers(min_value=0), st.text())
-    def test_ids_are_unique_and_an_inserted_paragraph_leaves_the_others_ids(
-        self, texts: list[str], place: int, new: str
-    ) -> None:
-        before = paragraph_ids(texts)
-        assert len(set(before)) == len(texts)
-        place %= len(texts) + 1
-        if paragraph_ids([new])[0] in before:
-            return
-        after = paragraph_ids([*texts[:place], new, *texts[place:]])
-        assert after[:place] + after[place + 1 :] == before
 
 
 bodies = st.from_regex(r"[A-ZĐÊ][a-zđêửạ ,]{0,60}[.!?…:]", fullmatch=True).map(one_line)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+import unicodedata
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.news.identity import carry_ids, paragraph_ids
+from tasks.news.identity import carry_ids
 
 DIKE = "Ban Quản lý đê điều cho biết tuyến đê tả ngạn dài 38 km cần được đắp cao thêm trước mùa mưa năm nay."
 RICE = "Giống lúa thơm của xã vẫn cho 52 tạ một héc ta nhờ bà con biết giữ giống và giữ nước qua hai vụ hạn."
@@ -16,7 +17,31 @@ WORDS = "đê lúa sông trường mưa nước ruộng cầu chợ đò thóc l
 
 
 def known(*texts: str) -> list[tuple[str, str]]:
-    return list(zip(paragraph_ids(texts), texts, strict=True))
+    return list(zip(carry_ids((), texts), texts, strict=True))
+
+
+def test_an_id_is_that_of_the_text_whatever_its_case_spaces_and_composition() -> None:
+    (first,) = carry_ids((), ["Đê biển vững chãi"])
+    assert first.startswith("p-")
+    assert len(first) == 12
+    assert carry_ids((), [unicodedata.normalize("NFD", " ĐÊ  biển\u00a0vững chãi ")]) == (first,)
+
+
+def test_equal_paragraphs_are_numbered() -> None:
+    first, other, second, third = carry_ids((), ["Lúa", "Đê", "lúa", "LÚA"])
+    assert (second, third) == (f"{first}-2", f"{first}-3")
+    assert other not in (first, second, third)
+
+
+@given(st.lists(st.text()), st.integers(min_value=0), st.text())
+def test_ids_are_unique_and_an_inserted_paragraph_leaves_the_others_ids(texts: list[str], place: int, new: str) -> None:
+    before = carry_ids((), texts)
+    assert len(set(before)) == len(texts)
+    place %= len(texts) + 1
+    if carry_ids((), [new])[0] in before:
+        return
+    after = carry_ids((), [*texts[:place], new, *texts[place:]])
+    assert after[:place] + after[place + 1 :] == before
 
 
 def test_moved_paragraphs_keep_their_ids() -> None:
@@ -49,7 +74,7 @@ def test_where_two_could_be_meant_both_are_new() -> None:
 
 def test_an_id_is_never_given_to_another_text_even_when_its_old_text_comes_back() -> None:
     corrected = DIKE.replace("38", "39")
-    before = [(paragraph_ids([DIKE])[0], corrected)]
+    before = [(carry_ids((), [DIKE])[0], corrected)]
     ids = carry_ids(before, [corrected, DIKE])
     assert ids[0] == before[0][0]
     assert ids[1] not in (ids[0], "")

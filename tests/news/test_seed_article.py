@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tasks.news.article import ParsedArticle, decode_article, parse_article
+from tasks.news.article import ParsedArticle, parse_article
+from tasks.news.text import decode_article
 
 REPOSITORY = Path(__file__).parents[2]
 SEED = REPOSITORY / ".." / "shared" / "seed" / "article.txt"

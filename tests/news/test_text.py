@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.errors import SourceRejected
-from tasks.news.article import decode_article
-from tasks.news.text import MAX_LINES, lines_of, normalise
+from tasks.news.text import MAX_LINES, decode_article, lines_of, normalise
 
 STORY = "Đê biển vững chãi, lúa trĩu bông, trường mới mở cửa.\nÔng Hải: “Được rồi!”\n"
 
