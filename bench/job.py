@@ -19,7 +19,7 @@ from tasks.media.ladder import Ladder, PlannedRung, climb, read_ladder
 from tasks.media.sound import Programme, candidates, published
 from tasks.media.source import Source
 from tasks.media.source_input import SOURCE_FILE
-from tasks.media.source_reading import SourceLimits, read_source
+from tasks.media.source_reading import SourceLimits, read_recording
 
 SETTINGS: Final = Settings()
 
@@ -49,7 +49,9 @@ def prepare(clip: Clip, ladder_file: Path, folder: Path) -> Job:
     (folder / SOURCE_FILE).symlink_to(clip.path.resolve())
     answer = Ffprobe(FFPROBE, Cage("off")).source(folder, SOURCE_FILE, max_pixels=SETTINGS.max_pixels)
     limits = SourceLimits(duration_s=SETTINGS.max_duration_s, pixels=SETTINGS.max_pixels, streams=SETTINGS.max_streams)
-    source = read_source(answer, limits)
+    source = read_recording(answer, limits)
+    if not isinstance(source, Source):
+        raise SystemExit(f"{clip.path} has no picture")
     ladder = read_ladder(ladder_file.read_text(encoding="utf-8"), ladder_file.name)
     (programme, *_) = published(candidates(source), ladder.audio.languages)
     arguments = loudness.plan_measure(source, [programme], ladder.audio, max_pixels=SETTINGS.max_pixels)

@@ -17,7 +17,7 @@ from tasks.adapters.ffmpeg import Ffmpeg
 from tasks.adapters.ffprobe import Ffprobe
 from tasks.errors import SourceRejected
 from tasks.media.source_input import SOURCE_FILE, input_options
-from tasks.media.source_reading import SourceLimits, read_source
+from tasks.media.source_reading import SourceLimits, read_recording
 from tests import clips
 from tests.hostile import containers
 from tests.hostile.canary import Listener, OpenedFiles, listener, opened_files
@@ -114,7 +114,7 @@ def places(trap: Trap) -> dict[str, str]:
 def outcome(trap: Trap, probe: Ffprobe, run: Ffmpeg) -> str:
     """How reading and decoding the upload ended: ``taken``, or the code of its failure."""
     try:
-        read_source(probe.source(trap.job, SOURCE_FILE, max_pixels=PIXELS), LIMITS)
+        read_recording(probe.source(trap.job, SOURCE_FILE, max_pixels=PIXELS), LIMITS)
         output = ffmpeg.input(SOURCE_FILE, **input_options(max_pixels=PIXELS)).output("-", f="null")
         run.run(trap.job, ["-nostdin", "-hide_banner", "-loglevel", "error", *output.get_args()], timeout_s=30)
     except SourceRejected as rejected:
@@ -166,7 +166,7 @@ def test_the_alias_is_one_that_ffmpeg_would_follow(trap: Trap, film: bytes, bare
 
 def test_op_atom_with_its_essence_is_a_clip_without_sound(tmp_path: Path, atom: bytes, bare_ffprobe: Ffprobe) -> None:
     (tmp_path / SOURCE_FILE).write_bytes(atom)
-    source = read_source(bare_ffprobe.source(tmp_path, SOURCE_FILE, max_pixels=PIXELS), LIMITS)
+    source = read_recording(bare_ffprobe.source(tmp_path, SOURCE_FILE, max_pixels=PIXELS), LIMITS)
     assert source.video is not None
     assert (source.video.codec, source.video.width, source.video.height) == ("dnxhd", 256, 144)
     assert source.audio == ()

@@ -16,7 +16,7 @@ from tasks.media.colour import scaled
 from tasks.media.ladder import climb, read_ladder
 from tasks.media.picture import field_rate, shown
 from tasks.media.source import Source, VideoStream
-from tasks.media.source_reading import SourceLimits, read_source
+from tasks.media.source_reading import SourceLimits, read_recording
 from tests import clips
 from tests.media.test_ladder import TEXT, VIDEO
 
@@ -30,7 +30,7 @@ def probed(path: Path) -> Source:
     """What the product reads of a file."""
     command = [str(clips.FFPROBE), "-v", "error", "-show_format", "-show_programs", "-show_streams", "-of", "json"]
     answer = subprocess.run([*command, str(path)], capture_output=True, check=True, timeout=30).stdout
-    return read_source(json.loads(answer), LIMITS)
+    return read_recording(json.loads(answer), LIMITS)
 
 
 def grey(path: Path, video: VideoStream, width: int, height: int) -> bytes:

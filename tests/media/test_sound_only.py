@@ -11,7 +11,7 @@ from tasks.media.ladder import read_ladder
 from tasks.media.package import Track
 from tasks.media.sound import candidates, published
 from tasks.media.source import SoundSource
-from tasks.media.source_reading import SourceLimits, read_recording, read_source
+from tasks.media.source_reading import SourceLimits, read_recording
 
 TEXT = config.ladders.find("news").read_text(encoding="utf-8")
 NEWS = read_ladder(TEXT, "news.toml")
@@ -59,12 +59,6 @@ def test_neither_picture_nor_sound_is_no_video(streams: list[dict[str, object]])
     data: dict[str, object] = {"codec_type": "data"}
     with pytest.raises(SourceRejected) as rejected:
         read_recording(probe(*streams, data), LIMITS)
-    assert rejected.value.code == "no_video"
-
-
-def test_where_a_picture_is_needed_sound_alone_is_refused() -> None:
-    with pytest.raises(SourceRejected) as rejected:
-        read_source(probe(track()), LIMITS)
     assert rejected.value.code == "no_video"
 
 

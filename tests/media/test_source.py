@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.errors import SourceRejected
-from tasks.media.source import Source
-from tasks.media.source_reading import SourceLimits, read_source
+from tasks.media.source import Recording
+from tasks.media.source_reading import SourceLimits, read_recording
 
 LIMITS = SourceLimits(duration_s=3600, pixels=1920 * 1088, streams=8)
 
@@ -31,11 +31,11 @@ def probe(*, duration: str = "10.0", **video: Any) -> dict[str, object]:
 
 
 def video_of(**video: Any) -> Any:
-    return read_source(probe(**video), LIMITS).video
+    return read_recording(probe(**video), LIMITS).video
 
 
 def test_the_plain_case_is_read_as_it_stands() -> None:
-    source = read_source(probe(), LIMITS)
+    source = read_recording(probe(), LIMITS)
     assert (source.container, source.duration_s) == ("mov", 10.0)
     assert (source.video.width, source.video.height, source.video.frame_rate) == (1920, 1080, 25)
     assert not source.video.is_interlaced
@@ -129,7 +129,7 @@ def picture(index: int, **stream: Any) -> dict[str, Any]:
 def test_of_several_pictures_the_default_or_largest_real_one_is_taken(
     streams: list[dict[str, Any]], chosen: int
 ) -> None:
-    video = read_source({"format": {"format_name": "mpegts"}, "streams": streams}, LIMITS).video
+    video = read_recording({"format": {"format_name": "mpegts"}, "streams": streams}, LIMITS).video
     assert video.index == chosen
 
 
@@ -137,8 +137,8 @@ def test_the_streams_of_the_pictures_programme_are_its_companions() -> None:
     programmes = [{"streams": [{"index": 0}, {"index": 2}]}, {"streams": [{"index": 1}, {"index": 3}]}]
     streams = [picture(0), picture(1, width=1280, height=720)]
     answer = {"format": {"format_name": "mpegts"}, "streams": streams, "programs": programmes}
-    assert read_source(answer, LIMITS).video.companions == {1, 3}
-    assert read_source(probe(), LIMITS).video.companions == frozenset()
+    assert read_recording(answer, LIMITS).video.companions == {1, 3}
+    assert read_recording(probe(), LIMITS).video.companions == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_a_matroska_tracks_length_is_read_from_its_tag(tag: str, duration_s: flo
 def test_a_cover_picture_is_not_the_video() -> None:
     answer = probe(disposition={"attached_pic": 1})
     with pytest.raises(SourceRejected) as rejected:
-        read_source(answer, LIMITS)
+        read_recording(answer, LIMITS)
     assert rejected.value.code == "no_video"
 
 
@@ -178,7 +178,7 @@ def test_a_cover_picture_is_not_the_video() -> None:
 )
 def test_what_is_refused_is_named(answer: dict[str, object], code: str) -> None:
     with pytest.raises(SourceRejected) as rejected:
-        read_source(answer, LIMITS)
+        read_recording(answer, LIMITS)
     assert rejected.value.code == code
 
 
@@ -197,7 +197,7 @@ def test_tracks_without_a_codec_or_channels_are_no_sound() -> None:
             "tags": {"language": "vie"},
         }
     )
-    audio = read_source(answer, LIMITS).audio
+    audio = read_recording(answer, LIMITS).audio
     assert [(track.index, track.language) for track in audio] == [(3, "vie")]
 
 
@@ -216,4 +216,4 @@ JSON = st.recursive(
 @given(st.dictionaries(FIELDS, JSON, max_size=4))
 def test_any_answer_is_read_or_refused_by_name(answer: dict[str, object]) -> None:
     with contextlib.suppress(SourceRejected):
-        assert isinstance(read_source(answer, LIMITS), Source)
+        assert isinstance(read_recording(answer, LIMITS), Recording)
