@@ -6,17 +6,17 @@ import itertools
 import json
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from tasks.adapters import machine_faults, process
+from tasks.adapters import machine_faults, probe_length, process
 from tasks.adapters.cage import MAX_ALLOCATION_BYTES, Cage, Limits
+from tasks.adapters.probe_length import seconds
 from tasks.errors import SourceRejected, TemporarilyUnavailable
-from tasks.media import probed, restarts, timing
 from tasks.media.decoders import DECODERS_WITH_CAPTIONS, without_lists
 from tasks.media.partial import Listing, read_listing
-from tasks.media.source_input import DEMUXERS, RESTARTING_CLOCKS, SOURCE_FILE
+from tasks.media.source_input import DEMUXERS, SOURCE_FILE
 from tasks.media.unreadable import unreadable
 
 _LIMITS: Final = Limits(memory_bytes=2 * 1024**3, output_bytes=1024**2, cpu_s=60)
@@ -28,10 +28,7 @@ _UNTRUSTED: Final = (
 _TIMEOUT_S: Final = 30.0
 KEY_FRAMES_OF_S: Final = 30
 RATE_OF_S: Final = 20
-_PACE_OF_S: Final = 5
 _LOOKED_AT_PACKETS: Final = 16
-# Tracks begin and end by so much apart, and lose packets on their way.
-_SAME_S: Final = 1.0
 _NOT_STARTED: Final = "probe_not_started"
 # A line of its dumps: the place, and sixteen bytes in hexadecimal, by twos.
 _DUMPED: Final = re.compile(r"[0-9a-f]{8}: (?=[0-9a-f ]{41})[0-9a-f]{2}")
@@ -81,13 +78,8 @@ class Ffprobe:
             answer = {}
         if finished.exit_code != 0 or not isinstance(answer, dict):
             raise unreadable(finished.stderr_tail)
-        form = answer.get("format")
-        if measures_length and isinstance(form, dict):
-            length_s = self._measured_length_s(folder, name, form, probed.items(answer.get("streams")), stop)
-            if length_s is not None:
-                form["duration"] = f"{length_s:.6f}"
-                for each in probed.items(answer.get("streams")):
-                    _forget_length(each)
+        if measures_length:
+            probe_length.correct(answer, partial(self._packet_fields, folder, name, stop=stop))
         return answer
 
     def listing(
@@ -107,48 +99,6 @@ class Ffprobe:
             return None
         return read_listing(without_lists(finished.stderr_tail))
 
-    def _measured_length_s(
-        self,
-        folder: Path,
-        name: str,
-        form: Mapping[str, object],
-        streams: Sequence[Mapping[str, object]],
-        stop: threading.Event | None,
-    ) -> float | None:
-        """How many seconds the file lasts, where its container's word is not to be had or believed; else None."""
-        if not timing.is_length_told(form):
-            # Matroska and WebM that were sent live don't tell; by the times of two pictures they may yet be days long.
-            # The picture's span; "V" passes over attached stills. Without one, the sound's.
-            spans = (self._span_s(folder, name, track, stop) for track in ("V:0", "a:0"))
-            return next((each for each in spans if each is not None), None)
-        if str(form.get("format_name")) not in RESTARTING_CLOCKS:
-            return None
-        told_s, entries = probed.number(form, "duration") or 0.0, "dts_time,size"
-        begun = self._packet_fields(folder, name, None, first_s=_PACE_OF_S, stop=stop, entries=entries)
-        if not restarts.is_doubtful(_numbers(begun), probed.number(form, "size") or 0, told_s):
-            return None
-        entries = "stream_index,dts_time,duration_time"
-        # Captions may be silent for longer than any clock stands still.
-        packets: dict[str, list[list[str]]] = {
-            str(each.get("index")): [] for each in streams if each.get("codec_type") in ("audio", "video")
-        }
-        for index, *times in self._packet_fields(folder, name, None, first_s=None, stop=stop, entries=entries):
-            packets.get(index, []).append(times)
-        length_s = restarts.played_s([_numbers(each) for each in packets.values()])
-        return length_s if length_s and abs(length_s - told_s) >= _SAME_S else None
-
-    def _span_s(self, folder: Path, name: str, stream: str, stop: threading.Event | None) -> float | None:
-        """The time, in seconds, between the stream's first and last packets; None where they have no times.
-
-        A stream without a container has none; its packets have at least lengths, by the rate that it claims.
-        """
-        fields = self._packet_fields(folder, name, stream, first_s=None, stop=stop, entries="pts_time,duration_time")
-        times = [time_s for field in fields if (time_s := _seconds(field[0])) is not None]
-        if times:
-            return max(times) - min(times)
-        lengths = [length_s for field in fields if len(field) > 1 and (length_s := _seconds(field[1])) is not None]
-        return sum(lengths) if lengths else None
-
     def key_frame_gap_s(
         self, folder: Path, name: str, stream: int, *, stop: threading.Event | None = None
     ) -> float | None:
@@ -158,7 +108,7 @@ class Ffprobe:
             TemporarilyUnavailable: ffprobe could not run to its end.
         """
         fields = self._packet_fields(folder, name, stream, first_s=KEY_FRAMES_OF_S, stop=stop)
-        times = [_seconds(field[0]) for field in fields if len(field) > 1 and field[1].startswith("K")]
+        times = [seconds(field[0]) for field in fields if len(field) > 1 and field[1].startswith("K")]
         known = sorted(time_s for time_s in times if time_s is not None)
         return max((later - earlier for earlier, later in itertools.pairwise(known)), default=None)
 
@@ -183,7 +133,7 @@ class Ffprobe:
             TemporarilyUnavailable: ffprobe could not run to its end.
         """
         fields = self._packet_fields(folder, name, stream, first_s=RATE_OF_S, stop=stop)
-        times = [_seconds(field[0]) for field in fields if len(field) > 1 and "D" not in field[1]]
+        times = [seconds(field[0]) for field in fields if len(field) > 1 and "D" not in field[1]]
         return [time_s for time_s in times if time_s is not None]
 
     def _packet_fields(
@@ -192,11 +142,14 @@ class Ffprobe:
         name: str,
         stream: int | str | None,
         *,
-        first_s: int | None,
-        stop: threading.Event | None,
+        first_s: int | None = None,
+        stop: threading.Event | None = None,
         entries: str = "pts_time,flags",
     ) -> list[list[str]]:
-        """These entries of each packet (of a stream) of the first seconds; none where reading them took too long."""
+        """These entries of each packet, of one stream or of all; none where reading them took too long.
+
+        With ``first_s``, only the packets of the first seconds.
+        """
         arguments = [*_UNTRUSTED, *(() if stream is None else ("-select_streams", str(stream)))]
         arguments += ["-read_intervals", f"%+{first_s}"] if first_s is not None else []
         arguments += ["-show_entries", f"packet={entries}", "-of", "csv=p=0", name]
@@ -251,24 +204,3 @@ class Ffprobe:
             if fault is not None:
                 raise fault
         return finished
-
-
-def _forget_length(stream: object) -> None:
-    """Take out what a stream's length was said to be, by the clock that is not believed."""
-    if isinstance(stream, dict):
-        stream.pop("duration", None)
-        if isinstance(tags := stream.get("tags"), dict):
-            tags.pop("DURATION", None)
-
-
-def _numbers(fields: list[list[str]]) -> list[tuple[float, float]]:
-    """The first two entries of each packet that has both."""
-    pairs = ((_seconds(field[0]), _seconds(field[1])) for field in fields if len(field) > 1)
-    return [(one, two) for one, two in pairs if one is not None and two is not None]
-
-
-def _seconds(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
