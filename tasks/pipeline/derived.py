@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, TypeVar
 
 import structlog
@@ -13,6 +14,11 @@ from tasks.records.base import Record
 log: Final = structlog.get_logger()
 R = TypeVar("R", bound=Record)
 JSON: Final = "application/json; charset=utf-8"
+
+
+def listed(services: Services, prefix: str) -> Iterator[str]:
+    """The keys of the media bucket that begin so."""
+    return (info.key for info in services.store.list(services.settings.media_bucket, prefix))
 
 
 def read(services: Services, key: str, kind: type[R]) -> tuple[R | None, str | None]:

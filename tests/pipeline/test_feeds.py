@@ -11,6 +11,7 @@ import redis
 from config import queues
 from tasks.adapters.changes import CHANGED, REBUILD
 from tasks.adapters.object_store import NoSuchObject
+from tasks.pipeline import feed_writing, summaries
 from tasks.pipeline import feeds as step
 from tasks.pipeline.services import Services
 from tasks.records import feeds, keys
@@ -129,7 +130,7 @@ def test_a_feeds_worker_that_dies_half_way_tells_twice_rather_than_never(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(step, "_write_days", die)
+        patch.setattr(feed_writing, "_write_days", die)
         with pytest.raises(KeyboardInterrupt):
             step.publish(services, CHANGED)
     monkeypatch.setattr(step, "_HANDED_OVER_WITHIN", timedelta(seconds=-60))
@@ -213,7 +214,7 @@ def test_old_changes_stand_in_pages_that_never_change(services: Services, monkey
 
 def test_of_old_pages_only_so_many_are_kept(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feeds, "PAGE_CHANGES", 1)
-    monkeypatch.setattr(step, "_KEPT_PAGES", 2)
+    monkeypatch.setattr(feed_writing, "_KEPT_PAGES", 2)
     for number in range(6):
         commit(services, f"c{number}")
         step.publish(services, CHANGED)
@@ -229,18 +230,18 @@ def test_a_writer_of_the_same_list_makes_the_other_start_again(
     commit(services, "c1")
     step.publish(services, CHANGED)
     commit(services, "c2")
-    read, calls = step.summary_of, []
+    read, calls = summaries.summary_of, []
 
-    def and_meanwhile(services: Services, name: step.Name) -> feeds.Summary | None:
+    def and_meanwhile(services: Services, name: summaries.Name) -> feeds.Summary | None:
         found = read(services, name)
         calls.append(name)
         if len(calls) == 1:
             # Another worker tells of a newer record after this one has read the old one.
             services.clips.update("c2", lambda record: record and record.evolve(state="ready"))
-            step._write(services, (("clip", "c2"),), set())
+            feed_writing.write(services, (("clip", "c2"),), set())
         return found
 
-    monkeypatch.setattr(step, "summary_of", and_meanwhile)
+    monkeypatch.setattr(summaries, "summary_of", and_meanwhile)
     step.publish(services, CHANGED)
     assert [(each.name, each.state) for each in day(services, TODAY).clips] == [("c1", "received"), ("c2", "ready")]
     assert told(services)[-1] == ("c2", "ready")

@@ -22,10 +22,11 @@ from pydantic import ValidationError
 
 from tasks.errors import TemporarilyUnavailable
 from tasks.pipeline.services import Services
+from tasks.pipeline.summaries import Name
 from tasks.records import feeds
 from tasks.records.feeds import Change, Kind
 from workers.web.entries import Entry, entry_of, place, place_of
-from workers.web.feed_reader import FeedReader, Name, Poll
+from workers.web.feed_reader import FeedReader, Poll
 from workers.web.urls import public_base
 
 _log = structlog.get_logger()

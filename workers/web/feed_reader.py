@@ -15,15 +15,15 @@ from pydantic import ValidationError
 
 from tasks.adapters.changes import read_mark
 from tasks.adapters.object_store import NoSuchObject
-from tasks.pipeline import feeds as step
+from tasks.pipeline.feed_writing import page_numbers
 from tasks.pipeline.services import Services
+from tasks.pipeline.summaries import Name, all_names, summaries_of
 from tasks.records import feeds, keys
 from tasks.records.base import Record
-from tasks.records.feeds import Change, Changes, Kind, Summary
+from tasks.records.feeds import Change, Changes, Summary
 
 _log = structlog.get_logger()
 R = TypeVar("R", bound=Record)
-Name = tuple[Kind, str]
 
 _READERS: Final = 8
 _MOST_MARKS: Final = 5000
@@ -64,7 +64,7 @@ class FeedReader:
                 return Poll(started_s=started_s, marked=marked, latest_etag=etag)
             stored = services.store.get(bucket, keys.LATEST_CHANGES)
         except NoSuchObject:
-            found = step.summaries_of(services, step.all_names(services)).values()
+            found = summaries_of(services, all_names(services)).values()
             return Poll(started_s=started_s, marked=marked, summaries=tuple(filter(None, found)))
         latest = Changes.model_validate_json(stored.body)
         fresh = self._walk(latest, sequence) if etag is not None else None
@@ -93,7 +93,7 @@ class FeedReader:
 
     def read_past(self, sequence: int, limit: int) -> list[Change]:
         """Up to so many changes behind that number, read from as few pages as they stand in."""
-        past = [keys.change_page(number) for number in step.page_numbers(self._services) if number > sequence]
+        past = [keys.change_page(number) for number in page_numbers(self._services) if number > sequence]
         found: list[Change] = []
         for key in (*past, keys.LATEST_CHANGES):
             page = self._read(key, Changes)
