@@ -17,7 +17,8 @@ from tasks.pipeline.examine import describe_source
 from tasks.pipeline.examine_sound import Heard, listen
 from tasks.pipeline.job import Job
 from tasks.pipeline.lease import Lease
-from tasks.pipeline.streaming import ENCODE_SHARE, Stream, beside_the_encode
+from tasks.pipeline.streaming import Stream, beside_the_encode
+from tasks.pipeline.version_files import ENCODE_SHARE
 from tasks.records import keys, lifecycle
 from tasks.records.base import Notice
 from tasks.records.clip_facts import AudioFile

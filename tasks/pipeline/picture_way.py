@@ -12,7 +12,8 @@ from tasks.media.progress import Progress
 from tasks.media.source import Source
 from tasks.pipeline.job import Job
 from tasks.pipeline.lease import Lease
-from tasks.pipeline.streaming import ENCODE_SHARE, Stream
+from tasks.pipeline.streaming import Stream
+from tasks.pipeline.version_files import ENCODE_SHARE
 
 
 def encode_all(job: Job, plan: EncodePlan, source: Source, stream: Stream, lease: Lease, urgency: Urgency) -> Progress:

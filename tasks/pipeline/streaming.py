@@ -27,16 +27,13 @@ from tasks.media.sound_only import SoundRendition
 from tasks.pipeline import finish
 from tasks.pipeline.lease import Lease
 from tasks.pipeline.services import Services
-from tasks.records import keys, lifecycle
+from tasks.pipeline.version_files import UPLOADS_AT_A_TIME, VersionFiles
+from tasks.records import lifecycle
 
 log: Final = structlog.get_logger()
 # Until there is something to play somebody waits for it.
 _SOON_S: Final = 0.05
 _POLL_S: Final = 0.25
-# Players begin where three segments follow (RFC 8216, 6.3.3); sending all that a fast copy has made would take longer.
-_FIRST_SEGMENTS: Final = 3
-_SEGMENTS_AT_A_TIME: Final = 8
-_UPLOADS_AT_A_TIME: Final = 6
 _NAMES_OTHERS: Final = (".m3u8", ".mpd")
 _UNFINISHED: Final = ".tmp"
 
@@ -51,7 +48,7 @@ class Stream:
 
     def __init__(self, services: Services, folder: Path, name: str, edition: str, lease: Lease) -> None:
         self._services = services
-        self._root = folder / encode.OUTPUT
+        self._files = VersionFiles(services, folder, name, edition, lease)
         self._name = name
         self._edition = edition
         self._lease = lease
@@ -63,8 +60,6 @@ class Stream:
         self._is_shown = False
         self._is_announced = False
         self._shows_ladder = False
-        self._sent: set[str] = set()
-        self._playlists: dict[str, str] = {}
         self._shown: tuple[PlannedRung, ...] = ()
 
     def follow(self, run: Run) -> None:
@@ -98,12 +93,16 @@ class Stream:
         """
         tracks = [track for run in (self._original, *self._pictures) if run is not None for track in run.tracks]
         tracks += [programme.name for programme in self._sound or ()]
-        grown = [(path, text) for track in tracks if (path := self._playlist(track)) and (text := self._unsent(path))]
-        self._send([file for path, text in grown for file in _named(path, text)])
-        for path, text in grown:
-            self._put_playlist(path, text)
+        grown = {
+            path: text
+            for path in map(self._files.playlist, tracks)
+            if (text := self._files.unsent(path, is_first=not self._is_shown))
+        }
+        self._files.send([file for path, text in grown.items() for file in _named(path, text)])
+        for path, text in grown.items():
+            self._files.put_playlist(path, text)
         self._show()
-        return any(text != path.read_text(encoding="utf-8") for path, text in grown)
+        return any(text != path.read_text(encoding="utf-8") for path, text in grown.items())
 
     def complete(self) -> None:
         """Send what is left: media first, then the playlists; the multivariant one and the DASH manifest last.
@@ -113,15 +112,15 @@ class Stream:
             TemporarilyUnavailable: the store failed.
         """
         # A run that was ended, as a copy may be, leaves behind what it had not finished.
-        files = sorted(path for path in self._root.rglob("*") if path.is_file() and path.suffix != _UNFINISHED)
+        files = sorted(path for path in self._files.root.rglob("*") if path.is_file() and path.suffix != _UNFINISHED)
         playlists = [path for path in files if path.suffix in _NAMES_OTHERS]
-        self._send([path for path in files if path.suffix not in _NAMES_OTHERS], report=True)
+        self._files.send([path for path in files if path.suffix not in _NAMES_OTHERS], report=True)
         last = [path for path in playlists if path.stem == Path(package.MULTIVARIANT).stem]
 
         def put(path: Path) -> None:
-            self._put_playlist(path, path.read_text(encoding="utf-8"), is_final=True)
+            self._files.put_playlist(path, path.read_text(encoding="utf-8"), is_final=True)
 
-        with ThreadPoolExecutor(_UPLOADS_AT_A_TIME) as pool:
+        with ThreadPoolExecutor(UPLOADS_AT_A_TIME) as pool:
             list(pool.map(put, [path for path in playlists if path not in last]))
         for path in last:
             put(path)
@@ -131,88 +130,36 @@ class Stream:
         """Whether readers have something to play."""
         return self._is_shown
 
-    def _playlist(self, track: str) -> Path:
-        return self._root / encode.HLS / track / encode.MEDIA_PLAYLIST
-
-    def _unsent(self, path: Path) -> str:
-        try:
-            text = path.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return ""
-        sent = self._playlists.get(str(path), "")
-        # Looked at several times a second, it rarely has grown; of hours, reading what it lists takes milliseconds.
-        if text == sent:
-            return ""
-        listed = len(package.read_media_playlist(sent).segments)
-        text = package.beginning(text, listed + _SEGMENTS_AT_A_TIME if self._is_shown else _FIRST_SEGMENTS)
-        return text if text != sent and package.read_media_playlist(text).segments else ""
-
-    def _send(self, files: list[Path], *, report: bool = False) -> None:
-        waiting = [path for path in files if str(path) not in self._sent]
-
-        def send(path: Path) -> str:
-            self._lease.raise_if_stopped()
-            relative = path.relative_to(self._root).as_posix()
-            self._services.store.upload(
-                self._services.settings.media_bucket,
-                keys.version_prefix(self._name, self._edition) + relative,
-                path,
-                content_type=package.content_type(relative),
-                cache_control=keys.CACHE_IMMUTABLE,
-            )
-            return str(path)
-
-        with ThreadPoolExecutor(_UPLOADS_AT_A_TIME) as pool:
-            for number, sent in enumerate(pool.map(send, waiting), start=1):
-                self._sent.add(sent)
-                if report:
-                    self._lease.report(ENCODE_SHARE + (1 - ENCODE_SHARE) * number / len(waiting), None)
-
-    def _put_playlist(self, path: Path, text: str, *, is_final: bool = False) -> None:
-        self._lease.raise_if_stopped()
-        relative = path.relative_to(self._root).as_posix()
-        self._services.store.put(
-            self._services.settings.media_bucket,
-            keys.version_prefix(self._name, self._edition) + relative,
-            text.encode(),
-            content_type=package.content_type(relative),
-            cache_control=keys.CACHE_IMMUTABLE if is_final else keys.CACHE_RECORD,
-        )
-        self._playlists[str(path)] = text
-
     def _show(self) -> None:
         """Name in the multivariant playlist what can be played by now, if that is more than before."""
         if self._heard:
-            if not self._is_announced and self._has_begun([each.track.name for each in self._heard]):
+            if not self._is_announced and self._files.has_begun([each.track.name for each in self._heard]):
                 self._put_main(sound_only.growing_playlist(self._heard))
             return
         # The task's own thread may forget it at any moment.
         original = None if self._shows_ladder else self._original
-        if original is not None and (self._is_shown or self._has_begun(original.tracks)):
+        if original is not None and (self._is_shown or self._files.has_begun(original.tracks)):
             rungs, programmes = original.rungs, original.sound
         elif self._sound is not None:
-            begun = [run for run in self._pictures if self._has_begun(run.tracks)]
+            begun = [run for run in self._pictures if self._files.has_begun(run.tracks)]
             rungs, programmes = tuple(rung for run in begun for rung in run.rungs), self._sound
         else:
             return
         tracks = [rung.name for rung in rungs] + [programme.name for programme in programmes]
         if self._is_shown and not self._is_announced:
             self._become_playable()
-        if not rungs or rungs == self._shown or not self._has_begun(tracks):
+        if not rungs or rungs == self._shown or not self._files.has_begun(tracks):
             return
         highest_first = sorted(rungs, key=lambda rung: -rung.height)
-        inits = {rung.name: self._init_of(rung.name) for rung in rungs}
+        inits = {rung.name: self._files.init_of(rung.name) for rung in rungs}
         self._put_main(package.growing_playlist(highest_first, programmes, inits))
         self._shown, self._shows_ladder = rungs, original is None or rungs != original.rungs
 
     def _put_main(self, text: str) -> None:
-        self._put_playlist(self._root / encode.HLS / package.MULTIVARIANT, text)
+        self._files.put_playlist(self._files.root / encode.HLS / package.MULTIVARIANT, text)
         self._is_shown = True
         if not self._is_announced:
             self._become_playable()
-
-    def _has_begun(self, tracks: Sequence[str]) -> bool:
-        return all(str(self._playlist(track)) in self._playlists for track in tracks)
 
     def _become_playable(self) -> None:
         url = f"{self._edition}/{encode.HLS}/{package.MULTIVARIANT}"
@@ -223,14 +170,6 @@ class Stream:
         self._is_announced = True
         log.info("playable", clip=self._name, edition=self._edition)
         finish.announce(self._services, self._name)
-
-    def _init_of(self, track: str) -> bytes:
-        path = self._playlist(track)
-        return (path.parent / package.read_media_playlist(self._playlists[str(path)]).init).read_bytes()
-
-
-ENCODE_SHARE: Final = 0.9
-"""The share of a clip's progress that its encode takes; the rest is what is left to upload."""
 
 
 @contextmanager
