@@ -17,9 +17,9 @@ from redis import RedisError
 from config.queues import QUEUE_CLASSES, QueueClass
 from config.settings import PREFIX, Settings
 from workers import processes
+from workers.child_process import Child
 from workers.local_dir import LocalDir, Ports, Secrets
 from workers.local_servers import HOST, REDIS, SEAWEEDFS, answers
-from workers.supervisor import Child
 
 # Of the user's environment these would lead our processes to other servers than ours.
 _FOREIGN: Final = ("AWS_", "CELERY_", "FLOWER_", "WEED_")

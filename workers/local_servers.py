@@ -12,8 +12,8 @@ from typing import Final
 import redis
 
 from tasks.errors import ConfigurationError
+from workers.child_process import Child
 from workers.local_dir import GRPC_OFFSET, LocalDir, Ports, Secrets
-from workers.supervisor import Child
 
 HOST: Final = "127.0.0.1"
 SEAWEEDFS: Final = "seaweedfs"

@@ -1,9 +1,9 @@
 """Keeps child processes running: starts them in order, names and restarts the dead, leaves none behind.
 
 Knows nothing of newsreel. One thread does all of it, since the kernel ties a child's life to the thread that started it
-(see `workers.guard`): whatever ends this process, SIGKILL too, ends its children. What a child that was killed leaves
-behind comes to this process (see `workers.orphans`). Since all of them end with that thread, nothing that only keeps
-house may end it: a full disk, a listener that is gone, a machine out of threads or files.
+(`workers.guard`): whatever ends this process, SIGKILL too, ends its children. What a killed child leaves behind becomes
+this process's own child (`workers.orphans`). Since all children end with that thread, no side duty may end it: not a
+full disk, a listener that is gone, or a machine out of threads or files.
 """
 
 from __future__ import annotations
@@ -12,19 +12,18 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from workers.child_log import ChildLog
+from workers.child_process import Child, describe_exit, end_group, has_exited, spawn
 from workers.orphans import Orphans
 
-_GUARD: Final = Path(__file__).with_name("guard.py")
 _LOOK_S: Final = 0.05
 _TRIM_LOGS_S: Final = 5.0
 _ORPHANS_S: Final = 0.5
@@ -37,27 +36,6 @@ _HOPELESS_DEATHS: Final = 3
 
 class ChildrenNotReady(Exception):  # noqa: N818 # as in tasks.errors, the outcome's name reads better
     """The children did not all become ready; the message says which, and why."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Child:
-    """What to run, and how.
-
-    Parameters:
-        is_ready: asked again and again, in a thread of its own, until it says yes; it never raises.
-        needs: names of the children that must be ready before this one is started for the first time.
-        stop_rank: the lowest rank is stopped first; a rank ends before the next is told to.
-        stop_wait_s: after SIGTERM, how long until SIGKILL.
-    """
-
-    name: str
-    argv: tuple[str, ...]
-    env: Mapping[str, str]
-    cwd: Path
-    is_ready: Callable[[], bool] = lambda: True
-    needs: tuple[str, ...] = ()
-    stop_rank: int = 0
-    stop_wait_s: float = 10.0
 
 
 @dataclass(kw_only=True, eq=False)
@@ -81,16 +59,6 @@ def next_delay_s(previous_s: float, lived_s: float) -> float:
     if previous_s == 0 or lived_s >= _STEADY_S:
         return _FIRST_DELAY_S
     return min(previous_s * 2, _LONGEST_DELAY_S)
-
-
-def describe_exit(returncode: int) -> str:
-    """``exit code 3``, or ``signal SIGKILL`` for what `subprocess` shows as a negative code."""
-    if returncode >= 0:
-        return f"exit code {returncode}"
-    try:
-        return f"signal {signal.Signals(-returncode).name}"
-    except ValueError:
-        return f"signal {-returncode}"
 
 
 class Supervisor:
@@ -168,7 +136,7 @@ class Supervisor:
                     if run.process is None:
                         if now >= run.start_not_before and all(self._runs[name].was_ready for name in run.child.needs):
                             self._start(run)
-                    elif _has_exited(run.process):
+                    elif has_exited(run.process):
                         self._bury(run, run.process)
                     elif run.watched is not run.process:
                         self._attempt(f"ask whether {run.child.name} is ready", partial(self._watch, run, run.process))
@@ -206,20 +174,10 @@ class Supervisor:
             self._on_event(words)
 
     def _start(self, run: _Run) -> None:
-        child = run.child
         run.started_at = time.monotonic()
         try:
             with run.log.open() as output:
-                run.process = subprocess.Popen(
-                    [sys.executable, "-I", "-S", str(_GUARD), str(os.getpid()), *child.argv],
-                    env=dict(child.env),
-                    cwd=child.cwd,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    # Its own process group: a terminal's Ctrl-C reaches only us, and all of it ends together.
-                    start_new_session=True,
-                )
+                run.process = spawn(run.child, output)
         except OSError as error:
             self._plan_restart(run, f"could not be started: {error}")
 
@@ -242,7 +200,7 @@ class Supervisor:
     def _bury(self, run: _Run, process: subprocess.Popen[bytes]) -> None:
         """Name a child that died by itself, and plan its next start."""
         run.process = None
-        self._plan_restart(run, f"died: {describe_exit(_end_group(process))}")
+        self._plan_restart(run, f"died: {describe_exit(end_group(process))}")
 
     def _plan_restart(self, run: _Run, what_happened: str) -> None:
         now = time.monotonic()
@@ -272,19 +230,8 @@ class Supervisor:
                     too_late = time.monotonic() > told_at + child.stop_wait_s
                     if too_late and not self._killing:
                         self._tell(f"{child.name} did not end in {child.stop_wait_s:g} s: killed")
-                    if too_late or self._killing or _has_exited(process):
-                        _end_group(process)
+                    if too_late or self._killing or has_exited(process):
+                        end_group(process)
                         alive.remove((child, process))
                 if alive:
                     time.sleep(_LOOK_S)
-
-
-def _has_exited(process: subprocess.Popen[bytes]) -> bool:
-    """Whether it has ended; it stays unreaped, so that its process group can't become somebody else's yet."""
-    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-
-
-def _end_group(process: subprocess.Popen[bytes]) -> int:
-    """Kill what is left of the child and its descendants, and give its return code."""
-    os.killpg(process.pid, signal.SIGKILL)
-    return process.wait()

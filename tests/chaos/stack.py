@@ -17,10 +17,11 @@ from tests.chaos.material import LADDER
 from tests.chaos.plan import Plan
 from tests.chaos.proxy import HOST, ProxyLoop, StoreProxy
 from workers import processes
+from workers.child_process import Child
 from workers.local_dir import LocalDir
 from workers.local_processes import current_environ, newsreel_children, public_env
 from workers.local_servers import redis_child, remove_sockets, seaweedfs_child
-from workers.supervisor import Child, Supervisor
+from workers.supervisor import Supervisor
 
 LEASE_S: Final = 6.0
 TRANSCODERS: Final = ("worker-transcode", "worker-transcode-2")

@@ -16,7 +16,8 @@ import pytest
 
 from tests.waiting import eventually
 from workers.child_log import ChildLog
-from workers.supervisor import Child, ChildrenNotReady, Supervisor, describe_exit, next_delay_s
+from workers.child_process import Child, describe_exit
+from workers.supervisor import ChildrenNotReady, Supervisor, next_delay_s
 
 SLEEP = ("sleep", "600")
 
@@ -240,7 +241,8 @@ def test_a_child_is_ready_though_for_a_while_no_thread_could_be_started_to_ask(
 NO_FILES = """
 import os, resource, sys, time
 from pathlib import Path
-from workers.supervisor import Child, Supervisor
+from workers.child_process import Child
+from workers.supervisor import Supervisor
 
 child = Child(name="store", argv=("sleep", "600"), env=os.environ, cwd=Path("/"))
 events = []
@@ -273,7 +275,8 @@ def test_a_machine_out_of_files_ends_nothing(tmp_path: Path) -> None:
 PARENT = """
 import json, os, sys, time
 from pathlib import Path
-from workers.supervisor import Child, Supervisor
+from workers.child_process import Child
+from workers.supervisor import Supervisor
 
 children = [Child(name=name, argv=("sleep", "600"), env=os.environ, cwd=Path("/")) for name in ("store", "worker")]
 supervisor = Supervisor(children, log_dir=Path(sys.argv[1]), on_event=print)
