@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+import boto3
 import hypothesis
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -71,12 +72,14 @@ def _shared_store(s3_server: servers.S3Server) -> Iterator[ObjectStore]:
 
 
 @pytest.fixture(scope="module")
-def buckets(_shared_store: ObjectStore) -> Buckets:
+def buckets(s3_server: servers.S3Server) -> Buckets:
     """Two new, empty buckets for the test module."""
     mark = secrets.token_hex(4)
     made = Buckets(incoming=f"incoming-{mark}", media=f"media-{mark}")
-    _shared_store.ensure_bucket(made.incoming)
-    _shared_store.ensure_bucket(made.media)
+    client = boto3.client("s3", endpoint_url=s3_server.endpoint_url, region_name=REGION)
+    client.create_bucket(Bucket=made.incoming)
+    client.create_bucket(Bucket=made.media)
+    client.close()
     return made
 
 

@@ -96,25 +96,21 @@ class ObjectStore(Transfers, Listing):
             modified_at=answer["LastModified"],
         )
 
-    def get(self, bucket: str, key: str, *, max_bytes: int | None = None) -> StoredObject:
+    def get(self, bucket: str, key: str) -> StoredObject:
         """The whole object, in memory.
 
         Raises:
             NoSuchObject: it isn't there.
-            ValueError: it is larger than ``max_bytes``.
         """
         with translated(bucket, key):
             # The client repeats a request that failed, but not one whose answer ends before its end.
             for _ in range(_READS - 1):
                 with suppress(ResponseStreamingError, IncompleteReadError):
-                    return self._get(bucket, key, max_bytes)
-            return self._get(bucket, key, max_bytes)
+                    return self._get(bucket, key)
+            return self._get(bucket, key)
 
-    def _get(self, bucket: str, key: str, max_bytes: int | None) -> StoredObject:
+    def _get(self, bucket: str, key: str) -> StoredObject:
         answer = self._client.get_object(Bucket=bucket, Key=key)
-        if max_bytes is not None and answer["ContentLength"] > max_bytes:
-            answer["Body"].close()
-            raise ValueError(f"{key} has {answer['ContentLength']} bytes, more than the {max_bytes} allowed")
         return StoredObject(
             body=answer["Body"].read(),
             etag=answer["ETag"].strip('"'),
@@ -166,15 +162,6 @@ class ObjectStore(Transfers, Listing):
     def close(self) -> None:
         """Give up all connections."""
         self._client.close()
-
-    def ensure_bucket(self, bucket: str) -> None:
-        """Create the bucket unless it is there."""
-        try:
-            with translated(bucket, ""):
-                self._client.head_bucket(Bucket=bucket)
-        except NoSuchObject:
-            with translated(bucket, ""):
-                self._client.create_bucket(Bucket=bucket)
 
 
 def _session() -> boto3.Session:

@@ -25,17 +25,12 @@ class UnsuitedError(Exception):
 class FrontIndex(Value):
     """A file that can be read from front to back: ``prefix``, then these byte ranges of the object, as (first, end).
 
-    It is as long as the object. ``media_at`` is the place in it where the media begin.
+    It is as long as the object; without a prefix it is the object. ``media_at`` is the place in it where media begin.
     """
 
     prefix: bytes
     pieces: tuple[tuple[int, int], ...]
     media_at: int
-
-    @property
-    def is_as_uploaded(self) -> bool:
-        """Whether the file is the object, byte for byte."""
-        return not self.prefix
 
 
 Looks = Generator[range, bytes, FrontIndex | None]

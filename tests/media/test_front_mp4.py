@@ -69,7 +69,7 @@ def test_an_index_in_front_stays_as_it_was_uploaded_and_one_look_is_enough(made:
     upload = made("front.mp4").read_bytes()
     front, asked = looked(upload)
     assert front is not None
-    assert front.is_as_uploaded
+    assert not front.prefix
     assert front.pieces == ((0, len(upload)),)
     assert upload[front.media_at + 4 : front.media_at + 8] == b"mdat"
     assert asked == [range(len(upload))]
@@ -86,7 +86,7 @@ def test_an_index_at_the_end_of_a_large_file_is_asked_for_by_itself(made: Callab
     assert front is not None
     assert asked == [range(1024**2), range(index_at + padding, len(upload))]
     assert front.media_at == media_at + len(small) - index_at
-    assert not front.is_as_uploaded
+    assert front.prefix
 
 
 def box(kind: str, *bodies: bytes, wide: bool = False, size: int | None = None) -> bytes:
@@ -180,7 +180,7 @@ def test_what_can_be_read_so_begins_with_its_index(upload: bytes) -> None:
     assert len(front) == len(upload)
     again, _ = looked(front)
     assert again is not None
-    assert again.is_as_uploaded
+    assert not again.prefix
 
 
 def test_media_to_the_end_behind_their_index_are_read_as_they_are() -> None:
@@ -188,7 +188,7 @@ def test_media_to_the_end_behind_their_index_are_read_as_they_are() -> None:
     upload = BRAND + box("moov", track([place + len(index) for place in PLACES])) + box("mdat", MEDIA, size=0)
     front, _ = looked(upload)
     assert front is not None
-    assert front.is_as_uploaded
+    assert not front.prefix
 
 
 @pytest.mark.parametrize(

@@ -30,18 +30,16 @@ _ALWAYS_OPEN: Final = ("/healthz", "/static/")
 _GUARDED_THEMSELVES: Final = ("/events",)
 
 
-def bearer(token: SecretStr, *, setting: str, whom: str, is_open_without: bool = False) -> Guard:
-    """A dependency that lets a request pass which presents the token of that setting; ``whom`` it belongs to, in words.
+def bearer(token: SecretStr, *, setting: str, whom: str) -> Guard:
+    """A dependency that lets requests pass that present the token of that setting; ``whom`` it belongs to, in words.
 
-    Without a token set nobody passes, or, where ``is_open_without``, everybody.
+    Without a token set nobody passes.
     """
     secret = token.get_secret_value().encode()
     variable = f"{PREFIX}{setting.upper()}"
 
     async def guard(credentials: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]) -> None:
         if not secret:
-            if is_open_without:
-                return
             remedy = f"No token for {whom} is set. Remedy: set {variable} and restart the gateway."
             raise ProblemError(503, f"{setting.removesuffix('_token')}_not_configured", remedy)
         if credentials is None or not hmac.compare_digest(credentials.credentials.encode(), secret):

@@ -113,7 +113,7 @@ def callers(scope: Scope) -> tuple[str, ...]:
     return tuple(names)
 
 
-def bounded(receive: Receive, *, max_bytes: int = MAX_BODY_BYTES, within_s: float = BODY_WITHIN_S) -> Receive:
+def bounded(receive: Receive, *, within_s: float = BODY_WITHIN_S) -> Receive:
     """The same body, counted and timed as it comes: an announced length may be missing or wrong.
 
     Raises:
@@ -138,8 +138,8 @@ def bounded(receive: Receive, *, max_bytes: int = MAX_BODY_BYTES, within_s: floa
             raise ProblemError(408, "body_too_slow", slow, {"Connection": "close"}) from None
         received_bytes += len(message.get("body", b""))
         is_whole = message["type"] != "http.request" or not message.get("more_body", False)
-        if received_bytes > max_bytes:
-            large = f"A request's body may have {max_bytes} bytes at most."
+        if received_bytes > MAX_BODY_BYTES:
+            large = f"A request's body may have at most {MAX_BODY_BYTES} bytes."
             raise ProblemError(413, "body_too_large", large)
         return message
 
