@@ -1,4 +1,4 @@
-"""What the commands that give orders share: finding the clip, giving the order, and telling what became of it."""
+"""What the commands that give orders share: finding the clip, giving the order, and printing the outcome."""
 
 from __future__ import annotations
 
@@ -18,24 +18,16 @@ from tasks.pipeline.order_steps import Outcome
 from tasks.pipeline.services import Services
 from tasks.records.clip_record import ClipRecord
 from workers.client import Client, connect, environment
+from workers.options import data_option, json_option
 from workers.overview import NoSuchClip, find
 from workers.services import build_services
 from workers.terminal import console
 from workers.web.operate import result
 
-data_option = click.option(
-    "--data",
-    "data_dir",
-    metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Where `newsreel up` keeps its data.  [default: .newsreel, or what the environment names]",
-)
-
 
 def order_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The argument and options of every command that gives an order."""
-    as_json = click.option("--json", "is_json", is_flag=True, help="Print what became of it as JSON.")
-    return click.argument("clip")(as_json(data_option(command)))
+    return click.argument("clip")(json_option(data_option(command)))
 
 
 def services_of(client: Client) -> Services:

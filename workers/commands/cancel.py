@@ -10,7 +10,7 @@ from tasks.pipeline import orders
 from workers.ordering import give, order_options
 
 
-@click.command(name="cancel", short_help="End the work on a clip.")
+@click.command(name="cancel")
 @order_options
 def command(clip: str, is_json: bool, data_dir: Path | None) -> None:
     """End the work on CLIP, waiting or going on; its encoder is gone within two seconds. A published version stays.

@@ -36,7 +36,7 @@ _WEBHOOKS_WITHIN_S: Final = 6.0
 _INTERRUPTED: Final = 130
 
 
-@click.command(name="demo", short_help="Run the main job on real local servers.")
+@click.command(name="demo")
 @click.option("--once", is_flag=True, help="End after the summary; exit code 0 only if the story is whole.")
 @click.option(
     "--clips",

@@ -19,21 +19,16 @@ from workers.doctor.finding import Finding, Level, fail
 from workers.doctor.media_tools import check_cage, check_disk, check_programs
 from workers.doctor.storage import check_storage, impatient_client
 from workers.doctor.wiring import check_gateway, check_wiring
+from workers.options import data_option, json_option
 from workers.services import celery_app
 from workers.terminal import console
 
 _STYLES: Final = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
 
 
-@click.command(name="doctor", short_help="Check everything, and name the remedies.")
-@click.option("--json", "is_json", is_flag=True, help="Print the findings as JSON.")
-@click.option(
-    "--data",
-    "data_dir",
-    metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Where `newsreel up` keeps its data.  [default: .newsreel, or what the environment names]",
-)
+@click.command(name="doctor")
+@json_option
+@data_option
 def command(is_json: bool, data_dir: Path | None) -> None:
     """Check ffmpeg, the cage, the disk, the object store, Redis, the workers, the gateway and the way of events.
 

@@ -10,7 +10,7 @@ from tasks.pipeline import orders
 from workers.ordering import give, order_options
 
 
-@click.command(name="poster", short_help="Choose the moment of a clip's poster.")
+@click.command(name="poster")
 @order_options
 @click.option("--at", "time_s", type=click.FloatRange(min=0), help="Seconds from the clip's start.")
 @click.option("--automatic", "is_automatic", is_flag=True, help="Let newsreel choose again.")

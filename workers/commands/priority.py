@@ -10,7 +10,7 @@ from tasks.pipeline import orders
 from workers.ordering import give, order_options
 
 
-@click.command(name="priority", short_help="Let a waiting clip pass others, or others pass it.")
+@click.command(name="priority")
 @order_options
 @click.argument("priority", type=click.Choice(list(orders.PRIORITIES)))
 def command(clip: str, is_json: bool, data_dir: Path | None, priority: str) -> None:

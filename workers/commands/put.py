@@ -15,6 +15,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from workers.client import Client, connect
 from workers.follow import Sight, Upload, watch
+from workers.options import data_option
 from workers.terminal import console, size, span
 from workers.upload import Parcel, pack, send_one
 from workers.view import View
@@ -23,7 +24,7 @@ _PLAIN_STEP_S: Final = 10.0
 _INTERRUPTED: Final = 130
 
 
-@click.command(name="put", short_help="Upload clips and articles.")
+@click.command(name="put")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 @click.option(
     "--wait", "is_waiting", is_flag=True, help="Follow each upload until it is ready, or failed (exit code 1)."
@@ -40,13 +41,7 @@ _INTERRUPTED: Final = 130
 @click.option(
     "--as", "name", metavar="NAME", help="Upload the one FILE under this name; its extension may be left out."
 )
-@click.option(
-    "--data",
-    "data_dir",
-    metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Where `newsreel up` keeps its data.  [default: .newsreel, or what the environment names]",
-)
+@data_option
 def command(
     files: tuple[Path, ...], is_waiting: bool, timeout_s: float, name: str | None, data_dir: Path | None
 ) -> None:

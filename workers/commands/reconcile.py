@@ -8,11 +8,12 @@ import click
 
 from tasks.pipeline.reconcile import reconcile
 from workers.client import connect
-from workers.ordering import data_option, services_of
+from workers.options import data_option
+from workers.ordering import services_of
 from workers.terminal import console
 
 
-@click.command(name="reconcile", short_help="Find and mend what was lost or left over.")
+@click.command(name="reconcile")
 @click.option("--dry-run", "is_dry", is_flag=True, help="Say what there is to do, and do nothing.")
 @click.option(
     "--thorough",

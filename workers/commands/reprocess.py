@@ -10,7 +10,7 @@ from tasks.pipeline import orders
 from workers.ordering import give, order_options
 
 
-@click.command(name="reprocess", short_help="Make a new version of a clip, by another ladder.")
+@click.command(name="reprocess")
 @click.option("--ladder", metavar="NAME", help="A shipped ladder.  [default: the newsroom's usual one]")
 @order_options
 def command(clip: str, is_json: bool, data_dir: Path | None, ladder: str | None) -> None:

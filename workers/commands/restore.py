@@ -10,7 +10,7 @@ from tasks.pipeline import orders
 from workers.ordering import give, order_options
 
 
-@click.command(name="restore", short_help="Let a withdrawn clip be published again.")
+@click.command(name="restore")
 @order_options
 def command(clip: str, is_json: bool, data_dir: Path | None) -> None:
     """Make the withdrawn CLIP again, of its newest upload. Exit codes: 0 done, or nothing to do; 1 it can't be."""

@@ -10,7 +10,7 @@ from tasks.pipeline import orders
 from workers.ordering import give, order_options
 
 
-@click.command(name="retry", short_help="Start a failed clip anew.")
+@click.command(name="retry")
 @order_options
 def command(clip: str, is_json: bool, data_dir: Path | None) -> None:
     """Start CLIP anew, at once, with all its attempts: one that failed, was cancelled or waits for its next try.

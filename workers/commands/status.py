@@ -19,20 +19,15 @@ from tasks.records.clip_record import ClipRecord
 from workers.client import Client, connect
 from workers.explain import explain_article, explain_clip, explain_upload
 from workers.follow import of_article, of_clip
+from workers.options import data_option, json_option
 from workers.overview import Overview, Queues, find, gather, queue_depths
 from workers.terminal import between, console
 
 
-@click.command(name="status", short_help="Show clips, articles and queues, or one clip in detail.")
+@click.command(name="status")
 @click.argument("clip", required=False)
-@click.option("--json", "is_json", is_flag=True, help="Print the record, or everything, as JSON.")
-@click.option(
-    "--data",
-    "data_dir",
-    metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Where `newsreel up` keeps its data.  [default: .newsreel, or what the environment names]",
-)
+@json_option
+@data_option
 def command(clip: str | None, is_json: bool, data_dir: Path | None) -> None:
     """Show all clips, articles and queues; with CLIP (a name, or its file's name) that clip, or article.
 

@@ -15,7 +15,7 @@ from config.settings import load_settings
 from workers.local import LocalStack, RunningStack, StackStopped
 
 
-@click.command(name="up", short_help="Run the whole of newsreel on this machine.")
+@click.command(name="up")
 @click.option(
     "--data",
     "data_dir",

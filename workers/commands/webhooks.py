@@ -18,7 +18,8 @@ from tasks.pipeline import notify_orders
 from tasks.pipeline.services import Services
 from tasks.records.deliveries import Delivery, DeliveryState
 from workers.client import connect
-from workers.ordering import data_option, services_of
+from workers.options import data_option, json_option
+from workers.ordering import services_of
 from workers.terminal import console
 from workers.web.deliveries import result
 
@@ -51,7 +52,7 @@ since_option = click.option(
 )
 
 
-@click.group(name="webhooks", short_help="See, repeat and try what portals are told.")
+@click.group(name="webhooks")
 def command() -> None:
     """See, repeat and try what the endpoints in NEWSREEL_WEBHOOKS_FILE are told of events."""
 
@@ -61,7 +62,7 @@ def command() -> None:
 @failed_option
 @since_option
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000), help="At most so many.")
-@click.option("--json", "is_json", is_flag=True, help="Print them as JSON, bodies included.")
+@json_option
 @data_option
 def list_(
     endpoint: str | None, is_failed: bool, since: datetime | None, limit: int, is_json: bool, data_dir: Path | None

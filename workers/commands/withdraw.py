@@ -10,7 +10,7 @@ from tasks.pipeline import orders
 from workers.ordering import give, order_options
 
 
-@click.command(name="withdraw", short_help="Take a clip from public view, until it is restored.")
+@click.command(name="withdraw")
 @click.option("--reason", default="", metavar="TEXT", help="Why; it stands in the public record.")
 @order_options
 def command(clip: str, is_json: bool, data_dir: Path | None, reason: str) -> None:
