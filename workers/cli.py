@@ -1,4 +1,4 @@
-"""The command line, ``newsreel``: finds the command, and turns errors into one line and an exit code."""
+"""The command line, ``newsreel``: runs the command, and turns errors into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from pydantic import ValidationError
 from config.settings import PREFIX
 from tasks.errors import NewsreelError, TemporarilyUnavailable
 
-# Each is the module of its name in workers.commands, and is imported when it is wanted.
+# Each is the module of its name in workers.commands, imported only when it is run.
 _COMMANDS: Final = {
-    "up": "Run the whole of newsreel on this machine.",
-    "demo": "See an article and its clips become a story.",
+    "up": "Run all of newsreel on this machine.",
+    "demo": "Publish an example story on a local stack.",
     "put": "Upload clips and articles.",
-    "status": "Show where clips and articles stand.",
-    "retry": "Start a failed clip anew.",
-    "cancel": "End the work on a clip.",
-    "withdraw": "Take a clip from public view.",
-    "restore": "Let a withdrawn clip be published again.",
-    "reprocess": "Make a new version of a clip.",
-    "priority": "Let a waiting clip pass others.",
-    "poster": "Choose the moment of a clip's poster.",
-    "reconcile": "Find and mend what was lost or left over.",
-    "webhooks": "See, repeat and try what portals are told.",
-    "doctor": "Check the set-up, and name the remedies.",
+    "status": "Show the state of clips, articles and queues.",
+    "retry": "Process a failed clip again.",
+    "cancel": "Stop processing a clip.",
+    "withdraw": "Take a clip offline.",
+    "restore": "Publish a withdrawn clip again.",
+    "reprocess": "Encode a new version of a clip.",
+    "priority": "Change the priority of a waiting clip.",
+    "poster": "Choose a clip's poster frame.",
+    "reconcile": "Find lost work and leftovers, and repair both.",
+    "webhooks": "List, replay and test webhook deliveries.",
+    "doctor": "Check the installation, and name remedies.",
 }
 
 _INTERRUPTED: Final = 130
@@ -47,16 +47,16 @@ _HELP: Final = """Turn uploaded clips into published stories.
 
 \b
 Examples:
-  newsreel up                         start everything, data in .newsreel
+  newsreel up                         run everything, with data in .newsreel
   newsreel put clips/*.mp4 --wait     upload, and follow until ready
-  newsreel status 120320_OHAI1        one clip, and why it waits
-  newsreel doctor                     what is wrong, and the remedy
+  newsreel status 120320_OHAI1        one clip: its state, the reason, what to do
+  newsreel doctor                     check the installation, and name remedies
 
 \b
 Exit codes:
   0    done
   1    failed; the message says why, and what to do
-  2    the command line was wrong
+  2    wrong usage
   130  interrupted
 """
 
@@ -94,7 +94,7 @@ def newsreel() -> None:
 
 
 def main() -> NoReturn:
-    """Run the command line and exit: 0 done, 1 failed, 2 used wrongly, 130 interrupted."""
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     try:
         code = newsreel.main(prog_name="newsreel", standalone_mode=False)
     except click.ClickException as error:
@@ -112,20 +112,20 @@ def main() -> NoReturn:
 
 
 def explain(error: Exception) -> str | None:
-    """What to tell the user, with the remedy; None for an error that is a mistake of ours, not of theirs."""
+    """What to tell the user, with the remedy; None for an error that is a bug of newsreel."""
     if isinstance(error, NewsreelError):
         detail = getattr(error, "detail", "")
-        remedy = " Remedy: see that newsreel runs (newsreel up), or ask: newsreel doctor" if _is_silence(error) else ""
+        remedy = " Remedy: start newsreel (newsreel up), or run: newsreel doctor" if _is_silence(error) else ""
         return (f"{error} ({detail})" if detail else str(error)) + remedy
     if isinstance(error, ValidationError):
         return _explain_settings(error) if error.title == "Settings" else None
     if isinstance(error, ConnectionError | TimeoutError) or _is_unreachable(error):
         return (
-            f"A server does not answer: {error}. Remedy: start newsreel with `newsreel up`, or ask `newsreel doctor`."
+            f"A server does not answer: {error}. Remedy: start newsreel with `newsreel up`, or run `newsreel doctor`."
         )
     if isinstance(error, OSError):
         where = f"{error.filename} can't be used: {error.strerror}" if error.filename else str(error)
-        return f"{where}. Remedy: name a folder that you may write to, or free some room."
+        return f"{where}. Remedy: choose a folder that you may write to, or free some disk space."
     return None
 
 

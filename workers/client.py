@@ -1,4 +1,4 @@
-"""What the commands share: finding the stack that they talk to."""
+"""What the commands share: finding the running stack that they talk to."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from workers.local_dir import was_left
 
 DEFAULT_DATA_DIR: Final = Path(".newsreel")
 ENV_FILE: Final = "newsreel.env"
-# Any one of these in the environment means that somebody set up where newsreel is.
+# Any one of these in the environment says where newsreel is.
 _WHERE: Final = ("NEWSREEL_S3_ENDPOINT_URL", "NEWSREEL_BROKER_URL", "NEWSREEL_INCOMING_BUCKET")
 _CREDENTIALS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE")
 
 
 class NotRunning(ConfigurationError):  # noqa: N818
-    """No stack is known to talk to; the message has the remedy."""
+    """No running stack was found; the message has the remedy."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +78,7 @@ def connect(data_dir: Path | None = None, *, env: Mapping[str, str] | None = Non
 
 @contextmanager
 def environment(env: Mapping[str, str]) -> Iterator[None]:
-    """Let this process stand in that environment (newsreel's variables and S3 credentials) for a while."""
+    """Give this process that environment (newsreel's variables and S3 credentials) for a while."""
     ours = {name for name in {*os.environ, *env} if name.startswith(PREFIX) or name in _CREDENTIALS}
     before = {name: os.environ[name] for name in ours if name in os.environ}
     _replace(ours, env)
@@ -97,14 +97,14 @@ def _environment(data_dir: Path | None) -> dict[str, str]:
     of_file = {name: value for name, value in read.items() if value is not None}
     if not of_file and (data_dir is not None or not any(name in os.environ for name in _WHERE)):
         raise NotRunning(
-            f"No newsreel is running on {file.parent}: there is no {file}. "
+            f"No newsreel is running on {file.parent}: there is no file {file}. "
             f"Remedy: start one in another terminal with: newsreel up{f' --data {data_dir}' if data_dir else ''}. "
-            "For a newsreel elsewhere, set NEWSREEL_S3_ENDPOINT_URL, NEWSREEL_BROKER_URL, AWS_ACCESS_KEY_ID and "
+            "For one elsewhere, set NEWSREEL_S3_ENDPOINT_URL, NEWSREEL_BROKER_URL, AWS_ACCESS_KEY_ID and "
             "AWS_SECRET_ACCESS_KEY."
         )
     if of_file and was_left(file.parent):
         raise NotRunning(
-            f"The newsreel on {file.parent} has ended without a word. Remedy: start it again with: newsreel up"
+            f"The newsreel on {file.parent} was killed. Remedy: start it again with: newsreel up"
             + (f" --data {data_dir}" if data_dir else "")
         )
     own = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}

@@ -1,4 +1,4 @@
-"""A clip in plain words: what it is, where it is on its way, what went wrong, and what a person can do next."""
+"""A clip in plain words: what it is, how far it has come, what went wrong, and what a person can do."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def explain_upload(upload: ObjectInfo, *, settings: Settings, now: datetime) -> 
     yield _row("source", f"{size(upload.size_bytes)}, {span(age_s)} ago")
     yield _row(
         "next",
-        f"No worker has taken note of it yet. Within {settings.reconcile_interval_s:.0f} s reconcile finds what no "
-        "event told of. If it does not, newsreel doctor says why.",
+        "No worker has seen it yet. If its event was lost, reconcile finds it within "
+        f"{settings.reconcile_interval_s:.0f} s; if it does not, run: newsreel doctor",
     )
 
 
@@ -83,12 +83,14 @@ def what_next(record: ClipRecord, *, queues: Queues, now: datetime) -> str:
     match work.state:
         case ClipState.READY:
             return (
-                "Nothing to do." if record.links else "Nothing to do; it shows up once an article has its Video: line."
+                "Nothing to do."
+                if record.links
+                else "Nothing to do; it is shown once an article has a Video: line for it."
             )
         case ClipState.WITHDRAWN:
-            return f"It was taken from public view, and stays so until: newsreel restore {record.name}"
+            return f"It is offline. To publish it again: newsreel restore {record.name}"
         case ClipState.FAILED if work.failure is not None and work.failure.retryable:
-            return f"The upload is not at fault. When the cause in the detail is gone: newsreel retry {record.name}"
+            return f"The upload is not at fault. Once the cause (see detail) is gone: newsreel retry {record.name}"
         case ClipState.FAILED:
             return _REMEDIES.get(
                 work.failure.code if work.failure else "", "Upload a corrected file under the same name."
@@ -96,7 +98,7 @@ def what_next(record: ClipRecord, *, queues: Queues, now: datetime) -> str:
     if work.retry_at is not None and work.retry_at > now:
         return f"It is tried again in {between(now, work.retry_at)}."
     if work.has_live_lease(now) and work.lease is not None:
-        return f"At work: {work.lease.owner}; heard of {between(work.lease.heartbeat_at, now)} ago."
+        return f"Being processed by {work.lease.owner}; last heartbeat {between(work.lease.heartbeat_at, now)} ago."
     if work.lease is not None:
         silent = between(work.lease.heartbeat_at, now)
         return f"Its worker {work.lease.owner} has been silent for {silent}; reconcile gives the clip to another one."
@@ -105,12 +107,12 @@ def what_next(record: ClipRecord, *, queues: Queues, now: datetime) -> str:
 
 def _waiting(work: Work, queues: Queues, now: datetime) -> str:
     if queues.depths is None:
-        return f"The broker does not answer ({queues.trouble}), so nobody can be told of it. newsreel doctor says more."
+        return f"The broker does not answer ({queues.trouble}), so no worker can be told of it. Run: newsreel doctor"
     before = queues.depths.get(work.queue or "", 0)
     since = work.timings.received_at
     if before == 0 and since is not None and (now - since).total_seconds() > _SUSPICIOUS_S:
-        return f"No worker took it from the queue {work.queue}. See whether one runs: newsreel doctor"
-    return f"It waits for its turn in the queue {work.queue} ({before} there)."
+        return f"No worker has taken it from the queue {work.queue}. Check that one is running: newsreel doctor"
+    return f"It waits for its turn in the queue {work.queue} ({before} messages)."
 
 
 def _air(record: ClipRecord) -> str:

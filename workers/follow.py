@@ -73,7 +73,7 @@ def watch(client: Client, uploads: Sequence[Upload], *, timeout_s: float) -> Ite
         if not open_ones:
             return
         if time.monotonic() > deadline:
-            raise TookTooLong(f"Not done after {timeout_s:.0f} s: {', '.join(open_ones)}. newsreel status tells more.")
+            raise TookTooLong(f"Not finished after {timeout_s:.0f} s: {', '.join(open_ones)}. See: newsreel status")
         time.sleep(pause_s)
         pause_s = min(_LONGEST_PAUSE_S, pause_s * 1.2)
 
@@ -91,7 +91,7 @@ def look(client: Client, upload: Upload) -> Sight:
         if clip is not None and _is_same(clip.work.source.etag, clip.work.source.size_bytes, upload.info):
             return of_clip(clip, elapsed_s=elapsed_s, is_answer=_is_answer(clip.work, upload, elapsed_s))
         if clip is not None and _is_newer(clip.work, upload.info):
-            return _lost(name, elapsed_s, f"It gave way to a newer upload of this clip, {clip.work.source.key}.")
+            return _lost(name, elapsed_s, f"A newer upload of this clip, {clip.work.source.key}, replaced it.")
     return _unseen(client, upload, name, elapsed_s)
 
 

@@ -61,8 +61,8 @@ def _name(client: Client, clip: str) -> str:
     if isinstance(found, ClipRecord):
         return found.name
     if isinstance(found, ObjectInfo):
-        raise _NotSeen(f"No worker has taken note of {found.key} yet. Remedy: newsreel reconcile, and a running worker")
-    raise NoSuchClip(f"{clip} is an article; orders are given for clips.")
+        raise _NotSeen(f"No worker has seen {found.key} yet. Remedy: newsreel reconcile, with workers running")
+    raise NoSuchClip(f"{clip} is an article; this command is for clips.")
 
 
 class _NotSeen(NewsreelError):  # noqa: N818

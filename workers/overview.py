@@ -1,4 +1,4 @@
-"""What newsreel knows at a moment, gathered for `newsreel status`: records, uploads without one, and queue depths."""
+"""What `newsreel status` shows: all records, uploads that have none, and queue depths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files on their way to the incoming bucket: looked at, given their keys, sent."""
+"""Uploading files to the incoming bucket: checked, given their keys, sent."""
 
 from __future__ import annotations
 
@@ -82,12 +82,12 @@ def key_of(file_name: str) -> str:
         raise NotUploadable(f"{file_name!a} is not UTF-8; give it another name with --as.") from None
     if not file_name or file_name.startswith(".") or "/" in file_name or _has_control(file_name):
         raise NotUploadable(
-            f"{file_name!r} can't be the name of an upload: it is empty, hidden, or has a / or a control character "
-            "in it; see --as."
+            f"{file_name!r} can't be the name of an upload: it is empty, hidden, or contains a / or a control "
+            "character; see --as."
         )
     known = keys.CLIP_EXTENSIONS | ARTICLE_EXTENSIONS
     if keys.extension(file_name) not in known:
-        raise NotUploadable(f"{file_name} is neither a clip nor an article; taken are: {', '.join(sorted(known))}.")
+        raise NotUploadable(f"{file_name} is neither a clip nor an article. Accepted: {', '.join(sorted(known))}.")
     return (keys.ARTICLES if keys.extension(file_name) in ARTICLE_EXTENSIONS else keys.CLIPS) + file_name
 
 

@@ -122,7 +122,7 @@ def test_the_life_of_a_stack(tmp_path: Path) -> None:
         pids |= up.descendants()
         assert mode_of(up.env_file) == 0o600
         assert mode_of(data_dir) == 0o700
-        assert eventually(lambda: "newsreel is ready in " in up.said())
+        assert eventually(lambda: "newsreel is ready after " in up.said())
         assert {process.name for process in newsreel_processes(IMAGE)} <= set(up.said().split())
 
         # What the file tells is true.

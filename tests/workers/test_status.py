@@ -127,7 +127,7 @@ def test_the_table_shows_each_of_them(status: Callable[..., Result]) -> None:
     for words in (
         "120320_OHAI1",
         "This file is not a video.",
-        "no worker has taken note of it yet",
+        "no worker has seen it yet",
         "1 of 2 references linked; lacking: 120320_OHAI4 (waiting)",
         "transcode.urgent 0",
     ):
@@ -196,14 +196,14 @@ def test_what_happens_next() -> None:
     links = (ArticleLink(article="a", paragraph="p"),)
     for record, queues, expected in (
         (clip("a", ClipState.READY, links=links), NO_QUEUES, "Nothing to do."),
-        (clip("a", ClipState.READY), NO_QUEUES, "once an article has its Video: line"),
+        (clip("a", ClipState.READY), NO_QUEUES, "once an article has a Video: line"),
         (clip("a", ClipState.WITHDRAWN), NO_QUEUES, "newsreel restore a"),
         (clip("a", ClipState.FAILED, failure=failure), NO_QUEUES, "newsreel retry a"),
-        (clip("a", ClipState.PROCESSING, lease=lease), NO_QUEUES, "At work: host/1"),
+        (clip("a", ClipState.PROCESSING, lease=lease), NO_QUEUES, "Being processed by host/1"),
         (clip("a", ClipState.PROCESSING, lease=silent), NO_QUEUES, "silent for 1 min 30 s"),
         (clip("a", ClipState.RECEIVED, retry_at=now + timedelta(seconds=20)), NO_QUEUES, "tried again in 20.0 s"),
         (clip("a", ClipState.RECEIVED, timings=young), NO_QUEUES, "waits for its turn"),
-        (clip("a", ClipState.RECEIVED), NO_QUEUES, "No worker took it from the queue transcode"),
+        (clip("a", ClipState.RECEIVED), NO_QUEUES, "No worker has taken it from the queue transcode"),
         (clip("a", ClipState.RECEIVED), away, "broker does not answer"),
     ):
         assert expected in what_next(record, queues=queues, now=now)

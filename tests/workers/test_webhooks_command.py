@@ -97,10 +97,10 @@ def test_deliveries_are_listed_and_replayed(hooked: Services, portal: Receiver) 
     refused = newsreel("replay", second).exception
     assert isinstance(refused, ReplayRefused)
     hooked.outbox.set_state(hooked.outbox.endpoints[0].state())
-    assert newsreel("replay", second).output == "1 to be told again.\n"
+    assert newsreel("replay", second).output == "1 to be sent again.\n"
     notify(hooked)
     assert portal.ids == [first, second, second]
-    assert newsreel("replay", "--since", "2h").output == "2 to be told again.\n"
+    assert newsreel("replay", "--since", "2h").output == "2 to be sent again.\n"
     notify(hooked)
     assert portal.ids[3:] == [first, second]
     assert newsreel("replay", "--since", "2h", "--failed").output == "Nothing to do.\n"
@@ -135,7 +135,7 @@ def test_a_ping_is_sent_by_the_worker_and_its_outcome_waited_for(
     finally:
         has_ended.set()
         worker.join()
-    assert (taken.exit_code, taken.output) == (0, "portal took it with 200.\n")
+    assert (taken.exit_code, taken.output) == (0, "portal accepted it with 200.\n")
     assert str(refused.exception) == "portal: The endpoint answered 500."
     assert portal.types == ["newsreel.ping"] * 2
     assert all(each.is_genuine for each in portal.messages)

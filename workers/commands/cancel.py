@@ -1,4 +1,4 @@
-"""``newsreel cancel``: end the work on a clip."""
+"""``newsreel cancel``: stop processing a clip."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from workers.ordering import give, order_options
 @click.command(name="cancel")
 @order_options
 def command(clip: str, is_json: bool, data_dir: Path | None) -> None:
-    """End the work on CLIP, waiting or going on; its encoder is gone within two seconds. A published version stays.
+    """Stop processing CLIP, whether it waits or is being encoded; a published version stays.
 
-    Only `newsreel retry`, or a new upload, begins again. Exit codes: 0 done, or nothing to do; 1 it can't be.
+    Its encoder ends within two seconds. Only `newsreel retry` or a new upload starts it again. Exit codes: 0 done, or
+    nothing to do; 1 not possible.
     """
     give(clip, orders.cancel, data_dir=data_dir, is_json=is_json)

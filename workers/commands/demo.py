@@ -1,4 +1,4 @@
-"""``newsreel demo``: the main job on real local servers, from five uploads to a story that plays."""
+"""``newsreel demo``: from five uploads and an article to a story that plays, on real local servers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _INTERRUPTED: Final = 130
 
 
 @click.command(name="demo")
-@click.option("--once", is_flag=True, help="End after the summary; exit code 0 only if the story is whole.")
+@click.option("--once", is_flag=True, help="Stop after the summary; exit code 0 only if the story is complete.")
 @click.option(
     "--clips",
     "clips_dir",
@@ -50,7 +50,7 @@ _INTERRUPTED: Final = 130
     "article_file",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Upload and watch this article instead of the demo's own.",
+    help="Upload this article instead of the demo's own, and again at each save.",
 )
 @click.option(
     "--data",
@@ -59,15 +59,15 @@ _INTERRUPTED: Final = 130
     type=click.Path(file_okay=False, path_type=Path),
     default=DEFAULT_DATA_DIR,
     show_default=True,
-    help="Keeps uploads, stories, queues and logs between runs.",
+    help="Data directory: uploads, media, queues and logs stay there between runs.",
 )
 def command(once: bool, clips_dir: Path | None, article_file: Path | None, data_dir: Path) -> None:
-    """Start the local stack, upload an article and its clips in a shuffled order, and show a line for each clip.
+    """Start the local stack, upload an article and its clips in random order, and show the progress of each clip.
 
-    When the story is complete it is fetched whole, and the addresses of its page, the editors' desk, the portals'
-    files, Flower and S3 are shown. The stack stays up until Ctrl-C; meanwhile each save of the article's file is
-    uploaded, and the links that followed are told. Exit codes: 0 the story is complete, 1 a clip failed or is missing,
-    or a file could not be fetched.
+    When the story is complete, every file that it names is fetched as a check, and the addresses of the story page, the
+    editors' desk, the portals' files, Flower and S3 are printed. The stack runs until Ctrl-C; meanwhile each save of
+    the article's file is uploaded, and what became of its links is printed. Exit codes: 0 the story is complete, 1 a
+    clip failed or is missing, or a file could not be fetched, 130 interrupted before that.
     """
     out = console()
     is_whole: bool | None = None
@@ -75,7 +75,7 @@ def command(once: bool, clips_dir: Path | None, article_file: Path | None, data_
         try:
             given = _article(article_file) if article_file else None
             own_clips = clips_in(clips_dir) if clips_dir else None
-            out.print(f"Starting the local stack; its data are in {data_dir}.", soft_wrap=True)
+            out.print(f"Starting the local stack; its data directory is {data_dir}.", soft_wrap=True)
             with (
                 receiving(os.environ) as (webhooks, overrides),
                 running_stack(data_dir, overrides, lambda event: out.print(event, soft_wrap=True)) as stack,
@@ -105,7 +105,12 @@ def command(once: bool, clips_dir: Path | None, article_file: Path | None, data_
 
 
 def _stay_up(stack: RunningStack, editing: Editing, webhooks: Received | None, out: Console) -> None:
-    _say("", f"The article is {editing.path}", "Edit and save it: the story follows. Ctrl-C ends all of it.", out=out)
+    _say(
+        "",
+        f"The article is {editing.path}",
+        "Edit and save it, and the story follows. Ctrl-C stops everything.",
+        out=out,
+    )
     try:
         while not stack.supervisor.wait(LOOK_EVERY_S):
             editing.step()
@@ -115,7 +120,7 @@ def _stay_up(stack: RunningStack, editing: Editing, webhooks: Received | None, o
 
 
 def _run(client: Client, article: Parcel, clips: Sequence[Parcel], out: Console) -> bool:
-    """Put the story, watch it, tell how it ended; whether it is complete and every file of it came."""
+    """Upload the story, follow it and print how it ended; whether it is complete and all its files could be fetched."""
     before, after = len(clips) // 2, len(clips) - len(clips) // 2
     out.print(f"Uploading {before} clips, the article, {after} clips, in random order.\n")
     with View(out) as view:
@@ -136,7 +141,7 @@ def _fetch(client: Client, records: Sequence[ClipRecord], out: Console) -> bool:
     fetched = fetch_everything(client.settings.gateway_url, records)
     count = f"{fetched.files} files, {size(fetched.size_bytes)}"
     if not fetched.faults:
-        out.print(f"\nFetched everything that the records name: {count}.")
+        out.print(f"\nFetched every file that the records name: {count}.")
         return True
     out.print(f"\nFetched {count}; not all that the records name could be fetched:")
     _say(*(f"  {fault}" for fault in fetched.faults), out=out)
@@ -147,7 +152,7 @@ def _article(file: Path) -> Parcel:
     article = parcel(file)
     if not article.key.startswith(keys.ARTICLES):
         known = ", ".join(f".{extension}" for extension in sorted(ARTICLE_EXTENSIONS))
-        raise NotUploadable(f"{file} is no article; articles end in {known}.")
+        raise NotUploadable(f"{file} is not an article; articles end in {known}.")
     return article
 
 

@@ -1,4 +1,4 @@
-"""``newsreel doctor``: try everything that newsreel rests on, and say what is wrong and what to do about it."""
+"""``newsreel doctor``: check everything that newsreel depends on, and say what is wrong and what to do about it."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _STYLES: Final = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red
 @json_option
 @data_option
 def command(is_json: bool, data_dir: Path | None) -> None:
-    """Check ffmpeg, the cage, the disk, the object store, Redis, the workers, the gateway and the way of events.
+    """Check ffmpeg, the cage, the disk, the object store, Redis, the workers, the gateway and the event wiring.
 
-    What is tried in the store is removed again. Exit codes: 0 nothing failed (there may be warnings), 1 something did.
+    Test objects in the store are removed again. Exit codes: 0 no check failed (there may be warnings), 1 one did.
     """
     out = console()
     findings = []

@@ -1,4 +1,4 @@
-"""``newsreel priority``: let a waiting clip pass others, or others pass it."""
+"""``newsreel priority``: move a waiting clip to another queue."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from workers.ordering import give, order_options
 @order_options
 @click.argument("priority", type=click.Choice(list(orders.PRIORITIES)))
 def command(clip: str, is_json: bool, data_dir: Path | None, priority: str) -> None:
-    """Move CLIP, if no worker has taken it yet, to the queue of that priority.
+    """Move CLIP to the queue of that priority, unless a worker has it already.
 
-    Exit codes: 0 done, or nothing to do; 1 it can't be.
+    Exit codes: 0 done, or nothing to do; 1 not possible.
     """
     give(clip, lambda services, name: orders.prioritise(services, name, priority), data_dir=data_dir, is_json=is_json)

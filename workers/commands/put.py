@@ -1,4 +1,4 @@
-"""``newsreel put``: upload clips and articles, and follow them to their end if asked to."""
+"""``newsreel put``: upload clips and articles, and with ``--wait`` follow them until they are ready."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _INTERRUPTED: Final = 130
 @click.command(name="put")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 @click.option(
-    "--wait", "is_waiting", is_flag=True, help="Follow each upload until it is ready, or failed (exit code 1)."
+    "--wait", "is_waiting", is_flag=True, help="Follow each upload until it is ready, or has failed (exit code 1)."
 )
 @click.option(
     "--timeout",
@@ -36,19 +36,19 @@ _INTERRUPTED: Final = 130
     default=3600.0,
     show_default=True,
     metavar="SECONDS",
-    help="With --wait: give up after so long.",
+    help="With --wait: give up after that time.",
 )
 @click.option(
-    "--as", "name", metavar="NAME", help="Upload the one FILE under this name; its extension may be left out."
+    "--as", "name", metavar="NAME", help="Upload a single FILE under this name; the extension may be left out."
 )
 @data_option
 def command(
     files: tuple[Path, ...], is_waiting: bool, timeout_s: float, name: str | None, data_dir: Path | None
 ) -> None:
-    """Upload each FILE to the incoming bucket: articles (.txt, .html, .json) to articles/, everything else to clips/.
+    """Upload each FILE to the incoming bucket: articles (.txt, .html, .md, .json) to articles/, media files to clips/.
 
-    Large files go in parts. A file uploaded a second time with the same content changes nothing; one with new content
-    becomes a new version. Exit codes: 0 done, 1 failed, 2 a wrong argument, 130 interrupted.
+    Large files are uploaded in parts. Uploading the same content again changes nothing; new content becomes a new
+    version. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
     """
     if name is not None and len(files) != 1:
         raise click.UsageError("--as names one upload: give exactly one FILE with it.")
@@ -64,7 +64,7 @@ def send(client: Client, parcels: Sequence[Parcel], out: Console) -> list[Upload
     """Upload one after the other, with a progress bar where there is a terminal.
 
     Raises:
-        TemporarilyUnavailable: the store failed; what it had of the file is gone from it.
+        TemporarilyUnavailable: the store failed; the parts that it had were removed again.
     """
     uploads = []
     for each in parcels:
@@ -88,7 +88,7 @@ def _follow(client: Client, uploads: Sequence[Upload], timeout_s: float, out: Co
             for sights in watch(client, uploads, timeout_s=timeout_s):
                 view.show(sights)
     except KeyboardInterrupt:
-        click.echo("\nNo longer following; the work goes on. newsreel status shows it.", err=True)
+        click.echo("\nNo longer following; processing goes on. newsreel status shows it.", err=True)
         raise SystemExit(_INTERRUPTED) from None
     failed = [sight for sight in sights if not sight.has_succeeded]
     for sight in failed:

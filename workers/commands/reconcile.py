@@ -1,4 +1,4 @@
-"""``newsreel reconcile``: find and mend by hand what the scheduler's rounds find and mend."""
+"""``newsreel reconcile``: run by hand what the scheduler runs at intervals."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from workers.terminal import console
 
 
 @click.command(name="reconcile")
-@click.option("--dry-run", "is_dry", is_flag=True, help="Say what there is to do, and do nothing.")
+@click.option("--dry-run", "is_dry", is_flag=True, help="List what there is to do, and do nothing.")
 @click.option(
     "--thorough",
     "is_thorough",
     is_flag=True,
-    help="Look for leftovers in every clip's folder, not only where something happened.",
+    help="Look into every clip's folder, not only those of clips that changed, and remake records that are gone.",
 )
 @data_option
 def command(is_dry: bool, is_thorough: bool, data_dir: Path | None) -> None:
-    """Ring for uploads that are not finished and articles that wait; delete media that no record names any more.
+    """Queue unfinished uploads and waiting articles again, and delete media that no record refers to any more.
 
-    The scheduler does the same; what is in work is listed too. Exit codes: 0 done, or nothing to do; 1 failed.
+    The scheduler does the same at intervals. Clips that are being processed are listed too. Exit codes: 0 done, or
+    nothing to do; 1 failed.
     """
     out = console()
     services = services_of(connect(data_dir))

@@ -1,4 +1,4 @@
-"""``newsreel reprocess``: make a new version of a clip."""
+"""``newsreel reprocess``: encode a new version of a clip."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from workers.ordering import give, order_options
 
 
 @click.command(name="reprocess")
-@click.option("--ladder", metavar="NAME", help="A shipped ladder.  [default: the newsroom's usual one]")
+@click.option("--ladder", metavar="NAME", help="One of the shipped ladders.  [default: NEWSREEL_LADDER]")
 @order_options
 def command(clip: str, is_json: bool, data_dir: Path | None, ladder: str | None) -> None:
-    """Make a new version of CLIP's newest upload; the published one stays until that is ready.
+    """Encode CLIP's newest upload again; the published version stays until the new one is ready.
 
-    Without --ladder it is the usual one, which helps after that was changed. Later uploads are made by the usual one.
-    Exit codes: 0 done, or nothing to do; 1 it can't be.
+    Without --ladder it is encoded with NEWSREEL_LADDER, for instance after that ladder was changed. Later uploads of
+    the clip use NEWSREEL_LADDER in any case. Exit codes: 0 done, or nothing to do; 1 not possible.
     """
     give(
         clip, lambda services, name: orders.reprocess(services, name, ladder=ladder), data_dir=data_dir, is_json=is_json

@@ -1,4 +1,4 @@
-"""``newsreel restore``: let a withdrawn clip be published again."""
+"""``newsreel restore``: publish a withdrawn clip again."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ from workers.ordering import give, order_options
 @click.command(name="restore")
 @order_options
 def command(clip: str, is_json: bool, data_dir: Path | None) -> None:
-    """Make the withdrawn CLIP again, of its newest upload. Exit codes: 0 done, or nothing to do; 1 it can't be."""
+    """Process a withdrawn CLIP again, from its newest upload. Exit codes: 0 done, or nothing to do; 1 not possible."""
     give(clip, orders.restore, data_dir=data_dir, is_json=is_json)

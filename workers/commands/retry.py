@@ -1,4 +1,4 @@
-"""``newsreel retry``: start a failed clip anew."""
+"""``newsreel retry``: process a failed clip again."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from workers.ordering import give, order_options
 @click.command(name="retry")
 @order_options
 def command(clip: str, is_json: bool, data_dir: Path | None) -> None:
-    """Start CLIP anew, at once, with all its attempts: one that failed, was cancelled or waits for its next try.
+    """Process CLIP again, now and with all attempts: one that failed, was cancelled or waits for its next attempt.
 
-    Exit codes: 0 done, or nothing to do; 1 it can't be.
+    Exit codes: 0 done, or nothing to do; 1 not possible.
     """
     give(clip, orders.retry, data_dir=data_dir, is_json=is_json)

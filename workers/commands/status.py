@@ -1,4 +1,4 @@
-"""``newsreel status``: what is in work, what is done, what failed and why."""
+"""``newsreel status``: what is being processed, what is ready, what failed and why."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from workers.terminal import between, console
 @json_option
 @data_option
 def command(clip: str | None, is_json: bool, data_dir: Path | None) -> None:
-    """Show all clips, articles and queues; with CLIP (a name, or its file's name) that clip, or article.
+    """Show all clips, articles and queues, or one CLIP or article in detail, by its name or its file's name.
 
-    Exit codes: 0 shown, 1 no such clip or nothing answers.
+    Exit codes: 0 shown, 1 no such clip or article, or no answer.
     """
     client = connect(data_dir)
     if clip is None:
@@ -61,7 +61,7 @@ def _show_all(overview: Overview, *, is_json: bool) -> None:
         return
     out, now = console(), utc_now()
     if not (overview.clips or overview.unseen or overview.articles):
-        out.print("Nothing was uploaded yet. Try: newsreel put FILE", soft_wrap=True)
+        out.print("Nothing has been uploaded yet. Try: newsreel put FILE", soft_wrap=True)
     if overview.clips or overview.unseen:
         out.print(_clips(overview, now))
     if overview.articles:
@@ -97,9 +97,9 @@ def _clips(overview: Overview, now: datetime) -> Table:
             Text(" ".join(note for note in notes if note)),
         )
     for upload in overview.unseen:
-        note = "no worker has taken note of it yet"
+        note = "no worker has seen it yet"
         if keys.stem(upload.key) in overview.recordless:
-            note = "its record is not there; if that stays so: newsreel reconcile --thorough"
+            note = "it has no record; if that stays so: newsreel reconcile --thorough"
         table.add_row(
             Text(upload.key), Text("uploaded"), "", "", "", Text(between(upload.modified_at, now)), Text(note)
         )
@@ -118,7 +118,7 @@ def _articles(overview: Overview, now: datetime) -> Table:
 
 def _print_queues(queues: Queues, out: Console) -> None:
     if queues.depths is None:
-        text = f"QUEUES    unknown: the broker does not answer ({queues.trouble}). newsreel doctor says more."
+        text = f"QUEUES    unknown: the broker does not answer ({queues.trouble}). Run: newsreel doctor"
     else:
         text = "QUEUES    " + ", ".join(f"{name} {depth}" for name, depth in queues.depths.items())
     out.print(text, soft_wrap=True)

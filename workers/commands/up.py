@@ -23,29 +23,29 @@ from workers.local import LocalStack, RunningStack, StackStopped
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(".newsreel"),
     show_default=True,
-    help="Keeps uploads, stories, queues and logs between runs.",
+    help="Data directory: uploads, media, queues and logs stay there between runs.",
 )
 def command(data_dir: Path) -> None:
     """Run SeaweedFS, Redis, the workers, the scheduler, the gateway and Flower, on free ports of this machine.
 
-    When all of it is ready, DIR/newsreel.env tells addresses and credentials; other commands read it. A process
-    that dies is named and started again. Ctrl-C or SIGTERM ends it, a second one at once. Data stay in DIR.
+    When all are ready, DIR/newsreel.env holds addresses and credentials; the other commands read it. A process that
+    dies is reported and restarted. Ctrl-C or SIGTERM stops everything in order, a second one at once. The data stay.
 
     \b
     Settings come from the environment (NEWSREEL_LADDER, NEWSREEL_LOG_LEVEL, …).
-    Exit codes: 0 ended on request; 1 could not start (DIR in use, a server
-    not installed); 2 a wrong argument.
+    Exit codes: 0 stopped on request; 1 could not start (DIR in use, a server
+    not installed); 2 wrong usage.
     """
-    # What is wrong with the user's own settings is told here in one line, not by seven processes that die of it.
+    # A wrong setting is reported here in one line, and not by every process that dies of it.
     load_settings()
-    click.echo(f"newsreel is starting; its data are in {data_dir}.", err=True)
+    click.echo(f"newsreel is starting; its data directory is {data_dir}.", err=True)
     stack = LocalStack(data_dir, on_event=_tell)
     with _stopped_by_signals(stack):
         try:
             with stack.running() as running:
                 _show(running)
                 running.wait()
-            click.echo(f"newsreel has ended; its data stay in {data_dir}.", err=True)
+            click.echo(f"newsreel has stopped; its data stay in {data_dir}.", err=True)
         except StackStopped as reason:
             click.echo(str(reason), err=True)
 
@@ -57,7 +57,7 @@ def _show(stack: RunningStack) -> None:
     for name, address, pid in rows:
         click.echo(f"  {name:<{widths[0]}}  {address:<{widths[1]}}  {pid}".rstrip())
     click.echo(f"  Logs: {stack.data_dir}/logs. Addresses and credentials: {stack.data_dir}/newsreel.env")
-    click.echo(f"newsreel is ready in {stack.ready_after_s:.1f} s. Ctrl-C ends it.")
+    click.echo(f"newsreel is ready after {stack.ready_after_s:.1f} s. Press Ctrl-C to stop it.")
 
 
 def _tell(event: str) -> None:
@@ -74,7 +74,7 @@ def _stopped_by_signals(stack: LocalStack) -> Iterator[None]:
         seen += 1
         if seen == 1:
             # Not click.echo: a signal handler may interrupt a write to the same stream.
-            os.write(2, b"newsreel is stopping; another Ctrl-C ends it at once.\n")
+            os.write(2, b"newsreel is stopping; press Ctrl-C again to stop it at once.\n")
             stack.stop()
         else:
             stack.kill()

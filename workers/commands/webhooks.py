@@ -1,4 +1,4 @@
-"""``newsreel webhooks``: see what portals were told, tell it again, and try whether they listen."""
+"""``newsreel webhooks``: list deliveries, send them again, and test endpoints."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _LOOK_S: Final = 0.25
 
 
 class NotTaken(NewsreelError):  # noqa: N818
-    """The endpoint did not take the ping, or no worker sent it."""
+    """The endpoint did not accept the ping, or no worker sent it."""
 
 
 def _moment(_ctx: click.Context, _param: click.Parameter, text: str | None) -> datetime | None:
@@ -42,32 +42,34 @@ def _moment(_ctx: click.Context, _param: click.Parameter, text: str | None) -> d
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
     except ValueError:
-        raise click.BadParameter(f"“{text}” is neither like 90m, 2h, 1d nor like 2026-03-12T11:00:00Z") from None
+        raise click.BadParameter(
+            f"“{text}” is neither a duration such as 90m, 2h or 1d nor a time such as 2026-03-12T11:00:00Z"
+        ) from None
 
 
-endpoint_option = click.option("--endpoint", metavar="NAME", help="One endpoint's only.")
-failed_option = click.option("--failed", "is_failed", is_flag=True, help="Only those given up.")
+endpoint_option = click.option("--endpoint", metavar="NAME", help="Only those of one endpoint.")
+failed_option = click.option("--failed", "is_failed", is_flag=True, help="Only those that were given up.")
 since_option = click.option(
-    "--since", metavar="TIME", callback=_moment, help="Only those since then: 2h, or 2026-03-12T11:00:00Z."
+    "--since", metavar="TIME", callback=_moment, help="Only those since then: 2h (ago), or 2026-03-12T11:00:00Z."
 )
 
 
 @click.group(name="webhooks")
 def command() -> None:
-    """See, repeat and try what the endpoints in NEWSREEL_WEBHOOKS_FILE are told of events."""
+    """List, replay and test the webhook deliveries to the endpoints in NEWSREEL_WEBHOOKS_FILE."""
 
 
 @command.command(name="list")
 @endpoint_option
 @failed_option
 @since_option
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000), help="At most so many.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000), help="At most that many.")
 @json_option
 @data_option
 def list_(
     endpoint: str | None, is_failed: bool, since: datetime | None, limit: int, is_json: bool, data_dir: Path | None
 ) -> None:
-    """List deliveries, those of the latest events first; what is done with stays listed for 72 hours."""
+    """List deliveries, the latest events first. Those that are done stay listed for 72 hours."""
     services = services_of(connect(data_dir))
     state = DeliveryState.GIVEN_UP if is_failed else None
     found = notify_orders.listed(services, endpoint=endpoint, state=state, since=since, most=limit)
@@ -98,12 +100,12 @@ def list_(
 def replay(
     ids: tuple[str, ...], endpoint: str | None, since: datetime | None, is_failed: bool, data_dir: Path | None
 ) -> None:
-    """Tell events again under the same ids: those of these IDs, or (with --since) all since then.
+    """Send events again under the same ids: those with these IDs, or (with --since) all since then.
 
-    Exit codes: 0 done, or nothing to do; 1 there is none of that id, or its endpoint is disabled.
+    Exit codes: 0 done, or nothing to do; 1 there is no delivery of that id, or its endpoint is disabled.
     """
     if bool(ids) == (since is not None):
-        raise click.UsageError("Name either IDs or --since.")
+        raise click.UsageError("Give either IDs or --since.")
     if ids and is_failed:
         raise click.UsageError("--failed goes with --since.")
     services = services_of(connect(data_dir))
@@ -115,22 +117,22 @@ def replay(
         count = sum(len(notify_orders.replay(services, id_, endpoint=name)) for id_, name in wanted)
     else:
         count = sum(len(notify_orders.replay(services, id_, endpoint=endpoint)) for id_ in ids)
-    console().print("Nothing to do." if not count else f"{count} to be told again.", soft_wrap=True)
+    console().print("Nothing to do." if not count else f"{count} to be sent again.", soft_wrap=True)
 
 
 @command.command()
 @click.argument("endpoint")
 @data_option
 def test(endpoint: str, data_dir: Path | None) -> None:
-    """Have the worker send a newsreel.ping to ENDPOINT, and wait for what becomes of it.
+    """Have the worker send a newsreel.ping to ENDPOINT, and wait for the answer.
 
-    A disabled endpoint that takes it is enabled again. Exit codes: 0 taken; 1 not taken, or no worker sent it.
+    A disabled endpoint that accepts it is enabled again. Exit codes: 0 accepted; 1 not accepted, or no worker sent it.
     """
     services = services_of(connect(data_dir))
     outcome = _outcome(services, notify_orders.ping(services, endpoint))
     if outcome.state is not DeliveryState.DELIVERED:
         raise NotTaken(f"{endpoint}: {outcome.last_error or 'No worker has sent it. Remedy: newsreel doctor'}")
-    console().print(f"{endpoint} took it with {outcome.last_status}.", soft_wrap=True)
+    console().print(f"{endpoint} accepted it with {outcome.last_status}.", soft_wrap=True)
 
 
 def _outcome(services: Services, sent: Delivery) -> Delivery:

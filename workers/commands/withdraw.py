@@ -1,4 +1,4 @@
-"""``newsreel withdraw``: take a clip from public view."""
+"""``newsreel withdraw``: take a clip offline."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from workers.ordering import give, order_options
 
 
 @click.command(name="withdraw")
-@click.option("--reason", default="", metavar="TEXT", help="Why; it stands in the public record.")
+@click.option("--reason", default="", metavar="TEXT", help="The reason, which the public record shows.")
 @order_options
 def command(clip: str, is_json: bool, data_dir: Path | None, reason: str) -> None:
-    """Take CLIP from public view: its record names no media, articles no longer show it, all its files are deleted.
+    """Take CLIP offline: its record names no media, articles no longer show it, and its media files are deleted.
 
     New uploads of it are not processed until `newsreel restore`. The upload itself stays in the incoming bucket.
-    Exit codes: 0 done, or nothing to do; 1 it can't be.
+    Exit codes: 0 done, or nothing to do; 1 not possible.
     """
     give(
         clip, lambda services, name: orders.withdraw(services, name, reason=reason), data_dir=data_dir, is_json=is_json
