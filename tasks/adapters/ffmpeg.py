@@ -104,7 +104,7 @@ class Ffmpeg:
                 if longest_s is not None and progress.time_s > longest_s:
                     raise SourceRejected(
                         "too_long",
-                        "This clip goes on for far longer than it claims to last; its time stamps are damaged.",
+                        "This clip is far longer than it claims to be; its time stamps are damaged.",
                         f"{progress.time_s:.0f} s came out of it, {longest_s:.0f} s at most are made",
                     )
                 on_progress(progress)
@@ -164,8 +164,8 @@ def _failure(
         # What we made ourselves is sound: a crash over that is the machine's.
         if reads_upload and -finished.exit_code in _OF_ITS_OWN:
             return TemporarilyUnavailable(CRASHED, "The encoder crashed on this clip.", told)
-        return TemporarilyUnavailable("encoder_killed", "The encoder was ended from outside.", told)
+        return TemporarilyUnavailable("encoder_killed", "The encoder was killed from outside.", told)
     # The C library's words; a bound of ours (`_GUARDS`) is told by the same.
     if "Cannot allocate memory" in detail:
         return TemporarilyUnavailable("out_of_memory", _NO_MEMORY, detail)
-    return SourceRejected("undecodable", "This video can't be decoded; it is damaged or of an unknown kind.", detail)
+    return SourceRejected("undecodable", "This video can't be decoded; it is damaged, or of an unknown format.", detail)

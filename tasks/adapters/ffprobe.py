@@ -70,7 +70,7 @@ class Ffprobe:
             finished = self._run(folder, arguments, stop)
         except process.Overran as error:
             raise SourceRejected(
-                "probe_overran", "This file can't be read: it keeps the reader busy without end.", str(error)
+                "probe_overran", "This file can't be read: examining it does not come to an end.", str(error)
             ) from error
         try:
             answer = json.loads(finished.stdout or b"{}")

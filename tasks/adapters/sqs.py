@@ -111,4 +111,4 @@ class SqsQueue:
 
 
 def _unavailable(detail: str) -> TemporarilyUnavailable:
-    return TemporarilyUnavailable("sqs_unavailable", "The queue of events does not do as asked.", detail)
+    return TemporarilyUnavailable("sqs_unavailable", "The queue of events does not answer as it should.", detail)

@@ -66,7 +66,7 @@ def judge(found: Iterable[str], rung: PlannedRung, duration_s: float) -> tuple[N
     if black:
         notices.append(Notice(code="black_stretch", message=f"The picture is black {_told(black)}."))
     if frozen:
-        notices.append(Notice(code="frozen_stretch", message=f"The picture stands still {_told(frozen)}."))
+        notices.append(Notice(code="frozen_stretch", message=f"The picture is frozen {_told(frozen)}."))
     return (*notices, *_bars(last, rung))
 
 

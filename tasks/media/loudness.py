@@ -165,15 +165,13 @@ def judge(measured: Measured, programme: Programme) -> tuple[Notice, ...]:
             notices.append(Notice(code="channel_dead", message=f"The {name} channel carries no sound."))
     # Sums of channels that are each in order may pass full scale before the gain; that is no fault of the recording.
     if not programme.is_downmixed and max(left.cut_off, right.cut_off) >= _CLIPPED:
-        notices.append(
-            Notice(code="clipped", message="The recording was too loud for its device: its peaks are cut off.")
-        )
+        notices.append(Notice(code="clipped", message="The recording was too loud: its peaks are clipped."))
     weaker = min(left.rms_db, right.rms_db)
     if weaker >= _ALIVE_DB and total.rms_db < weaker - _CANCELLED_DB:
         notices.append(
             Notice(
                 code="out_of_phase",
-                message="Left and right cancel each other out: on a telephone little will be heard. Check the wiring.",
+                message="Left and right cancel each other out: phones will play almost nothing. Check the wiring.",
             )
         )
     return tuple(notices)

@@ -41,7 +41,7 @@ def read_recording(probe: Mapping[str, object], limits: SourceLimits) -> Source 
         raise SourceRejected("not_media", "This file is not a video: nothing in it can be played.")
     if len(streams) > limits.streams:
         raise SourceRejected(
-            "too_many_streams", f"This file has {len(streams)} streams; at most {limits.streams} are taken."
+            "too_many_streams", f"This file has {len(streams)} streams; at most {limits.streams} are accepted."
         )
     # Some of the noise decodes: it would be published as a picture.
     if any(_is_encrypted(packet) for packet in items(probe.get("packets"))):
@@ -55,7 +55,9 @@ def read_recording(probe: Mapping[str, object], limits: SourceLimits) -> Source 
     video = read_video([stream for stream in streams if is_picture(stream)], items(probe.get("programs")), container)
     if video is None and any(text(each, "codec_type") == "video" and not is_still(each) for each in streams):
         # Published as sound alone, nobody would see that the picture is missing.
-        raise SourceRejected("no_video", "The picture in this file can't be read; it is damaged or of an unknown kind.")
+        raise SourceRejected(
+            "no_video", "The picture in this file can't be read; it is damaged, or of an unknown format."
+        )
     if video is None and not audio:
         raise SourceRejected(
             "no_video",
@@ -64,14 +66,14 @@ def read_recording(probe: Mapping[str, object], limits: SourceLimits) -> Source 
     if video is not None and video.pixels > limits.pixels:
         raise SourceRejected(
             "too_large_picture",
-            f"The picture has {video.coded_width}×{video.coded_height} pixels, more than is taken.",
+            f"The picture has {video.coded_width}×{video.coded_height} pixels, more than is accepted.",
             f"{video.pixels} pixels, limit {limits.pixels}",
         )
     claimed_s = max(duration_s, _counted_s(streams))
     if claimed_s > limits.duration_s:
         raise SourceRejected(
             "too_long",
-            f"The clip claims to last {claimed_s / 3600:.1f} hours; at most {limits.duration_s / 3600:g} are taken.",
+            f"The clip claims to last {claimed_s / 3600:.1f} hours; at most {limits.duration_s / 3600:g} are accepted.",
         )
     if video is not None:
         video = replace(video, begins_with_key_frame=_begins_with_key_frame(video.index, items(probe.get("packets"))))

@@ -169,7 +169,7 @@ def _warnings(
     if any("\ufffd" in block.raw for block in blocks):
         yield Notice(code="text_damaged", message="Some letters of this article could not be read; save it as UTF-8.")
     if not title:
-        yield Notice(code="title_missing", message="The article begins without a title.")
+        yield Notice(code="title_missing", message="The article has no title.")
     if dateline.notice:
         yield dateline.notice
     elif not dateline.has_date:

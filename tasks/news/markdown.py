@@ -34,7 +34,7 @@ def read_markdown(text: str, style: ReferenceStyle) -> Document:
     entries = _entries(front["head"]) if front else {}
     body = text[front.end() :] if front else text
     if len(body) > _MAX_CHARACTERS:
-        raise SourceRejected("article_too_long", "This Markdown file has more than a million letters; divide it.")
+        raise SourceRejected("article_too_long", "This Markdown file has more than a million characters; divide it.")
     lines_of(body)
     parser = MarkdownIt("commonmark", {"html": True}).enable("table")
     document = read_html(parser.render(_set_apart(body, style)), style)

@@ -78,7 +78,7 @@ class _Reader:
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         self.elements += 1
         if self.elements > _MAX_ELEMENTS or len(self.open) > _MAX_DEPTH:
-            raise SourceRejected("article_too_long", "This page has more elements than one article needs.", tag)
+            raise SourceRejected("article_too_long", "This page has more elements than any article needs.", tag)
         if tag in _BLOCKS:
             self.flush()
         above = self.open[-1] if self.open else _Element("", False, None, (), "")

@@ -117,5 +117,5 @@ def _text(value: Any) -> str:
 
 def _not_ninjs(detail: str) -> SourceRejected:
     return SourceRejected(
-        "article_not_ninjs", "This JSON file is no news item in the IPTC's ninjs form: export it again.", detail
+        "article_not_ninjs", "This JSON file is not a news item in IPTC ninjs: export it again.", detail
     )

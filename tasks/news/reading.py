@@ -24,7 +24,7 @@ def read_article(body: bytes, extension: str, *, zone: ZoneInfo, style: Referenc
     if extension not in EXTENSIONS:
         taken = ", ".join(f".{each}" for each in EXTENSIONS)
         told = f"this one ends in “.{extension}”" if extension else "this one has no extension"
-        raise SourceRejected("unknown_extension", f"Articles are taken as {taken} files; {told}.", extension)
+        raise SourceRejected("unknown_extension", f"Articles are accepted as {taken} files; {told}.", extension)
     text = decode_article(body)
     if extension == "txt":
         return parse_article(text, zone=zone, style=style)

@@ -84,7 +84,7 @@ def _replace(services: Services, article_id: str, reference: str, clip: str | No
             time.sleep(random.uniform(0, min(1.0, 0.01 * 2**attempt)))  # noqa: S311
             continue
         return True
-    raise TemporarilyUnavailable("record_contended", "Too many decided on this article at once.", article_id)
+    raise TemporarilyUnavailable("record_contended", "Too many editors decided at once.", article_id)
 
 
 def _stored(services: Services, article_id: str) -> tuple[dict[str, str], str | None]:

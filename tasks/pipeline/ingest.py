@@ -175,13 +175,13 @@ def rejection(services: Services, info: ObjectInfo) -> SourceRejected | None:
     if extension not in keys.CLIP_EXTENSIONS:
         told = f"Files ending in “.{extension}” are" if extension else "Files without an extension are"
         return SourceRejected(
-            "unknown_extension", f"{told} not taken as clips; export it as .mp4, .mov or .mxf.", info.key
+            "unknown_extension", f"{told} not accepted as clips; export it as .mp4, .mov or .mxf.", info.key
         )
     if info.size_bytes == 0:
         return SourceRejected("empty_upload", "This upload is empty (0 bytes). Upload the file again.", info.key)
     if info.size_bytes > services.settings.max_source_bytes:
         limit = f"{services.settings.max_source_bytes / 1024**3:.0f} GiB"
-        return SourceRejected("too_large", f"This upload is larger than the {limit} that are taken.", info.key)
+        return SourceRejected("too_large", f"This upload is larger than the {limit} that are accepted.", info.key)
     return None
 
 

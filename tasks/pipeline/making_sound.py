@@ -45,7 +45,7 @@ def make(job: Job, source: SoundSource, lease: Lease) -> None:
     if not heard.programmes:
         reasons = " ".join(notice.message for notice in heard.notices)
         raise SourceRejected(
-            "undecodable", "No sound in this file can be decoded; it is damaged or of unknown kind.", reasons
+            "undecodable", "No sound in this file can be decoded; it is damaged, or of an unknown format.", reasons
         )
     renditions = sound_only.plan_renditions(heard.programmes, job.ladder)
     with nullcontext() if work.hls else beside_the_encode(stream, lease):

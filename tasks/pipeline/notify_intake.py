@@ -42,7 +42,7 @@ def take_in(services: Services) -> int:
             return _take_in(services)
         except PreconditionFailed:
             time.sleep(random.uniform(0, min(1.0, 0.05 * 2**attempt)))  # noqa: S311
-    raise TemporarilyUnavailable("record_contended", "Too many workers told of events at once.", f"{_TRIES} tries")
+    raise TemporarilyUnavailable("record_contended", "Too many workers noted events at once.", f"{_TRIES} tries")
 
 
 def _take_in(services: Services) -> int:

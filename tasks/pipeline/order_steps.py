@@ -71,11 +71,11 @@ def upload_of(services: Services, record: ClipRecord) -> ObjectInfo:
         info = services.store.head(services.settings.incoming_bucket, source.key)
     except NoSuchObject:
         raise OrderRefused(
-            arrival.UPLOAD_REMOVED, f"The upload {source.key} is not there any more. Upload the file again."
+            arrival.UPLOAD_REMOVED, f"The upload {source.key} no longer exists. Upload the file again."
         ) from None
     if info.etag != source.etag:
         services.doorbell.ring(queues.INGEST_TASK, source.key)
-        raise OrderRefused("uploaded_anew", f"{source.key} was uploaded anew: the new file is being taken up.")
+        raise OrderRefused("uploaded_anew", f"{source.key} was uploaded again: the new file is being processed.")
     refused = rejection(services, info)
     if refused is not None:
         raise OrderRefused(refused.code, refused.message)

@@ -52,14 +52,14 @@ def retry(services: Services, name: str) -> Outcome:
     record = existing(services, name)
     refuse_withdrawn(record)
     if record.work.state is ClipState.READY:
-        return nothing("retry", record, "It is ready: there is nothing to do again.")
+        return nothing("retry", record, "It is ready already.")
     if record.work.state is ClipState.FAILED:
         upload_of(services, record)
     queue = record.work.queue or queue_of(services, name)
     changed, record = begin(services, name, lambda now: orders.retry(now, queue=queue, now=utc_now()))
     if changed:
-        return done("retry", record, "It starts anew.")
-    return nothing("retry", record, "It is in work already.")
+        return done("retry", record, "It is processed again.")
+    return nothing("retry", record, "It is being processed already.")
 
 
 def cancel(services: Services, name: str) -> Outcome:
@@ -74,9 +74,9 @@ def cancel(services: Services, name: str) -> Outcome:
         source = record.work.source
         finish.settle(services, name, key=source.key, etag=source.etag, size_bytes=source.size_bytes)
     if not changed:
-        return nothing("cancel", record, f"There is no work to end: it is {record.work.state.value}.")
+        return nothing("cancel", record, f"There is nothing to stop: it is {record.work.state.value}.")
     kept = " The published version stays." if record.state is ClipState.READY else ""
-    return done("cancel", record, f"The work on it ends.{kept} newsreel retry {name} starts it anew.")
+    return done("cancel", record, f"Processing it is stopped.{kept} To start again: newsreel retry {name}")
 
 
 def withdraw(services: Services, name: str, *, reason: str = "") -> Outcome:
@@ -96,7 +96,7 @@ def withdraw(services: Services, name: str, *, reason: str = "") -> Outcome:
     for each in before.links:
         services.doorbell.ring(queues.LINK_TASK, each.article)
     if changed:
-        message = f"It is out of public view, {removed} files are deleted. It stays so until restored."
+        message = f"It is offline, and {removed} files were deleted. newsreel restore {name} publishes it again."
         return done("withdraw", record, message)
     return nothing("withdraw", record, "It is withdrawn already.")
 
@@ -113,7 +113,7 @@ def restore(services: Services, name: str) -> Outcome:
     arrived = record.withdrawn.arrived
     uploads = list(dict.fromkeys([*([arrived.key] if arrived else []), record.source.key]))
     if not any(is_there(services, key) for key in uploads):
-        raise OrderRefused("upload_removed", f"No upload of {name} is there any more. Upload it, then restore it.")
+        raise OrderRefused("upload_removed", f"No upload of {name} exists any more. Upload it, then restore it.")
     queue = queue_of(services, name)
     services.store.delete(services.settings.media_bucket, keys.withdrawn_marker(name))
     recipe = services.ladder.revision
@@ -121,7 +121,7 @@ def restore(services: Services, name: str) -> Outcome:
         services, name, lambda now: orders.restore(now, recipe=recipe, queue=queue, now=utc_now()), uploads
     )
     if changed:
-        return done("restore", record, "It is made again, of its newest upload.")
+        return done("restore", record, "It is processed again, from its newest upload.")
     return nothing("restore", record, "It is not withdrawn.")
 
 
@@ -149,10 +149,10 @@ def reprocess(services: Services, name: str, *, ladder: str | None = None) -> Ou
     )
     if changed and not record.work.state.is_final:
         kept = " The published version stays until it is ready." if record.state is ClipState.READY else ""
-        return done("reprocess", record, f"It is made by the ladder {ladder or services.settings.ladder}.{kept}")
+        return done("reprocess", record, f"It is encoded with the ladder {ladder or services.settings.ladder}.{kept}")
     if changed:
-        return done("reprocess", record, "The published version is of that ladder; other work on it ends.")
-    return nothing("reprocess", record, "A version by that ladder is published, or in work, already.")
+        return done("reprocess", record, "The published version was made with it; other work on the clip is stopped.")
+    return nothing("reprocess", record, "A version with that ladder is already published or being made.")
 
 
 def prioritise(services: Services, name: str, priority: str) -> Outcome:
@@ -163,7 +163,7 @@ def prioritise(services: Services, name: str, priority: str) -> Outcome:
     """
     if priority not in PRIORITIES:
         known = ", ".join(PRIORITIES)
-        raise OrderRefused("unknown_priority", f"There is no priority {priority[:40]!r}; name one of: {known}.")
+        raise OrderRefused("unknown_priority", f"There is no priority {priority[:40]!r}; choose one of: {known}.")
     queue = PRIORITIES[priority]
     before = existing(services, name)
     changed, record = changed_by(services, name, lambda now: orders.prioritise(now, queue=queue, now=utc_now()))
@@ -173,7 +173,7 @@ def prioritise(services: Services, name: str, priority: str) -> Outcome:
         services.doorbell.ring(queues.TRANSCODE_TASK, name, queue=queue, again=True)
         return done("priority", record, f"It waits in the queue {queue}.")
     if record.work.state.is_final:
-        return nothing("priority", record, f"It waits for nothing: it is {record.work.state.value}.")
+        return nothing("priority", record, f"It is not waiting: it is {record.work.state.value}.")
     if record.work.queue == queue:
         return nothing("priority", record, f"It is in the queue {queue} already.")
     return nothing("priority", record, "A worker has it already.")
@@ -189,12 +189,12 @@ def choose_poster(services: Services, name: str, time_s: float | None) -> Outcom
     refuse_withdrawn(record)
     is_sound = bool(record.source.audio) and record.source.video is None
     if record.state is ClipState.FAILED or record.poster is None or is_sound:
-        raise OrderRefused("no_poster", f"{name} has no poster yet that another could take the place of.")
+        raise OrderRefused("no_poster", f"{name} has no poster yet.")
     duration_s = record.source.duration_s
     if time_s is not None and not 0 <= time_s <= (duration_s if duration_s is not None else time_s):
-        raise OrderRefused("no_such_moment", f"{name} has no moment {time_s:g} s: it is {duration_s or 0:g} s long.")
+        raise OrderRefused("no_such_moment", f"{time_s:g} s is not within {name}, which lasts {duration_s or 0:g} s.")
     if record.next is not None and arrival.identity(record.next.source) != arrival.identity(record.source):
-        raise OrderRefused("newer_upload", f"A newer upload of {name} is in work: choose when that one is ready.")
+        raise OrderRefused("newer_upload", f"A newer upload of {name} is being processed: choose when it is ready.")
     upload_of(services, record)
     wish_s = None if time_s is None else round(time_s, 3)
     finish.forget_settled(services, record.source.key)
@@ -217,7 +217,7 @@ def choose_poster(services: Services, name: str, time_s: float | None) -> Outcom
 
 def _ladder(services: Services, name: str) -> Ladder:
     if not _LADDER.fullmatch(name):
-        raise OrderRefused("unknown_ladder", f"{name[:200]!r} is no name of a ladder that ships with newsreel.")
+        raise OrderRefused("unknown_ladder", f"{name[:200]!r} is not the name of a ladder that ships with newsreel.")
     try:
         return services.find_ladder(name)
     except ConfigurationError as error:

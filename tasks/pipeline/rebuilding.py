@@ -76,7 +76,7 @@ def _parsed(services: Services, source: ArticleSource) -> ParsedArticle:
     if extension in EXTENSIONS and source.size_bytes > settings.max_article_bytes:
         raise SourceRejected(
             "too_large",
-            f"This article is larger than the {settings.max_article_bytes // 1024**2} MiB that are taken.",
+            f"This article is larger than the {settings.max_article_bytes // 1024**2} MiB that are accepted.",
             source.key,
         )
     body = services.store.get(settings.incoming_bucket, source.key).body if extension in EXTENSIONS else b""

@@ -43,7 +43,7 @@ def looked_at(folder: Path, graph: str, duration_s: float) -> tuple[Notice, ...]
         (
             f"{MOVING}[a];{STILL},format=yuv420p[b];[a][b]concat=n=2",
             12,
-            {"frozen_stretch": "The picture stands still from 0:04 to 0:12."},
+            {"frozen_stretch": "The picture is frozen from 0:04 to 0:12."},
         ),
         (
             "testsrc2=size=320x136:rate=25:duration=4,pad=320:180:0:22",

@@ -212,7 +212,7 @@ def test_a_copy_that_was_ended_half_way_leaves_nothing_that_keeps_the_ladder_fro
         begun.mkdir(parents=True)
         (begun / "00000.m4s.tmp").write_bytes(b"half a segment")
         (begun / "index.m3u8").write_text("#EXTM3U\n", encoding="utf-8")
-        raise TemporarilyUnavailable("encoder_killed", "The encoder was ended from outside.", "signal 9")
+        raise TemporarilyUnavailable("encoder_killed", "The encoder was killed from outside.", "signal 9")
 
     monkeypatch.setattr(picture_way, "run", killed)
     clip = clips.progressive(tmp_path / "a.mp4", seconds=2, size=SIZE)

@@ -229,7 +229,7 @@ def test_an_upload_in_parts_that_nobody_goes_on_with_is_given_up_after_a_day(
 
 def test_marks_of_uploads_that_are_gone_are_forgotten(services: Services, put: Put) -> None:
     put("clips/passing.xyz", b"no clip")
-    with pytest.raises(Exception, match="not taken as clips"):
+    with pytest.raises(Exception, match="not accepted as clips"):
         ingest(services, "clips/passing.xyz")
     prefix = keys.settled_prefix("clips/passing.xyz")
     bucket = services.settings.media_bucket

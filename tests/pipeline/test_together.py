@@ -84,7 +84,7 @@ def test_nobody_waits_for_the_pictures_of_a_clip_whose_sound_failed(
     services: Services, put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
-        raise TemporarilyUnavailable("encoder_killed", "The encoder was ended from outside.")
+        raise TemporarilyUnavailable("encoder_killed", "The encoder was killed from outside.")
 
     monkeypatch.setattr(sound_way, "make", broken)
     monkeypatch.setattr(picture_way, "encode_all", lambda job, *_: until_stopped(job.stop))

@@ -61,11 +61,11 @@ def test_orders_are_given_by_a_clips_name_or_its_files_and_told_in_words(store: 
     assert moved.output == "120320_OHAI1: It waits in the queue transcode.urgent.\n"
     ended = newsreel("cancel", "120320_OHAI1")
     assert ended.exit_code == 0
-    assert ended.output.startswith("120320_OHAI1: The work on it ends.")
+    assert ended.output.startswith("120320_OHAI1: Processing it is stopped.")
     again = newsreel("cancel", "120320_OHAI1")
     assert (again.exit_code, again.output) == (
         0,
-        "120320_OHAI1: nothing to do. There is no work to end: it is failed.\n",
+        "120320_OHAI1: nothing to do. There is nothing to stop: it is failed.\n",
     )
     gone = json.loads(newsreel("withdraw", "120320_OHAI1", "--reason", "Wrong person.", "--json").output)
     assert (gone["state"], gone["changed"]) == ("withdrawn", True)

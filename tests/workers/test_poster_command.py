@@ -69,4 +69,4 @@ def test_a_wrong_command_line_changes_nothing(store: ObjectStore, buckets: Bucke
 def test_a_moment_beyond_the_end_is_refused() -> None:
     refused = poster("--at", "21").exception
     assert isinstance(refused, OrderRefused)
-    assert str(refused) == "120320_OHAI1 has no moment 21 s: it is 20 s long."
+    assert str(refused) == "21 s is not within 120320_OHAI1, which lasts 20 s."

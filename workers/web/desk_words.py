@@ -144,7 +144,7 @@ _TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "poster_this": ("Use this moment", "Dùng thời điểm này"),
     "poster_help": ("Play or drag to the moment; the field follows.", "Phát hoặc kéo đến thời điểm; ô này tự theo."),
     "poster_automatic": ("Let newsreel choose", "Để newsreel tự chọn"),
-    "done_retry": ("It starts anew.", "Đã bắt đầu lại."),
+    "done_retry": ("It is processed again.", "Đã bắt đầu lại."),
     "done_priority": ("It passes the others now.", "Đã được ưu tiên."),
     "done_withdraw": ("The clip is withdrawn.", "Đã gỡ clip."),
     "done_poster": ("The poster is being made.", "Đang tạo ảnh bìa."),

@@ -72,7 +72,7 @@ def test_an_order_that_can_not_be_carried_out_says_why(desk: str) -> None:
     client, token = signed_in(desk)
     answer = client.post("/desk/clips/120312_OTHANH3/retry", data={"token": token})
     assert answer.status_code == 409
-    assert "is not there any more" in answer.text
+    assert "no longer exists" in answer.text
     for name, at in (("nobody", "1"), ("120312_OTHANH1", "soon"), ("120312_OTHANH1", "nan"), ("120312_OTHANH1", "7")):
         answer = client.post(f"/desk/clips/{name}/poster", data={"token": token, "at": at})
         assert answer.status_code == (404 if name == "nobody" else 409), at
