@@ -29,8 +29,8 @@ def carry_ids(previous: Iterable[tuple[str, str]], texts: Sequence[str]) -> tupl
     A new id is ``p-`` and ten hex digits of the text's SHA-256; equal texts are numbered from ``-2`` on. Case, white
     space and the composition of letters don't count.
 
-    The order of paragraphs matters only among equal ones, and among the parts of one that was split: the first keeps
-    the id.
+    The order of paragraphs matters only among equal ones, and among about equally large parts of one that was split:
+    the first keeps the id.
     """
     known = list(previous)
     taken: dict[int, str] = {}
