@@ -1,4 +1,4 @@
-"""The scheduler of what comes round, made to bear a clock that is set back: Celery's own waits for it to catch up.
+"""Celery's scheduler, made to survive a clock that is set back: its own would wait until the clock has caught up.
 
 It also begins anew where its file was cut off by a crash or a full disk; nothing is lost with that but when each entry
 ran last. Its file's time shows when it began: whoever starts a stack waits for that.

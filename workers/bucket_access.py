@@ -1,4 +1,4 @@
-"""Letting portals read the media bucket itself: scripts of any page (CORS), and anybody, unless reading is guarded.
+"""Letting portals read the media bucket directly: scripts of any page (CORS), and anybody, unless reading is guarded.
 
 So a portal works while no server of ours runs. Only what is meant for readers is opened, never newsreel's own marks.
 """

@@ -1,4 +1,4 @@
-"""The output of one supervised child: a file that can't grow for ever, and whose end explains a death."""
+"""The output of one supervised child: a file of limited size, whose end explains why the child died."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Following uploads in the records, until nothing more will happen to them by itself."""
+"""Following uploads by their records, until nothing more will happen to them by itself."""
 
 from __future__ import annotations
 

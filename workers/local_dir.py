@@ -1,4 +1,4 @@
-"""The directory of a local stack: who holds it, its secrets, its ports, and the dotenv file that tells of it.
+"""The data directory of a local stack: who holds it, its secrets, its ports, and the dotenv file for other commands.
 
 DIR/lock           held while a stack runs; says who holds it
 DIR/secrets.json   made once, mode 0600

@@ -1,4 +1,4 @@
-"""Newsreel's own processes in a local stack: their environment, and how each shows that it is ready."""
+"""newsreel's own processes in a local stack: their environment, and their readiness checks."""
 
 from __future__ import annotations
 

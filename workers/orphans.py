@@ -1,4 +1,4 @@
-"""Orphans: processes below this one whose parents were killed come to this one, which ends and buries them.
+"""Orphans: descendants whose parents were killed become children of this process, which kills and reaps them.
 
 The kernel ends a cage with its worker (`tasks.adapters.cage`), but for one moment: at its very beginning its inner
 process waits for the outer one, and for ever if that is killed just then. Nobody else would end it.

@@ -1,4 +1,4 @@
-"""Keeps child processes running: starts them in order, names and restarts the dead, leaves none behind.
+"""Keeps child processes running: starts them in order, reports and restarts dead ones, leaves none behind.
 
 Knows nothing of newsreel. One thread does all of it, since the kernel ties a child's life to the thread that started it
 (`workers.guard`): whatever ends this process, SIGKILL too, ends its children. What a killed child leaves behind becomes

@@ -1,4 +1,4 @@
-"""The person's terminal: colours and letters as far as it has them, sizes and times in words."""
+"""The user's terminal: colours and characters as far as it supports them, sizes and times in words."""
 
 from __future__ import annotations
 

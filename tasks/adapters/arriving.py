@@ -1,4 +1,4 @@
-"""A file that grows while work on it goes on: waiting for parts of it, reading it from front to back, its end."""
+"""A file that is still being downloaded: waiting for parts of it, reading it from front to back, its end."""
 
 from __future__ import annotations
 

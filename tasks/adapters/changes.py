@@ -1,4 +1,4 @@
-"""Noting that a record changes, so that the feeds come to tell of it whatever happens to this process or to Redis.
+"""Marks that a record changes, so that the feeds come to list it whatever happens to this process or to Redis.
 
 Before a record is written a mark is put in the store, after it the mark's key is handed to the feeds' worker through
 Redis. That worker takes the mark away once the feeds tell of the change. A mark that was never handed over (its writer

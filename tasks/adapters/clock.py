@@ -1,4 +1,4 @@
-"""The time that records keep: the wall clock, put right by the object store's where the two disagree.
+"""The time that records keep: the wall clock, corrected by the object store's where the two disagree.
 
 Workers on several machines judge each other's leases by the times in a record. A clock that is wrong, or is stepped
 under way, would have its worker take what others hold, or hold a clip for ever. The store's clock is one for all.

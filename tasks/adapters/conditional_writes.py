@@ -1,4 +1,4 @@
-"""Asking a store whether its conditional writes hold when several clients race: every publication rests on them.
+"""Tests whether a store's conditional writes hold when several clients race: every publication relies on them.
 
 Some servers pass over ``If-Match`` and ``If-None-Match``, or look and write in two steps, so that several racers win.
 """

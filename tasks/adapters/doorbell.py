@@ -1,4 +1,4 @@
-"""Ringing for work: messages carry a name and nothing else, and one that still waits is not sent again."""
+"""Queueing work ("ringing"): messages carry a name and nothing else, and one that is still queued is not sent again."""
 
 from __future__ import annotations
 

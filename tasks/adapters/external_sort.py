@@ -1,4 +1,4 @@
-"""Sorting more lines than memory should hold: sorted runs lie in unnamed files, and are merged as they are read."""
+"""Sorting more lines than fit in memory: sorted runs in unnamed files, merged as they are read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Feeding a program's standard input with what is still on its way, without holding up whoever watches the program."""
+"""Feeding a program's standard input with a file that is still being downloaded, in a thread of its own."""
 
 from __future__ import annotations
 

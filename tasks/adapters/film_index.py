@@ -1,4 +1,4 @@
-"""The index (``moov``) of an MP4 or MOV file on disk, of which the end may be missing yet."""
+"""Reading the index (``moov``) of an MP4 or MOV file on disk, the end of which may not have been downloaded yet."""
 
 from __future__ import annotations
 

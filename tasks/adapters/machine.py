@@ -1,4 +1,4 @@
-"""The machine: what of it this process may use."""
+"""What of this machine the process may use."""
 
 from __future__ import annotations
 

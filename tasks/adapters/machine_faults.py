@@ -1,4 +1,4 @@
-"""Telling the machine's faults from the upload's, by what ffmpeg and ffprobe say at their end.
+"""Telling the machine's faults from the upload's, by the last messages of ffmpeg and ffprobe.
 
 They have no exit code of their own for either. Each fault ends its line with the C library's words for an ``errno``:
 glibc's in the bundled ffmpeg, musl's in the bundled ffprobe, so both spellings are looked for.

@@ -1,4 +1,4 @@
-"""How often the kernel has ended a process of this machine for want of memory, by its own count (proc(5), vmstat).
+"""How often the kernel has killed a process of this machine for lack of memory, by its own count (proc(5), vmstat).
 
 A program that is killed can't say why. If the count has grown while it ran, memory is the likely reason; kills in other
 containers of the same machine count too, so it is no proof.

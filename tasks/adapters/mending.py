@@ -1,4 +1,4 @@
-"""Mending: an upload on the disk, before anybody reads it, is laid so that the programs at hand can read all of it.
+"""Repairing an upload on disk before the first program opens it, so that ffmpeg and ffprobe can read all of it.
 
 Nothing of its media changes. What is mended is found by looking at little of it, or at its packets.
 """

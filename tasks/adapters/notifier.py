@@ -1,4 +1,4 @@
-"""Sending one webhook: a POST over HTTP/1.1 with bounds on everything that the other side could draw out.
+"""Sending one webhook: a POST over HTTP/1.1 with bounds on everything that the receiver could prolong.
 
 Python's own client is used since nothing is wanted of a larger one: no redirect is followed, no proxy of the
 environment is asked, nothing is repeated, no cookie kept, and of the answer only its head is read.

@@ -1,4 +1,4 @@
-"""The deliveries of outgoing webhooks in the media bucket: under way, and done with for a while.
+"""The deliveries of outgoing webhooks in the media bucket: those pending, and for a while those that are done.
 
 Each is an object of its own. It is noted as done before it is taken from those under way, so that a worker that dies
 in between loses nothing: at worst an event is sent twice under the same id.

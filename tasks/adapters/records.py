@@ -1,4 +1,4 @@
-"""Reading records, and changing them by compare-and-swap: the one way in which anything is published."""
+"""Reading records, and changing them by compare-and-swap: the only way in which anything is published."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What answers in the store's place: a maintenance page, a login page, any 200 that no object store has sent.
+"""Recognising answers that do not come from an S3 server: a maintenance page, a login page, any 200 of something else.
 
 botocore takes such an answer for an empty listing, a deletion that was done, or an object's bytes. What an S3 server's
 answer must hold (Amazon S3 API reference) is looked for before it is read; without it, it is a store that is away.

@@ -1,4 +1,4 @@
-"""What a store answers instead of an object, and botocore's errors turned into newsreel's, here and nowhere else."""
+"""A store's error answers and botocore's errors, translated into newsreel's; nowhere else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Amazon SNS: signatures verified with AWS's certificates, subscriptions confirmed; no other address is ever asked."""
+"""Amazon SNS: verifying signatures with AWS's certificates, confirming subscriptions; no other address is contacted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sources: the uploads that jobs on this machine work on, each fetched from the store once, however many want it.
+"""The uploads that jobs on this machine work on, each downloaded once, however many jobs use it.
 
 A clip's picture and its encode begin at the same moment, in two processes. The first one fetches the upload into its
 own workspace, the other takes a second name (a hard link) of the same file, so each may remove its own. It takes that

@@ -1,4 +1,4 @@
-"""An SQS queue of object events, polled; botocore's errors become newsreel's here."""
+"""Polling an SQS queue of object events; botocore's errors are translated into newsreel's here."""
 
 from __future__ import annotations
 

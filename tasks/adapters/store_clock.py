@@ -1,4 +1,4 @@
-"""Listening to what an S3 client is answered, to know the store's time."""
+"""Learning the store's time from the answers to an S3 client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whole files and streams to and from the object store: what may take long, and may be stopped on its way."""
+"""Whole files and streams to and from the object store: transfers that may take long, and may be stopped."""
 
 from __future__ import annotations
 

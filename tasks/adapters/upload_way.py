@@ -1,4 +1,4 @@
-"""An upload's way from the store to the disk, in an order in which it can be read while it comes, if its kind allows.
+"""Downloading an upload in an order in which it can be read while it arrives, if its format allows that.
 
 The object comes in its own order, from which the hash is made; the file is written from its front on, so what lies
 below its size is right, and another job can go on from there. Whoever brings the same object to the same file

@@ -1,4 +1,4 @@
-"""Which ffmpeg this is, and whether it may be trusted with other people's files."""
+"""Which release of ffmpeg this is, and whether it may open untrusted files."""
 
 from __future__ import annotations
 

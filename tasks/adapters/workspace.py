@@ -1,4 +1,4 @@
-"""Scratch folders of the jobs at work: refused when the disk can't hold the job, cleaned after crashes."""
+"""Scratch folders of running jobs: refused if the disk can't hold the job, removed after crashes."""
 
 from __future__ import annotations
 

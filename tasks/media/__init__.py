@@ -1,1 +1,1 @@
-"""What is decided about pictures and sound, without touching any: pure functions over frozen values."""
+"""Decisions about pictures and sound, without I/O: pure functions over frozen values."""

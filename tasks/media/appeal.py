@@ -1,4 +1,4 @@
-"""Which of some frames an editor would take for the poster: measured on small pictures, and pure.
+"""Rating frames as posters, as an editor would: measured on small pictures, and pure.
 
 Kept away are colour bars, slates and countdowns, black, flashes, fades, blur, and the middle of a dissolve.
 """

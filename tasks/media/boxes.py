@@ -1,4 +1,4 @@
-"""Reading our own CMAF files (ISO/IEC 14496-12, 23000-19): what an initialization section and a segment say of time.
+"""Reading our own CMAF files (ISO/IEC 14496-12, 23000-19): the times in initialization sections and segments.
 
 Only boxes that packaging needs are looked at; `boxes` and `box_at` walk through any. All times are in the track's own
 timescale unless a name ends in ``_s``.

@@ -1,4 +1,4 @@
-"""The ffmpeg runs that write an upload's captions as text, and copy out those in its picture and ancillary data."""
+"""The ffmpeg runs that write an upload's captions as text, and extract those in its video and ancillary data."""
 
 from __future__ import annotations
 

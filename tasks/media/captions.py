@@ -1,4 +1,4 @@
-"""Captions: which of them an upload carries as text, and what is published of them (`caption_runs` gets at them).
+"""Captions: which of them an upload carries as text, and what is published of them (`caption_runs` extracts them).
 
 Text tracks (mov_text, SubRip, WebVTT, DVB teletext, CEA-608 tracks) are decoded by the one run that also copies out
 ASS (`ass`), the picture's caption units (`line21`) and those in the ancillary data of MXF (SMPTE ST 436); what is found

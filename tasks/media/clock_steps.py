@@ -1,4 +1,4 @@
-"""Steps of a transport stream's clock: where it goes back, and by how much what follows has to be moved on.
+"""Steps of a transport stream's clock: where it goes back, and by how much the following times have to be shifted.
 
 Times are ticks of 90 kHz, of 33 bits.
 """

@@ -1,4 +1,4 @@
-"""Coded sound in the clothes of PCM (SMPTE ST 337): Dolby E and the like, which broadcasters put on pairs of channels.
+"""Coded audio carried as PCM (SMPTE ST 337): Dolby E and the like, which broadcasters put on pairs of channels.
 
 Played as it stands it is a screech at full scale. ffmpeg has no way from PCM in a file to its decoder, so it is found
 and left out.

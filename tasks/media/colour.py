@@ -1,4 +1,4 @@
-"""Colour: whatever a source is in, shown as BT.709 in limited range, which every player takes for granted.
+"""Colour: whatever a source is in, converted to BT.709 in limited range, which every player assumes.
 
 Names are ffmpeg's. Code points: ITU-T H.273. HDR (BT.2100 PQ and HLG) is tone-mapped with its reference white of
 203 cd/m² (BT.2408) somewhat below the peak of SDR.

@@ -1,4 +1,4 @@
-"""QuickTime's compressed index: a ``moov`` that holds nothing but another one, squeezed with zlib (``cmov``).
+"""QuickTime's compressed index: a ``moov`` that contains only another one, compressed with zlib (``cmov``).
 
 Apple's QuickTime File Format tells how: the method in ``dcom``, then in ``cmvd`` the size it had and the bytes. Not
 every ffmpeg is built to read that.

@@ -1,4 +1,4 @@
-"""The DASH manifest (ISO/IEC 23009-1, static, live profile) over the very CMAF segments that HLS plays.
+"""The DASH manifest (ISO/IEC 23009-1, static, live profile) for the CMAF segments that HLS uses too.
 
 Times are those of the segments themselves: a `SegmentTimeline` in each track's own timescale, read from the fragments.
 """

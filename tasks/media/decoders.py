@@ -1,4 +1,4 @@
-"""The decoders that an upload may make ffmpeg run: those of what cameras, editors and newsrooms' archives write.
+"""The decoders that an upload may use: those for what cameras, editors and newsrooms' archives write.
 
 ffmpeg has five hundred, many of them for the cut scenes of old games, hardly ever run: that is where holes stay.
 MagicYUV is missing on purpose: its files could run code of their own until release 8.1.2 (CVE-2026-8461).

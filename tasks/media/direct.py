@@ -1,4 +1,4 @@
-"""Direct publication: a source whose own pictures players take as they are is packaged by copy, and playable at once.
+"""Direct publication: a source whose video players accept as it is, is packaged by copy and playable at once.
 
 Where such a source complies with a rung of the ladder, its copy is that rung for good, and the others put their key
 frames where it has them; otherwise it gives way to the ladder when that is done.

@@ -1,4 +1,4 @@
-"""Faults of the picture that an editor should know of: black and frozen stretches, bars; seen in the smallest rung.
+"""Faults of the picture that an editor should know of: black and frozen stretches, bars; detected in the smallest rung.
 
 There everything is seen that a viewer gets, and no decode is needed: some of the frames that go to the encoder are
 looked at. All of them would take a twenty-fifth of the whole encode, and no fault that is told of is that short.

@@ -1,4 +1,4 @@
-"""Reading from front to back: how an upload is laid on the disk so that work can begin while the rest is arriving.
+"""Reading from front to back: the layout on disk that lets work begin while the rest of an upload is downloaded.
 
 What programs need to know of the whole file, its index, comes first there, and the media follow in their order. Which
 parts of an object have to be seen to lay it so, its format's module tells (`tasks.media.fronts`).

@@ -1,4 +1,4 @@
-"""Reading a film from front to back: which MP4 and MOV files allow it, and how the others can be laid for it.
+"""Reading MP4 and MOV from front to back: which files allow it, and how the index of the others is moved to the front.
 
 ISO base media files (ISO/IEC 14496-12) and their elder, QuickTime's, keep an index of all samples, ``moov``, often
 behind the media. Put in front, with its chunk offsets moved, it lets a program begin while the rest is still arriving.

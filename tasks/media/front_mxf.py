@@ -1,4 +1,4 @@
-"""Reading a broadcaster's film from front to back: which MXF files allow it, and how they are laid for it.
+"""Reading MXF from front to back: which files allow it, and how they are laid out for it.
 
 MXF (SMPTE ST 377-1) has its essence in partitions, and behind these or at the end the tables that tell when each
 picture is shown. A program that reads a pipe sees them too late, and takes pictures for a frame later than they are. So

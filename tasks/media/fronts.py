@@ -1,4 +1,4 @@
-"""The front of an upload: which formats can be read from front to back while they arrive, told by their first bytes."""
+"""Which formats can be read from front to back while they are downloaded, by their first bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The size of a picture: as it is coded, what the container asks to cut off or turn, and how it is shown."""
+"""The size of a picture: as it is coded, as the container crops and rotates it, and as it is displayed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Joints in a transport stream, where one recording was put behind another: how they become one.
+"""Joints in a transport stream, where a second recording was appended: how the two become one.
 
 Behind a joint streams may have other numbers, and then nobody shows them; and the clock may have gone back. Where that
 is by less than ten seconds, ffmpeg sets picture and sound right one after the other, and fills what comes between with

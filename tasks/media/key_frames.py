@@ -1,4 +1,4 @@
-"""Key frames by a film's index: how far apart they lie, told without reading the film (ISO/IEC 14496-12, 8.6.2)."""
+"""The distance of key frames, from an MP4's index, without reading the media (ISO/IEC 14496-12, 8.6.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Language tags: from what files carry (ISO 639-2, either form, or BCP 47) to what players read (RFC 5646) and show."""
+"""Language tags: from those in files (ISO 639-2, either form, or BCP 47) to those of players (RFC 5646), and names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The services that share a field of line 21 (ANSI/CTA-608-E): each of two channels speaks for a while, as on the wire.
+"""The services that share a field of line 21 (ANSI/CTA-608-E): its two channels, separated as they alternate.
 
 ffmpeg's decoder doesn't tell them apart: it would show Spanish among English, and pages of text (links of interactive
 television) among what is spoken. So they are parted first, and the second channel is spelt as if it were the first.

@@ -1,4 +1,4 @@
-"""Loudness after EBU R 128: what ffmpeg measured of each programme, and the gain that brings it to the ladder's target.
+"""Loudness after EBU R 128: ffmpeg's measurements of each programme, and the gain to the ladder's target.
 
 Integrated loudness and range are those of EBU Tech 3341 and 3342, the true peak that of ITU-R BS.1770. The same run of
 ffmpeg counts full-scale samples and compares the sides, so that faults of the recording can be told in plain words.

@@ -1,4 +1,4 @@
-"""Opening: how a run that wants parts of a source gets at them with the least work."""
+"""Opening: how a run that needs parts of a source gets at them with the least work."""
 
 from __future__ import annotations
 

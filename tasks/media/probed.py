@@ -1,4 +1,4 @@
-"""Reading ffprobe's JSON with suspicion: its values are texts, numbers or absent as each demuxer likes."""
+"""Reading ffprobe's JSON defensively: its values are strings, numbers or missing, as each demuxer has it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verification: what was made is measured against the plan before anybody may see it, and told in plain words."""
+"""Verification: what was made is compared with the plan before anybody may see it, and reported in plain words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Programmes that follow each other in a transport stream with other streams: which of those its own go on."""
+"""Streams of appended recordings in a transport stream: which of them continue which of the first recording's."""
 
 from __future__ import annotations
 

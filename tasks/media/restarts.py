@@ -1,4 +1,4 @@
-"""Clocks that start anew within a file, as where recordings were joined or an encoder was restarted while one was made.
+"""Clocks that restart within a file, where recordings were joined or the encoder was restarted.
 
 Such a file's duration is told by its first and last time stamps, which may be of different clocks: anything between
 nothing and 26 hours (33 bits at 90 kHz). ffmpeg plays the parts one after the other, and so lengths are counted here.

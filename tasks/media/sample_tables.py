@@ -1,4 +1,4 @@
-"""The sample tables of an index (``moov``): where each track's chunks lie in the file, and when what is in them is due.
+"""The sample tables of an index (``moov``): where each track's chunks are in the file, and when their samples are due.
 
 Boxes and fields are those of ISO/IEC 14496-12, 8.5 to 8.7; QuickTime's are the same. Whatever a file claims, work and
 memory are bounded by the size of its index.

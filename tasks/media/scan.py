@@ -1,4 +1,4 @@
-"""The scan: whether frames hold two fields, in which order, or film; by ffmpeg's idet, where a file's flags may lie.
+"""The scan: whether frames hold two fields, in which order, or film; measured by ffmpeg's idet, as flags may be wrong.
 
 idet looks at each frame and its neighbours and says, of the picture itself, which order of the fields makes the
 smoother movement, and whether a field repeats the one before it.

@@ -1,4 +1,4 @@
-"""The sound: which of a source's tracks are heard together as a programme, and how each becomes stereo.
+"""The sound: which of a source's tracks form a programme, and how each programme becomes stereo.
 
 A programme is what a listener hears at once: a stereo track, two mono tracks as a broadcaster lays them out (1+2, 3+4,
 …), or surround brought down to two channels, in one track or in several that say which channels they hold.

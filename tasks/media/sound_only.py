@@ -1,4 +1,4 @@
-"""Clips that are only heard: their ladder of bit rates, the run that makes it, and the HLS playlist that names it.
+"""Audio-only clips: their ladder of bit rates, the run that makes it, and the HLS playlist.
 
 One programme's renditions differ in their bit rate alone; several programmes, one for each language, are the renditions
 of an audio group for each bit rate (RFC 8216, 4.3.4.1.1; Apple's authoring specification, chapter 2).

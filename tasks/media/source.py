@@ -1,4 +1,4 @@
-"""What an upload is, as the plan is made from it: its picture, its sound, and how long they last.
+"""What an upload is, as far as the plan needs it: its picture, its sound, and how long they last.
 
 `tasks.media.source_reading` makes it of ffprobe's answer.
 """

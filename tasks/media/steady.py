@@ -1,4 +1,4 @@
-"""Steady sound: tracks that may change their channels in mid-stream are brought to one layout before they are mixed.
+"""Sound tracks that may change their channels in mid-stream are brought to one layout before they are mixed.
 
 ffmpeg builds a filter graph anew when what comes in changes, and the new graph begins at zero: it would put silence
 before the rest, as long as all that was heard so far. So such tracks have a graph of their own, which keeps no time;

@@ -1,4 +1,4 @@
-"""Telemetry: what drones write into a subtitle track, each frame's exposure and position. It is nobody's words.
+"""Telemetry: each frame's exposure and position, which drones write into a subtitle track, is not a caption.
 
 Their makers use a form each (``[iso: 110] [shutter: 1/800.0] [latitude: 10.77653]``, ``GPS(106.7,10.8,19) ISO:100``);
 common to all is that names of measures stand before numbers.

@@ -1,4 +1,4 @@
-"""Threads: how many of them each part of an encode gets, by the cores that it may use, and a look beside it.
+"""Threads: how many each part of an encode gets, and a poster's look beside it, by the cores that it may use.
 
 Left to itself ffmpeg starts one and a half threads a core for every encoder, and a thread a core for decoder and
 filters. With several rungs at once that keeps the cores no busier, and each thread holds frames: on two cores a ladder

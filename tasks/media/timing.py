@@ -1,4 +1,4 @@
-"""Timing: the constant frame rate to encode at, by the container's claims and, where they differ, the packets' times.
+"""Timing: the constant frame rate to encode at, from the container's claims and, if they differ, the packets' times.
 
 A source of constant rate keeps its own: no frame is dropped or doubled. One of varying rate (phones, screen
 captures, thermal cameras) gets a standard rate at which no frame stands more than half a frame from its own time.

@@ -1,4 +1,4 @@
-"""Upscaling: whether a picture's lines were interpolated from fewer, which leaves a trace at a frequency of its own.
+"""Upscaling: whether a picture's lines were interpolated from fewer, which leaves a trace at one frequency.
 
 Where h lines were stretched to H, neighbouring lines differ more and less in turn, h times over the picture's height,
 whatever it shows (A. C. Gallagher, "Detection of Linear and Cubic Interpolation in JPEG Compressed Images", CRV 2005).

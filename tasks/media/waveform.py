@@ -1,4 +1,4 @@
-"""The picture of what is only heard: its waveform, drawn over the whole length of the clip."""
+"""The picture of an audio-only clip: its waveform, drawn over the whole length."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""WebVTT (W3C): ffmpeg's captions read with suspicion, and written whole and as HLS segments (RFC 8216, 3.5).
+"""WebVTT (W3C): ffmpeg's captions read defensively, and written whole and as HLS segments (RFC 8216, 3.5).
 
 Of an upload's markup only plain text and the tags b, i, u and v survive: a page that shows a cue can't be made to run
 it. Times are seconds from the published clip's zero.

@@ -1,4 +1,4 @@
-"""What every format of an article is read into before its parts are told apart: blocks, and the file's own words."""
+"""The common form of all article formats, before their parts are told apart: blocks, and the file's metadata."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which clips an article's references can mean: looked up by their names, or as an editor decided."""
+"""The clips that an article's references may mean: found by their names, or chosen by an editor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Captions: taken out of the downloaded upload as text. Whatever goes wrong with them, the clip is published."""
+"""Captions: extracted from the downloaded upload as text. Whatever goes wrong with them, the clip is published."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Collect: delete media that no record names, once their readers had time to go on to what replaced them.
+"""Collecting garbage: media that no record names are deleted, once late readers had time to move on.
 
 A clip that came to its end leaves a marker, so a round looks only at clips that something happened to; a thorough one
 looks at every folder. A folder is listed before its record is read: what the record comes to name later is not listed.

@@ -1,4 +1,4 @@
-"""The copy's way: the source's own pictures, published as they are where players take them, so that nobody waits."""
+"""The copy: the source's own video, published as it is if players accept it, so that nobody waits for an encode."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What editors decided of an article's references: which clip a name means that names none, or several.
+"""What editors decided about an article's references whose name matches no clip, or several.
 
 Decisions stand beside the article, one JSON object by folded reference name, and never in its upload, which belongs to
 the CMS. So they survive each edit, count only while the article has such a reference, and can be taken back.

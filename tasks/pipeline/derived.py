@@ -1,4 +1,4 @@
-"""Objects that are derived from records: read with their ETag, and written only where nobody else wrote meanwhile."""
+"""Objects derived from records: read with their ETag, and written only if nobody else wrote meanwhile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Examine: ask ffprobe what a downloaded source is, and put it in the record's words."""
+"""Examine: ask ffprobe what a downloaded source is, and describe it for the record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Examine the picture: measure what a source's flags leave open or get wrong, and look at what was made of it."""
+"""Examine the picture: measure what flags leave open or get wrong, and check the encoded picture for faults."""
 
 from __future__ import annotations
 

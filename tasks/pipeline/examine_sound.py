@@ -1,4 +1,4 @@
-"""Examine the sound: measure every programme before the encode, then decide which are heard and how loud."""
+"""Examine the sound: measure every programme, then decide which are published, and with which gain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ingest: an event said that something was uploaded; look at what is really there, and ring for the work."""
+"""Ingest: an event named an upload; look at what is really there, and queue the work for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A job: one task's work on one version of a clip, and what it works with."""
+"""A job: one task's work on one version of a clip, and what it uses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Making one version of a clip that is only heard: listen, encode every bit rate, package, upload, publish."""
+"""Making one version of an audio-only clip: measure, encode every bit rate, package, upload, publish."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notify: take in what changed, and send what is due, each endpoint by a thread of its own.
+"""Notify: take in what changed, and send what is due, each endpoint in a thread of its own.
 
 Nothing is kept in Redis: what is due is found in the store, so a ring that is lost costs the seconds to the next one.
 An endpoint that is slow takes its own thread's time only: while it does, the others are served on.

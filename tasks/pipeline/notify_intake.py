@@ -1,4 +1,4 @@
-"""Turning the feed of changes into deliveries, each event once, whatever is lost or ends half-way.
+"""Turning the feed of changes into deliveries, each event once, whatever is lost or interrupted.
 
 The order loses nothing: deliveries first, then the memory of what was told, then the cursor. A worker that ends in
 between, or a second one, makes the same events of the same changes, under the same ids, and finds them there.

@@ -1,4 +1,4 @@
-"""What operators see and order of webhooks: deliveries are listed, made again, and tried with a ping."""
+"""Operators' view of webhooks: listing deliveries, sending them again, and testing an endpoint with a ping."""
 
 from __future__ import annotations
 

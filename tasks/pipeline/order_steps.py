@@ -1,4 +1,4 @@
-"""What operators' orders have in common: how they are refused, what became of them, and the steps that they take."""
+"""What operators' orders have in common: their refusal, their outcome, and the steps that they share."""
 
 from __future__ import annotations
 

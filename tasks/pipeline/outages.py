@@ -1,4 +1,4 @@
-"""Waiting for a store that is away, so that a worker does not go through its queue and drop all of it.
+"""Waiting for a store that is away, so that a worker does not drain its queue and drop every message.
 
 A process that waits holds no message and takes none, so what waits in the queue stays there: that is all the
 back-pressure that is needed.

@@ -1,4 +1,4 @@
-"""Packaging: the finished renditions are read back from disk, and the playlists and the manifest of them written.
+"""Packaging: the finished renditions are read back from disk, and their playlists and manifest written.
 
 HLS and DASH share every segment; nothing is encoded or copied here.
 """

@@ -1,4 +1,4 @@
-"""The picture's way: every rung of the ladder encoded, and the source's own pictures copied, by runs of ffmpeg."""
+"""The video runs: every rung of the ladder encoded, and the source's own video copied, by ffmpeg."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One round of polling a queue of object events: every message is rung for before it is deleted."""
+"""One round of polling a queue of object events: every message is acted on before it is deleted."""
 
 from __future__ import annotations
 

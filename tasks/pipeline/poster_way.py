@@ -1,4 +1,4 @@
-"""The poster's way: take the best frame as a JPEG, then make its further sizes and formats."""
+"""The poster: take the best frame as a JPEG, then make its further sizes and formats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rebuild of an article: its record as it should be, made of its upload and of the clips that it refers to."""
+"""Rebuilding an article: its record as it should be, from its upload and the clips that it refers to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reconcile: compare what was uploaded with what is done, and ring again for the difference.
+"""Reconcile: compare uploads with finished work, and queue the difference again.
 
 Only listings are read, whose pages are the cost: of the uploads, and of the marks that finished work leaves. So an
 event that was lost, a broker that was wiped and a worker that died all come down to the same thing: an upload without

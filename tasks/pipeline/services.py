@@ -1,4 +1,4 @@
-"""What the pipeline's steps are given to work with; built in one place, `workers.services`."""
+"""What the pipeline's steps work with; built in one place, `workers.services`."""
 
 from __future__ import annotations
 

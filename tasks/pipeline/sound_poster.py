@@ -1,4 +1,4 @@
-"""The poster of what is only heard: the cover that came with it, else its waveform."""
+"""The poster of an audio-only clip: its cover, else its waveform."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sound's way: hear how loud it is, decide what is published, and encode it, all beside the pictures' encode.
+"""The sound runs: measure the loudness, decide what is published, and encode it, all beside the video's encode.
 
 A long clip is first encoded by what its beginning tells, so that it can be played soon. If the whole says otherwise,
 the sound is made once more, which costs little, and that is what is published.

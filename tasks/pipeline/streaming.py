@@ -1,4 +1,4 @@
-"""Streaming: a version's files go up while ffmpeg still writes them; with the first segments the clip turns playable.
+"""Streaming: files are uploaded while ffmpeg still writes them; with the first segments the clip turns playable.
 
 ffmpeg writes each segment and playlist under a temporary name and renames it when it is whole, so what a playlist names
 is there. A playlist goes up after the segments it names, and the multivariant playlist after all others: at no moment

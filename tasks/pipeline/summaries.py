@@ -1,4 +1,4 @@
-"""The records in a few words: what the feeds are made of."""
+"""Summaries of records: the entries that the feeds are made of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Together: work that goes on at the same time. The first failure ends the rest; nobody waits for it in vain."""
+"""Running work in parallel: the first failure stops the rest, so that nobody waits for it in vain."""
 
 from __future__ import annotations
 

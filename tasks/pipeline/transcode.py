@@ -1,4 +1,4 @@
-"""Transcode: take the clip, have its version made and published, and write down how it ended."""
+"""Transcode: take the clip, have its version made and published, and record how it ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The upload that a clip is made of, in the workspace: work begins with what has come of it while the rest arrives."""
+"""The upload in the workspace: work begins with the part that has been downloaded while the rest arrives."""
 
 from __future__ import annotations
 

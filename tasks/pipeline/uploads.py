@@ -1,4 +1,4 @@
-"""What stores tell of uploads becomes rings for `ingest`, by whichever way their messages come."""
+"""Events of uploads, in whichever way they come, become messages for `ingest`."""
 
 from __future__ import annotations
 

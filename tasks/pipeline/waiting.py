@@ -1,4 +1,4 @@
-"""What an article waits for, and what was seen of that: while nothing of it changes, no rebuild is needed.
+"""What an article waits for, and what was seen of it: while nothing of that changes, no rebuild is needed.
 
 The marker of a waiting article says so as JSON, ``{"names": […], "seen": "…"}``; an empty one asks for a rebuild.
 """

@@ -1,4 +1,4 @@
-"""Noticing within a second that work is no longer wanted: the worker is to end, or the clip's record says otherwise.
+"""Noticing within a second that work is no longer wanted: the worker is to stop, or the clip's record says so.
 
 The record is the truth, so an order reaches a worker wherever it runs: its ETag is asked for (one HEAD), and only when
 somebody wrote it is it read.

@@ -1,1 +1,1 @@
-"""The demo: clips made on the spot, put with an article, watched until the story is complete, and fetched whole."""
+"""The demo: clips made on the spot, uploaded with an article, followed until the story is complete, and fetched."""

@@ -1,4 +1,4 @@
-"""The article's file and its story while somebody edits: each save is uploaded, and what followed is told."""
+"""The demo's article while somebody edits it: each save is uploaded, and what changed in the story is printed."""
 
 from __future__ import annotations
 

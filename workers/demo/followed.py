@@ -1,4 +1,4 @@
-"""What an edit did to a story's links, in words for the person who made it. Pure: two records in, lines out."""
+"""What an edit did to a story's links, in words. Pure: two records in, lines out."""
 
 from __future__ import annotations
 

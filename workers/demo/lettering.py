@@ -1,4 +1,4 @@
-"""Letters of our own, since a bare machine has no font: 5x7 dots each, drawn as a grey picture (PGM) for an overlay."""
+"""A bitmap font, since a bare machine has none: 5x7 dots a letter, drawn as a grey picture (PGM) for an overlay."""
 
 from __future__ import annotations
 

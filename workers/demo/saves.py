@@ -1,4 +1,4 @@
-"""The saves of one file, as its editor makes them: in place, by renaming another file over it, or in pieces."""
+"""Detecting saves of a file, however an editor makes them: in place, by renaming another file over it, in pieces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Putting a story's article and clips in a shuffled order, and watching until nothing more will happen by itself."""
+"""Uploading a story's article and clips in random order, and following them until nothing more will happen."""
 
 from __future__ import annotations
 

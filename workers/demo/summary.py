@@ -1,4 +1,4 @@
-"""What the demo tells at its end: each clip's figures, which paragraph shows it, what is missing, and where to look."""
+"""The demo's summary: each clip's figures, which paragraph shows it, what is missing, and the addresses."""
 
 from __future__ import annotations
 

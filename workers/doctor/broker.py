@@ -1,4 +1,4 @@
-"""Checks of Redis (or Valkey): it answers, keeps what it holds, refuses rather than forgets, and workers listen."""
+"""Checks of Redis (or Valkey): it answers, persists its data, does not evict messages, and workers consume."""
 
 from __future__ import annotations
 

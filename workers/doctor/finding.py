@@ -1,4 +1,4 @@
-"""What a check finds: all well, something to know, or something that stops the work; with the remedy."""
+"""The result of a check: ok, a warning, or a failure, with the remedy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of the object store: it answers, both buckets are ours to use, and conditional writes hold under a race.
+"""Checks of the object store: it answers, both buckets are usable, and conditional writes hold under a race.
 
 What is written lies under ``.newsreel-doctor/``, which nobody reads, and is removed again.
 """

@@ -1,4 +1,4 @@
-"""Checks of the gateway, and of the way from an upload to a worker, which fails silently when it is set up wrongly.
+"""Checks of the gateway, and of the event wiring from an upload to a worker, which fails silently if it is wrong.
 
 The wiring is tried with a real upload, under a key that every filter for articles lets through and that ingest passes
 over since its file name begins with a dot: ``articles/.newsreel-doctor-…``. Celery's own events tell how far word of it

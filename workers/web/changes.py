@@ -1,4 +1,4 @@
-"""``/api/v1/changes``: what changed, as JSON pages or as server-sent events (WHATWG HTML, 9.2)."""
+"""``/api/v1/changes``: the changes, as JSON pages or as server-sent events (WHATWG HTML, 9.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``/api/v1/webhooks/…``: what portals were told of events, for operators to see and to have told again."""
+"""``/api/v1/webhooks/…``: webhook deliveries, for operators to list and to send again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``/desk``: where editors see today's stories, what each waits for, and mend it with a click.
+"""``/desk``: the story desk, where editors see the state of today's stories, and fix problems with a click.
 
 Pages are made here alone; the script exchanges parts of a page for parts made by the same templates. Everybody who may
 read may look; who fixes things is signed in (`workers.web.desk_fixes`).

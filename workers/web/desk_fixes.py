@@ -1,4 +1,4 @@
-"""What an editor mends at the desk: signing in, deciding what a reference means, and orders for a clip.
+"""The desk's forms: signing in, deciding what a reference means, and orders for a clip.
 
 A form counts if its browser says that this site made it (``Origin``), if it brings the session's cookie, which no other
 site's request carries (``SameSite=Strict``), and if it holds that session's own token.

@@ -1,4 +1,4 @@
-"""What the story desk shows of a reference: the clip that it means, how far that is, and what can be done about it.
+"""What the desk shows of a reference: the clip that it means, its progress, and what can be done about it.
 
 Pure; each state is a row of a table.
 """

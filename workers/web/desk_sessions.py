@@ -1,4 +1,4 @@
-"""The desk's sessions as requests bring them: begun and ended by a cookie, and ended for good by a mark in the store.
+"""The desk's sessions: begun and ended by a cookie, and ended for good by a mark in the store.
 
 A cookie is good wherever it is shown until its time runs out, so one that was taken must not outlive “Sign out”. Every
 gateway sees the mark, also one that is started later; the gateways themselves keep nothing.

@@ -1,4 +1,4 @@
-"""What the story desk shows of a story, worked out from its records alone: pure."""
+"""What the story desk shows of a story, derived from its records alone: pure."""
 
 from __future__ import annotations
 

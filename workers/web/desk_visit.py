@@ -1,4 +1,4 @@
-"""Who looks at the desk, and at what: language, session, day and filter of a request, and the page that answers it."""
+"""A visit of the desk: the language, session, day and filter of a request, and the page that answers it."""
 
 from __future__ import annotations
 

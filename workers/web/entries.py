@@ -1,4 +1,4 @@
-"""Entries of the API's lists, one for each clip and article: their place in the alphabet, and which are asked for."""
+"""Entries of the API's lists, one for each clip and article: their alphabetical order, and filters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``POST /events``: what a store tells of uploads is turned into rings for `ingest`."""
+"""``POST /events``: events from stores become messages for `ingest`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Headers that every answer carries, so that a browser runs nothing that is not ours."""
+"""Headers that every answer has, so that a browser runs nothing but our own scripts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Under which names the gateway answers: a page that had its own name lead to us could else read as if it were ours."""
+"""The host names that the gateway answers to: another site whose name resolves to us could otherwise read our pages."""
 
 from __future__ import annotations
 

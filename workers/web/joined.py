@@ -1,4 +1,4 @@
-"""Answers that anybody may ask for and that cost many reads: whoever asks while one is made waits for that one."""
+"""Coalescing requests: an answer that costs many reads is made once for all who ask for it meanwhile (asyncio)."""
 
 from __future__ import annotations
 

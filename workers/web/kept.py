@@ -1,4 +1,4 @@
-"""Answers that cost many reads, made once for all who ask within a while."""
+"""Caching answers that cost many reads, made by one thread at a time while the others get the previous one."""
 
 from __future__ import annotations
 

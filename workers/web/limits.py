@@ -1,4 +1,4 @@
-"""How much one caller may ask of the gateway: requests a second, and bytes and seconds of a body."""
+"""Limits for one caller of the gateway: requests a second, and bytes and seconds of a body."""
 
 from __future__ import annotations
 

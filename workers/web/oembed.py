@@ -1,4 +1,4 @@
-"""oEmbed 1.0 (https://oembed.com): what a CMS gets for the address of a clip or story; pure."""
+"""oEmbed 1.0 (https://oembed.com): the answer for the address of a clip or story; pure."""
 
 from __future__ import annotations
 

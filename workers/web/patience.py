@@ -1,4 +1,4 @@
-"""HTTP/1.1 connections that end when the other side takes too long: no headers, half a body, nobody reading.
+"""HTTP/1.1 connections that are closed if the client takes too long: no headers, half a body, nothing read.
 
 Uvicorn alone waits for ever for the rest of a request once its first byte is there (the attack named Slowloris).
 """

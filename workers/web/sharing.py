@@ -1,4 +1,4 @@
-"""What search engines, social sites and other portals are told of clips: pure, worked out from the records alone.
+"""What search engines, social sites and other portals are told of clips: pure, derived from the records alone.
 
 Addresses are absolute here, since they are read far from our pages.
 """

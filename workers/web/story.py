@@ -1,4 +1,4 @@
-"""What the story page shows, worked out from the records alone: pure, so each state is a test's table row.
+"""What the story page shows, derived from the records alone: pure, so that each state is a row in a test's table.
 
 Words here are for the editor who waits; the article's own text is passed through untouched.
 """

@@ -1,4 +1,4 @@
-"""``/sitemap-video.xml`` and ``/feeds/media.rss``: what is read of all stories, for search engines and portals."""
+"""``/sitemap-video.xml`` and ``/feeds/media.rss``: all ready clips, for search engines and portals."""
 
 from __future__ import annotations
 
