@@ -14,6 +14,7 @@ from typing import IO, Final
 import structlog
 
 from tasks.adapters import film_index
+from tasks.adapters.disk import write_at
 from tasks.adapters.process import Stopped
 from tasks.errors import TemporarilyUnavailable
 from tasks.media import compressed_index, joints
@@ -62,9 +63,9 @@ def _inflate(file: IO[bytes]) -> None:
         form, at, most = (">I", 0, 2**32 - 1) if last.head == _SHORT_HEAD else (">Q", _SHORT_HEAD, 2**63)
         if end - last.place > most:
             return
-        _write(file.fileno(), struct.pack(form, end - last.place), last.place + at)
-    _write(file.fileno(), plain, end)
-    _write(file.fileno(), b"free", index.place + 4)
+        write_at(file.fileno(), struct.pack(form, end - last.place), last.place + at)
+    write_at(file.fileno(), plain, end)
+    write_at(file.fileno(), b"free", index.place + 4)
     log.info("index inflated", size_bytes=len(plain))
 
 
@@ -86,7 +87,7 @@ def _join(file: int, form: tuple[int, int], is_stopped: Callable[[], bool]) -> N
     for place, data, parts in _read(file, form, first, is_stopped):
         for packets in parts:
             joints.apply(packets, found)
-        _write(file, data, place)
+        write_at(file, data, place)
     log.info("joined", renamed=len(found.renamings), steps_s=[each.ticks / CLOCK for each in found.steps])
 
 
@@ -103,10 +104,3 @@ def _read(
         yield place, part, found
         # What was cut off at the end is read once more.
         place = found[-1].end if found else place + max(1, count - 2 * form[0])
-
-
-def _write(file: int, data: bytes | bytearray, place: int) -> None:
-    rest = memoryview(data)
-    while rest:
-        written = os.pwrite(file, rest, place)
-        rest, place = rest[written:], place + written

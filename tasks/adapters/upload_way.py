@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tasks.adapters.disk import write_at
 from tasks.adapters.object_store import ObjectStore, RangeNotSatisfiable
 from tasks.adapters.process import Stopped
 from tasks.adapters.s3_errors import translated
@@ -84,7 +85,7 @@ class Upload:
                     raise Stopped(f"the download of {self.key} was stopped")
                 digest.update(chunk)
 
-            _put(file.fileno(), front.prefix, 0)
+            write_at(file.fileno(), front.prefix, 0)
             come = 0
             if not is_new:
                 # What stands before the media in the object may stand otherwise in the file.
@@ -95,7 +96,7 @@ class Upload:
                 for chunk in chunks:
                     take(chunk)
                     for place, part in _laid(front, memoryview(chunk), come):
-                        _put(file.fileno(), part, place)
+                        write_at(file.fileno(), part, place)
                         on_growth(place + len(part))
                     come += len(chunk)
         return digest.hexdigest()
@@ -127,13 +128,6 @@ def form_of(front: FrontIndex) -> str:
 def beginning_of(front: FrontIndex, size_bytes: int) -> int:
     """How many bytes of a file of that size it takes to begin work on it."""
     return min(size_bytes, front.media_at + _BEGINNING_BYTES)
-
-
-def _put(file: int, data: bytes | memoryview, place: int) -> None:
-    rest = memoryview(data)
-    while rest:
-        written = os.pwrite(file, rest, place)
-        rest, place = rest[written:], place + written
 
 
 def _laid(front: FrontIndex, chunk: memoryview, first: int) -> Iterator[tuple[int, memoryview]]:

@@ -13,8 +13,10 @@ from typing import Final, Literal
 
 from tasks.media import ass, line21
 from tasks.media.language import language_name, language_tag
+from tasks.media.probed import items
 from tasks.media.sound import candidates
 from tasks.media.source import Source
+from tasks.media.source_input import RESTARTING_CLOCKS
 from tasks.media.telemetry import is_telemetry
 from tasks.media.teletext import Page
 from tasks.media.webvtt import Cue, read_cues
@@ -36,9 +38,6 @@ _TEXT: Final = frozenset(
     {"mov_text", "subrip", *ASS, "webvtt", "text", _LINE_21, TELETEXT},
 )
 _MOST: Final = 16
-# Containers whose clocks may start anew: the encode counts from the first of the streams that it reads, and of all
-# others from the start of the file.
-_RESTARTING_CLOCKS: Final = ("mpegts", "mpeg", "ogg")
 
 Kind = Literal["subtitles", "captions"]
 
@@ -97,7 +96,7 @@ class Caption(Value):
 
 def in_several_languages(probe: Mapping[str, object]) -> tuple[tuple[int, str], ...]:
     """The streams of teletext with more than one page, and the languages of those, as `subtitle_pages` wants them."""
-    teletext = [each for each in _items(probe.get("streams")) if each.get("codec_name") == TELETEXT]
+    teletext = [each for each in items(probe.get("streams")) if each.get("codec_name") == TELETEXT]
     named = [(_index(each), str(_mapping(each.get("tags")).get("language") or "")) for each in teletext]
     return tuple((index, languages) for index, languages in named if "," in languages)[:_MOST]
 
@@ -111,7 +110,7 @@ def find_captions(
 
     Of a transport stream with several services, only the tracks of the picture's own count, if it has any.
     """
-    streams = _items(probe.get("streams"))
+    streams = items(probe.get("streams"))
     subtitles = [each for each in streams if each.get("codec_type") == "subtitle"]
     subtitles = [each for each in subtitles if _index(each) in source.video.companions] or subtitles
     readable = [each for each in subtitles if each.get("codec_name") in _TEXT]
@@ -211,15 +210,12 @@ def _label(track: CaptionTrack, taken: set[str]) -> str:
 
 def _zero_s(probe: Mapping[str, object], source: Source) -> float:
     used = {source.video.index, *(track.index for programme in candidates(source) for track in programme.tracks)}
-    starts = [_number(stream.get("start_time")) for stream in _items(probe.get("streams")) if _index(stream) in used]
+    starts = [_number(stream.get("start_time")) for stream in items(probe.get("streams")) if _index(stream) in used]
     known = [start for start in starts if start is not None]
-    if source.container in _RESTARTING_CLOCKS and known:
+    # There the encode counts from the first of the streams that it reads; of all others from the start of the file.
+    if source.container in RESTARTING_CLOCKS and known:
         return min(known)
     return _number(_mapping(probe.get("format")).get("start_time")) or 0.0
-
-
-def _items(value: object) -> list[Mapping[str, object]]:
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
 
 
 def _mapping(value: object) -> Mapping[str, object]:

@@ -17,6 +17,7 @@ import structlog
 from config import queues
 from tasks.adapters.object_store import NoSuchObject, PreconditionFailed
 from tasks.errors import TemporarilyUnavailable
+from tasks.pipeline import derived
 from tasks.pipeline.order_steps import OrderRefused
 from tasks.pipeline.services import Services
 from tasks.records import keys
@@ -69,8 +70,7 @@ def _replace(services: Services, article_id: str, reference: str, clip: str | No
         if wanted == known:
             return False
         # Before the decision: whatever becomes of this process, the rebuild is then found to be due.
-        waiting = keys.waiting_marker(article_id)
-        services.store.put(services.settings.media_bucket, waiting, b"", content_type="application/octet-stream")
+        derived.put_mark(services, keys.waiting_marker(article_id))
         try:
             services.store.put(
                 services.settings.media_bucket,

@@ -1,4 +1,7 @@
-"""Objects derived from records: read with their ETag, and written only if nobody else wrote meanwhile."""
+"""The pipeline's own objects in the media bucket: marks, and what is derived from records.
+
+The latter are read with their ETag, and written only if nobody else wrote meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +35,11 @@ def read(services: Services, key: str, kind: type[R]) -> tuple[R | None, str | N
     except ValueError:
         log.warning("object unreadable", key=key)
         return None, stored.etag
+
+
+def put_mark(services: Services, key: str) -> None:
+    """Put an empty object into the media bucket: its key says everything."""
+    services.store.put(services.settings.media_bucket, key, b"", content_type="application/octet-stream")
 
 
 def replace(services: Services, key: str, content: Record, etag: str | None, *, cache: str | None = None) -> None:

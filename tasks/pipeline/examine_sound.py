@@ -22,8 +22,8 @@ from tasks.pipeline.services import Services
 from tasks.records.base import Notice, Value
 from tasks.records.clip_facts import Loudness, Sound
 
-# The figures are ffmpeg's last messages, of which 8 KiB are kept; those of one programme take little more than 1 KiB.
 log: Final = structlog.get_logger()
+# The figures are ffmpeg's last messages, of which 8 KiB are kept; those of one programme take little more than 1 KiB.
 _AT_A_TIME: Final = 6
 
 

@@ -9,12 +9,12 @@ import structlog
 from config import queues
 from tasks.adapters.clock import utc_now
 from tasks.errors import TemporarilyUnavailable
+from tasks.pipeline import derived
 from tasks.pipeline.services import Services
 from tasks.records import arrival, keys, lifecycle
 from tasks.records.clip_record import ClipState
 
 log: Final = structlog.get_logger()
-_MARKER_TYPE: Final = "application/octet-stream"
 
 
 def referring_articles(services: Services, name: str) -> tuple[str, ...]:
@@ -28,8 +28,7 @@ def ring_articles(services: Services, name: str) -> None:
     """Ask for the rebuild of every article that refers to the clip."""
     for article_id in referring_articles(services, name):
         # If the ring gets lost, the mark remains for `reconcile`; the rebuild takes it away.
-        marker = keys.waiting_marker(article_id)
-        services.store.put(services.settings.media_bucket, marker, b"", content_type=_MARKER_TYPE)
+        derived.put_mark(services, keys.waiting_marker(article_id))
         services.doorbell.ring(queues.LINK_TASK, article_id)
 
 
@@ -63,7 +62,7 @@ def settle(services: Services, name: str, *, key: str, etag: str, size_bytes: in
         services.doorbell.ring(queues.THUMBNAILS_TASK, name)
         return
     # What the clip names no more is looked for once, after the time that late readers are given.
-    services.store.put(services.settings.media_bucket, keys.leftovers_marker(name), b"", content_type=_MARKER_TYPE)
+    derived.put_mark(services, keys.leftovers_marker(name))
     mark_settled(services, key=key, etag=etag, size_bytes=size_bytes)
 
 
@@ -77,7 +76,7 @@ def mark_settled(services: Services, *, key: str, etag: str, size_bytes: int) ->
     """Mark what lies under an incoming key as done, and nothing that lay there before: it may come back."""
     bucket = services.settings.media_bucket
     marker = keys.settled_marker(key, arrival.upload_id(etag, size_bytes))
-    services.store.put(bucket, marker, b"", content_type=_MARKER_TYPE)
+    derived.put_mark(services, marker)
     for other in services.store.list(bucket, keys.settled_prefix(key)):
         if other.key != marker:
             services.store.delete(bucket, other.key)

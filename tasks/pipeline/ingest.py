@@ -15,7 +15,7 @@ from tasks.adapters.records import report
 from tasks.errors import RecordUnreadable, SourceRejected
 from tasks.media.clip import ClipName, parse_clip_name
 from tasks.news.reading import EXTENSIONS
-from tasks.pipeline import finish
+from tasks.pipeline import derived, finish
 from tasks.pipeline.services import Services
 from tasks.records import arrival, keys
 from tasks.records.base import Failure, Notice
@@ -116,8 +116,7 @@ def _ingest_clip(services: Services, info: ObjectInfo) -> None:
     refused = rejection(services, info)
     arrived = _first_record(services, info, clip, refused)
     # The marker comes first: an article that looks for the name between the two finds no record, and waits.
-    marker = keys.clip_name_marker(arrived.name)
-    services.store.put(services.settings.media_bucket, marker, b"", content_type="application/octet-stream")
+    derived.put_mark(services, keys.clip_name_marker(arrived.name))
     try:
         committed = services.clips.update(
             arrived.name, lambda record: _received(record, arrived, displace=refused is None)

@@ -15,7 +15,7 @@ from tasks.adapters.object_store import NoSuchObject
 from tasks.adapters.records import report
 from tasks.errors import RecordUnreadable, TemporarilyUnavailable
 from tasks.news.linking import links_of
-from tasks.pipeline import candidates, decisions, finish, waiting
+from tasks.pipeline import candidates, decisions, derived, finish, waiting
 from tasks.pipeline.ingest import is_upload, read_source
 from tasks.pipeline.rebuilding import Rebuilt, rebuild
 from tasks.pipeline.services import Services
@@ -24,7 +24,6 @@ from tasks.records.article_record import ArticleRecord, ArticleState
 from tasks.records.clip_record import ClipState
 
 log: Final = structlog.get_logger()
-_MARKER_TYPE: Final = "application/octet-stream"
 _TRIES: Final = 24
 
 
@@ -152,7 +151,7 @@ def _mark(services: Services, rebuilt: Rebuilt) -> None:
         # The mark of a deleted upload would make reconcile pass over the same bytes when they come back.
         finish.forget_settled(services, record.source.key)
         decisions.forget(services, record.id)
-        services.store.put(bucket, keys.gone_marker(record.id), b"", content_type=_MARKER_TYPE)
+        derived.put_mark(services, keys.gone_marker(record.id))
         return
     source = record.next.source if record.next else record.source
     finish.mark_settled(services, key=source.key, etag=source.etag, size_bytes=source.size_bytes)

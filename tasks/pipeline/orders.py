@@ -13,7 +13,7 @@ from config import queues
 from tasks.adapters.clock import utc_now
 from tasks.errors import ConfigurationError
 from tasks.media.ladder import Ladder
-from tasks.pipeline import collect, finish
+from tasks.pipeline import collect, derived, finish
 from tasks.pipeline.order_steps import (
     OrderRefused,
     Outcome,
@@ -31,7 +31,6 @@ from tasks.pipeline.services import Services
 from tasks.records import arrival, keys, orders
 from tasks.records.clip_record import ClipState
 
-_MARKER_TYPE: Final = "application/octet-stream"
 # A path would name a file of the machine on which the order is given, not of the worker's.
 _LADDER: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
@@ -87,8 +86,7 @@ def withdraw(services: Services, name: str, *, reason: str = "") -> Outcome:
     """
     before = existing(services, name)
     # The marker first: whatever this call does not come to is completed by `reconcile`.
-    marker = keys.withdrawn_marker(name)
-    services.store.put(services.settings.media_bucket, marker, b"", content_type=_MARKER_TYPE)
+    derived.put_mark(services, keys.withdrawn_marker(name))
     changed, record = changed_by(services, name, lambda now: orders.withdraw(now, reason=reason, now=utc_now()))
     removed = collect.collect_withdrawn(services, name)
     source = record.source

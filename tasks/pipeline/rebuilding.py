@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
 
 from tasks.adapters.clock import utc_now
 from tasks.adapters.object_store import NoSuchObject
@@ -15,14 +14,12 @@ from tasks.news.linking import build_record, failed_record, needs_suggestions, w
 from tasks.news.reading import EXTENSIONS, read_article
 from tasks.news.references import ReferenceStyle
 from tasks.news.reread import as_parsed
-from tasks.pipeline import candidates, decisions, waiting
+from tasks.pipeline import candidates, decisions, derived, waiting
 from tasks.pipeline.services import Services
 from tasks.records import keys
 from tasks.records.article_record import ArticleRecord, ArticleSource, ArticleState, NextArticle
 from tasks.records.base import Failure
 from tasks.records.clip_record import ClipRecord
-
-_MARKER_TYPE: Final = "application/octet-stream"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,9 +96,7 @@ def _assembled(
     shown = [decided[each] for each in map(keys.fold, names) if each in decided]
     # The marker first, the clip's record after: whichever of article and clip comes last sees the other.
     for name in sorted(candidates.awaited(names, shown)):
-        services.store.put(
-            services.settings.media_bucket, keys.reference_marker(name, article_id), b"", content_type=_MARKER_TYPE
-        )
+        derived.put_mark(services, keys.reference_marker(name, article_id))
     clips: dict[str, tuple[ClipRecord, ...]] = {}
     etags: dict[str, str] = {}
     for name in names:
