@@ -43,7 +43,7 @@ def judge(info: Mapping[str, Any]) -> Iterator[Finding]:
     compatible = tuple(int(part) for part in str(info.get("redis_version", "0")).split(".")[:2] if part.isdigit())
     if compatible < _OLDEST:
         yield warn(
-            "redis", f"{name} {number} is older than newsreel is tried with", "use Redis 6.2 or newer, or Valkey"
+            "redis", f"{name} {number} is older than newsreel is tested with", "use Redis 6.2 or newer, or Valkey"
         )
     else:
         yield ok("redis", f"{name} {number}")
@@ -57,11 +57,11 @@ def judge(info: Mapping[str, Any]) -> Iterator[Finding]:
         )
     policy = info.get("maxmemory_policy")
     if policy in (None, "noeviction"):
-        yield ok("redis memory", "noeviction: a full Redis refuses, and forgets nothing")
+        yield ok("redis memory", "noeviction: a full Redis refuses writes, and loses nothing")
     else:
         yield warn(
             "redis memory",
-            f"maxmemory-policy is {policy}: a full Redis throws messages away",
+            f"maxmemory-policy is {policy}: a full Redis drops messages",
             "redis-cli CONFIG SET maxmemory-policy noeviction, and the same in its configuration file",
         )
 
@@ -71,7 +71,7 @@ def check_workers(app: Celery) -> Iterator[Finding]:
     try:
         answers = app.control.inspect(timeout=_INSPECT_S).active_queues() or {}
     except (OperationalError, redis.RedisError, OSError) as error:
-        yield fail("workers", f"they can't be asked, the broker does not answer: {error}", _START)
+        yield fail("workers", f"they can't be asked: the broker does not answer: {error}", _START)
         return
     consumers: dict[str, list[str]] = {}
     for worker, served in answers.items():
@@ -83,7 +83,7 @@ def check_workers(app: Celery) -> Iterator[Finding]:
         if deserted:
             command = f"celery --app workers.app worker --queues {','.join(each.queues)}"
             message = f"no worker answers for the queue{'s' * (len(deserted) > 1)} {', '.join(deserted)}"
-            yield fail(check, message, f"start it (newsreel up, or: {command}), and see its log")
+            yield fail(check, message, f"start it (newsreel up, or: {command}), and check its log")
         else:
             names = sorted({worker for queue in each.queues for worker in consumers[queue]})
             yield ok(check, f"{', '.join(each.queues)}: {', '.join(names)}")

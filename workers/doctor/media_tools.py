@@ -41,7 +41,7 @@ def check_programs(settings: Settings) -> Iterator[Finding]:
 def check_cage(settings: Settings) -> Finding:
     """Whether ffmpeg runs in namespaces of its own here."""
     if settings.cage == "off":
-        return warn("cage", "ffmpeg runs uncaged, since NEWSREEL_CAGE=off", "set NEWSREEL_CAGE=auto")
+        return warn("cage", "ffmpeg runs without a cage: NEWSREEL_CAGE=off", "set NEWSREEL_CAGE=auto")
     try:
         works = Cage(settings.cage).works
     except ConfigurationError as error:
@@ -64,8 +64,8 @@ def check_disk(workspace: Path) -> Finding:
         return ok("disk", f"{size(free)} free at {workspace}")
     return warn(
         "disk",
-        f"{size(free)} free at {workspace}; a clip needs three times its size while it is in work",
-        "make room there, or set NEWSREEL_WORKSPACE_DIR to a larger disk",
+        f"{size(free)} free at {workspace}; a clip needs three times its size while it is processed",
+        "free some space there, or set NEWSREEL_WORKSPACE_DIR to a larger disk",
     )
 
 

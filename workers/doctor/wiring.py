@@ -42,10 +42,10 @@ def check_gateway(settings: Settings) -> Iterator[Finding]:
         if status == 503:
             missing = ", ".join(json.loads(body).get("missing", [])) or "a part"
             yield fail(
-                "gateway", f"it is up, but misses: {missing}", "see the findings about that part, and its own log"
+                "gateway", f"it is up, but can't reach: {missing}", "see the findings about that part, and its own log"
             )
         elif status != 200:
-            yield fail("gateway", f"{settings.gateway_url}/healthz answers {status}: that is no newsreel", _START)
+            yield fail("gateway", f"{settings.gateway_url}/healthz answers {status}: that is not newsreel", _START)
             return
         else:
             yield ok("gateway", f"healthy at {settings.gateway_url}")
@@ -55,21 +55,21 @@ def check_gateway(settings: Settings) -> Iterator[Finding]:
 
 
 def check_wiring(settings: Settings, store: ObjectStore, app: Celery) -> Finding:
-    """Whether an upload is heard of: store, event, gateway, queue, worker."""
+    """Whether an upload reaches a worker: store, event, gateway, queue, worker."""
     key = f"{keys.ARTICLES}.newsreel-doctor-{uuid.uuid4().hex}"
     try:
         heard = _listen(app, settings, store, key)
     except NewsreelError as error:
         return of_error("event wiring", error, "see the findings about the object store")
     except (OperationalError, redis.RedisError, OSError) as error:
-        return fail("event wiring", f"nobody can listen, the broker failed: {error}", "see the findings about redis")
+        return fail("event wiring", f"the broker failed: {error}", "see the findings about redis")
     if heard.started_after_s is not None:
         return ok("event wiring", f"an upload reaches a worker after {heard.started_after_s:.1f} s")
     if heard.messages:
         return fail(
             "event wiring",
             f"the store told the gateway of an upload, but within {_EVENT_S:.0f} s no worker took the message",
-            "see that the ingest worker runs, and whether its queue is full (newsreel status)",
+            "check that the ingest worker is running, and whether its queue is full (newsreel status)",
         )
     return fail(
         "event wiring",
@@ -124,13 +124,11 @@ def _drain(connection: Any, timeout_s: float) -> None:
 def _door(settings: Settings) -> Finding:
     token = settings.events_token.get_secret_value()
     if not token:
-        return fail(
-            "events token", "NEWSREEL_EVENTS_TOKEN is not set here, so the door for events can't be tried", "set it"
-        )
+        return fail("events token", "NEWSREEL_EVENTS_TOKEN is not set here, so POST /events can't be tested", "set it")
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     status, body = _ask(settings.gateway_url, "POST", "/events", body=_HARMLESS, headers=headers)
     if status == 202:
-        return ok("events token", "the gateway takes events that bear our token")
+        return ok("events token", "the gateway accepts events with our token")
     if status == 401:
         return fail(
             "events token",

@@ -46,15 +46,15 @@ _ENDS: Final = {
     "complete": frozenset({ArticleState.COMPLETE, ArticleState.FAILED, ArticleState.WITHDRAWN}),
 }
 
-Limit = Annotated[int, Query(ge=1, le=1000, description="How many entries a page has at most.")]
-After = Annotated[str | None, Query(description="The last name of the page before.", max_length=1024)]
-From = Annotated[date | None, Query(alias="from", description="The first day, as `2020-12-03`.")]
+Limit = Annotated[int, Query(ge=1, le=1000, description="The largest number of entries in a page.")]
+After = Annotated[str | None, Query(description="The last name of the previous page.", max_length=1024)]
+From = Annotated[date | None, Query(alias="from", description="The first day, such as `2020-12-03`.")]
 To = Annotated[date | None, Query(alias="to", description="The last day.")]
-Prefix = Annotated[str, Query(description="How the name begins; case does not matter.", max_length=1024)]
+Prefix = Annotated[str, Query(description="The beginning of the name, regardless of case.", max_length=1024)]
 Text = Annotated[
-    str, Query(alias="q", description="Words in name or title, without regard to accents.", max_length=200)
+    str, Query(alias="q", description="Words in name or title, regardless of case and accents.", max_length=200)
 ]
-AsUrls = Annotated[Urls, Query(description="`presigned` URLs are good for an hour, for a bucket that is not public.")]
+AsUrls = Annotated[Urls, Query(description="`presigned` URLs are valid for an hour, for a bucket that is not public.")]
 Patience = Annotated[float, Query(alias="timeout", ge=0, le=60, description="How long to wait, in seconds.")]
 
 
@@ -91,7 +91,7 @@ class Page(BaseModel):
     """
 
     items: list[Summary]
-    next: str | None = Field(description="Follow it as it stands.")
+    next: str | None = Field(description="To be followed unchanged.")
 
 
 def router(services: Services, catalogue: Catalogue) -> APIRouter:
@@ -104,7 +104,7 @@ def router(services: Services, catalogue: Catalogue) -> APIRouter:
         asked: Asked,
         state: Annotated[list[ClipState] | None, Query(description="One of these states.")] = None,
     ) -> Response:
-        """Clips by name, day, state and text; upper and lower case sort together."""
+        """Clips by name, day, state and text, sorted regardless of case."""
         return await api.page("clip", asked, state or [])
 
     @routes.get("/articles", summary="Find articles", response_model=Page)
@@ -128,7 +128,7 @@ def router(services: Services, catalogue: Catalogue) -> APIRouter:
     ) -> Response:
         """The record as it is stored; its URLs are relative to ``/media/clips/{name}/clip.json``.
 
-        With `wait` the answer comes when the clip is so far, at once if it failed, and as it stands after `timeout`.
+        With `wait` the answer comes when the clip has that state, at once if it failed, or else after `timeout`.
         """
         return await api.record(request, "clip", name, wait, timeout, urls)
 

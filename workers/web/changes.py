@@ -30,8 +30,8 @@ class ChangePage(BaseModel):
     """Changes in their order. Ask again with ``after`` set to ``last``."""
 
     changes: list[Change]
-    last: int = Field(description="Number of the last change in this answer, or where it looked up to.")
-    next: str | None = Field(description="Where there are more already: follow it as it stands.")
+    last: int = Field(description="Number of the last change in this answer, or of the latest one if it has none.")
+    next: str | None = Field(description="If there are more already: to be followed unchanged.")
 
 
 class EventStream(Response):
@@ -75,19 +75,20 @@ def add_routes(routes: APIRouter, catalogue: Catalogue, base: str) -> None:
 
     @routes.get(
         "/changes",
-        summary="What changed",
+        summary="Changes of records",
         response_model=ChangePage,
         responses={200: {"content": {EVENT_STREAM: {"schema": {"type": "string"}}}}, **problems.RESPONSES},
     )
     async def get_changes(
         request: Request,
-        after: Annotated[int | None, Query(ge=0, description="Number of the last change that is known.")] = None,
-        limit: Annotated[int, Query(ge=1, le=1000, description="How many changes a page has at most.")] = _PAGE,
+        after: Annotated[int | None, Query(ge=0, description="Number of the last change that you know.")] = None,
+        limit: Annotated[int, Query(ge=1, le=1000, description="The largest number of changes in a page.")] = _PAGE,
     ) -> Response:
-        """Changes of records, each with its `sequence`; without `after` the newest.
+        """Changes of records, each with its `sequence`; without `after` the latest.
 
-        Asked with `Accept: text/event-stream` it never ends: each change is an event named `change`, its id the
-        sequence, sent within two seconds. A listener that comes back with `Last-Event-ID` misses nothing.
+        With `Accept: text/event-stream` the answer is a stream of server-sent events: each change is an event named
+        `change`, with the sequence as id, sent within two seconds. A client that reconnects with `Last-Event-ID`
+        misses nothing.
         """
         await catalogue.ready()
         if EVENT_STREAM in request.headers.get("accept", ""):
@@ -96,7 +97,10 @@ def add_routes(routes: APIRouter, catalogue: Catalogue, base: str) -> None:
                 listeners.acquire_nowait()
             except anyio.WouldBlock:
                 raise ProblemError(
-                    503, "too_many_listeners", "Too many are listening.", {"Retry-After": str(problems.RETRY_AFTER_S)}
+                    503,
+                    "too_many_listeners",
+                    "Too many clients listen.",
+                    {"Retry-After": str(problems.RETRY_AFTER_S)},
                 ) from None
             return EventStream(_events(catalogue, known, base), on_end=listeners.release)
         found = catalogue.newest(limit) if after is None else await catalogue.changes_after(after, limit)

@@ -17,7 +17,7 @@ from workers.web.problems import ProblemError
 
 _PLAIN: Final = "^[A-Za-z0-9_-]{1,100}$"
 WebhookId = Annotated[str, Path(pattern=_PLAIN, description="The webhook-id that receivers see.")]
-EndpointName = Annotated[str | None, Query(pattern=_PLAIN, description="An endpoint's name; all of them without one.")]
+EndpointName = Annotated[str | None, Query(pattern=_PLAIN, description="An endpoint's name; by default all of them.")]
 
 
 class DeliveryResult(BaseModel):
@@ -31,21 +31,21 @@ class DeliveryResult(BaseModel):
     created_at: datetime
     last_at: datetime | None
     next_at: datetime | None
-    last_status: int | None = Field(description="Of HTTP; null where no answer came.")
+    last_status: int | None = Field(description="HTTP status; null if no answer came.")
     last_error: str
     replays: int
     body: dict[str, Any]
 
 
 class Deliveries(BaseModel):
-    """Deliveries, those of the latest events first, and the endpoints that are known."""
+    """Deliveries, the latest events first, and the known endpoints."""
 
     endpoints: list[EndpointState]
     deliveries: list[DeliveryResult]
 
 
 class Replayed(BaseModel):
-    """The deliveries that are made again."""
+    """The deliveries that are sent again."""
 
     deliveries: list[DeliveryResult]
 
@@ -57,20 +57,20 @@ def router(services: Services) -> APIRouter:
         prefix="/api/v1/webhooks", tags=["webhooks"], responses=problems.RESPONSES, dependencies=[Depends(operator)]
     )
 
-    @routes.get("/deliveries", summary="What endpoints were told, and what is under way")
+    @routes.get("/deliveries", summary="Deliveries, pending and done")
     def deliveries(
         endpoint: EndpointName = None,
         state: DeliveryState | None = None,
         since: AwareDatetime | None = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> Deliveries:
-        """Those that are done with are listed for 72 hours, and a thousand for each endpoint."""
+        """Those that are done are listed for 72 hours, up to a thousand for each endpoint."""
         found = notify_orders.listed(services, endpoint=endpoint, state=state, since=since, most=limit)
         return Deliveries(endpoints=notify_orders.endpoints(services), deliveries=list(map(result, found)))
 
-    @routes.post("/deliveries/{webhook_id}/replay", summary="Tell an event again")
+    @routes.post("/deliveries/{webhook_id}/replay", summary="Send an event again")
     def replay(webhook_id: WebhookId, endpoint: EndpointName = None) -> Replayed:
-        """Under the same id, to one endpoint or to all that were told; with all tries from the beginning."""
+        """Under the same id, to one endpoint or to all that it was sent to; with all attempts."""
         try:
             found = notify_orders.replay(services, webhook_id, endpoint=endpoint)
         except ReplayRefused as refused:

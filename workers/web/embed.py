@@ -20,7 +20,7 @@ from workers.web.rendering import render
 from workers.web.sharing import SharedClip
 from workers.web.story import sources
 
-Language = Annotated[Literal["vi", "en"], Query(description="The language of the player's words.")]
+Language = Annotated[Literal["vi", "en"], Query(description="The language of the player.")]
 Pixels = Annotated[int | None, Query(ge=1, le=10_000)]
 
 
@@ -57,7 +57,7 @@ def router(services: Services) -> APIRouter:
             linked_data=data_block(video_object(shared)) if shared else None,
         )
 
-    @routes.get("/oembed", summary="A frame for a clip or story (oEmbed 1.0)", response_class=JSONResponse)
+    @routes.get("/oembed", summary="Embedding a clip or story (oEmbed 1.0)", response_class=JSONResponse)
     def get_oembed(
         url: Annotated[str, Query(max_length=4096, description="Address of an /embed/ or /stories/ page.")],
         maxwidth: Pixels = None,

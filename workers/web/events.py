@@ -33,7 +33,7 @@ _signed: Final = APIKeyHeader(
 
 
 class Accepted(BaseModel):
-    """How many events concerned an upload, and were passed on."""
+    """How many events concerned an upload, and were queued."""
 
     accepted: int
 
@@ -57,7 +57,7 @@ def router(services: Services, sns: SnsTopics | None = None, clock: Callable[[],
     @routes.post(
         "/events",
         status_code=202,
-        summary="Tell newsreel of uploads",
+        summary="Report uploads",
         openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": {}}}}},
     )
     async def receive_events(
@@ -65,10 +65,10 @@ def router(services: Services, sns: SnsTopics | None = None, clock: Callable[[],
         credentials: Annotated[HTTPAuthorizationCredentials | None, Security(access.BEARER)],
         signatures: Annotated[str | None, Security(_signed)],
     ) -> Accepted:
-        """Object events as AWS S3 (also through SNS, SQS, EventBridge), MinIO, SeaweedFS or CloudEvents spell them.
+        """Object events of AWS S3 (also through SNS, SQS, EventBridge), MinIO, SeaweedFS or in CloudEvents.
 
-        Senders present the token, or sign what they send; SNS, which can do neither, signs in its own way. An answer
-        other than 202 means that nothing may be counted as received: send the message again.
+        Senders present the token, or sign what they send; SNS, which can do neither, has a signature of its own. After
+        any answer but 202 send the message again: nothing counts as received.
         """
         if signatures is not None and hmac_secret:
             body = await request.body()

@@ -29,7 +29,7 @@ def router(services: Services) -> APIRouter:
     threads = anyio.CapacityLimiter(4)
 
     @routes.get(
-        "/healthz", summary="Are the store and the broker there?", responses={503: {"description": "One is not."}}
+        "/healthz", summary="Whether the store and the broker answer", responses={503: {"description": "One is not."}}
     )
     async def get_health() -> JSONResponse:
         """``{"status": "ok"}``, or 503 with the parts that do not answer."""

@@ -18,9 +18,9 @@ from workers.web.problems import ProblemError
 _NO_SUCH: Final = frozenset({"not_found"})
 _WRONG: Final = frozenset({"unknown_ladder", "unknown_priority", "no_such_moment"})
 
-Reason = Annotated[str, Query(max_length=500, description="Why; it stands in the public record.")]
+Reason = Annotated[str, Query(max_length=500, description="The reason, which the public record shows.")]
 LadderName = Annotated[
-    str | None, Query(max_length=64, description="A shipped ladder's name; without one the newsroom's usual ladder.")
+    str | None, Query(max_length=64, description="A shipped ladder's name; by default NEWSREEL_LADDER.")
 ]
 
 Moment = Annotated[
@@ -40,7 +40,7 @@ class OrderResult(BaseModel):
     state: ClipState
     next_version: str | None
     next_state: ClipState | None
-    queue: str | None = Field(description="Where the work waits, or waited, for a worker.")
+    queue: str | None = Field(description="The queue in which it waits, or waited, for a worker.")
 
 
 def router(services: Services) -> APIRouter:
@@ -50,39 +50,39 @@ def router(services: Services) -> APIRouter:
         prefix="/api/v1/clips/{name}", tags=["orders"], responses=problems.RESPONSES, dependencies=[Depends(operator)]
     )
 
-    @routes.post("/retry", summary="Start a failed, parked or postponed clip anew")
+    @routes.post("/retry", summary="Process a failed, parked or postponed clip again")
     def retry(name: str) -> OrderResult:
-        """At once, with all its attempts."""
+        """At once, and with all attempts."""
         return _carried_out(lambda: orders.retry(services, name))
 
-    @routes.post("/cancel", summary="End the work on a clip")
+    @routes.post("/cancel", summary="Stop processing a clip")
     def cancel(name: str) -> OrderResult:
-        """The encoder ends within two seconds; a published version stays; only retry, or a new upload, begins again."""
+        """Its encoder ends within two seconds; a published version stays. Only a retry or a new upload starts again."""
         return _carried_out(lambda: orders.cancel(services, name))
 
-    @routes.post("/withdraw", summary="Take a clip from public view")
+    @routes.post("/withdraw", summary="Take a clip offline")
     def withdraw(name: str, reason: Reason = "") -> OrderResult:
         """All its media are deleted, in all versions; uploads under its name are not processed until it is restored."""
         return _carried_out(lambda: orders.withdraw(services, name, reason=reason))
 
-    @routes.post("/restore", summary="Let a withdrawn clip be published again")
+    @routes.post("/restore", summary="Publish a withdrawn clip again")
     def restore(name: str) -> OrderResult:
-        """It is made again, of the newest upload."""
+        """It is processed again, from its newest upload."""
         return _carried_out(lambda: orders.restore(services, name))
 
-    @routes.post("/reprocess", summary="Make a new version of a clip's newest upload")
+    @routes.post("/reprocess", summary="Encode a clip's newest upload again")
     def reprocess(name: str, ladder: LadderName = None) -> OrderResult:
         """The published version stays until the new one is ready."""
         return _carried_out(lambda: orders.reprocess(services, name, ladder=ladder))
 
-    @routes.post("/priority/{priority}", summary="Let a waiting clip pass others, or others pass it")
+    @routes.post("/priority/{priority}", summary="Change the priority of a waiting clip")
     def prioritise(name: str, priority: Literal["urgent", "normal", "bulk"]) -> OrderResult:
-        """Work that a worker has already taken is not moved."""
+        """A clip that a worker has taken already is not moved."""
         return _carried_out(lambda: orders.prioritise(services, name, priority))
 
-    @routes.post("/poster", summary="Choose the moment of a clip's poster")
+    @routes.post("/poster", summary="Choose a clip's poster frame")
     def choose_poster(name: str, at: Moment = None) -> OrderResult:
-        """Its other sizes follow; a new upload of the clip forgets the choice."""
+        """Its further sizes follow a moment later. The choice holds until the clip is uploaded again."""
         return _carried_out(lambda: orders.choose_poster(services, name, at))
 
     return routes

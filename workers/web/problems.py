@@ -93,7 +93,7 @@ async def _unavailable(request: Request, error: TemporarilyUnavailable) -> Respo
 async def _unreadable(request: Request, error: RecordUnreadable) -> Response:
     # A caller can ask again; what is to be done is the operator's, whom the log tells.
     report(error)
-    words = "What is stored of this can't be read at the moment. The newsroom's log says why."
+    words = "The stored record can't be read. The newsroom's log says why."
     return _answer(request, 503, error.code, words, {"Retry-After": str(_MENDED_AFTER_S)})
 
 
