@@ -18,9 +18,8 @@ _TICK_S: Final = 0.1
 _READ_BYTES: Final = 256 * 1024
 # A reader of a share of a film reads a little ahead of it: whole chunks, of picture and sound.
 _RESERVE_BYTES: Final = 4 * 1024**2
-# What the first looks at a film need comes as fast as it can. While nobody waits for more, the rest comes at such a
-# rate, or at what it takes to be there after so many seconds: fetching it needs the processor that those looks
-# need as well.
+# What the first looks at a file need is downloaded at full speed. While nobody waits for more, the rest is limited to
+# such a rate, or to what takes so many seconds: downloading needs processor time that those looks need as well.
 _AT_ONCE_BYTES: Final = 64 * 1024**2
 _GENTLE_BYTES_PER_S: Final = 24 * 1024**2
 _GENTLE_S: Final = 20.0
@@ -28,7 +27,7 @@ _GENTLE_S: Final = 20.0
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """What a program is to be given of an upload while that is on its way: its first ``share``, 0 to 1."""
+    """The part of an upload that a program is fed while it is downloaded: its first ``share``, 0 to 1."""
 
     upload: Arriving
     share: float = 1.0
@@ -39,13 +38,13 @@ class Part:
 
 
 class Arriving:
-    """An upload on its way to ``path``, where its first bytes are already, in order.
+    """An upload that is being downloaded to ``path``, from its first byte to its last, ``size_bytes`` in the end.
 
-    It is of ``size_bytes`` in the end. Safe to share between threads; to be closed by whoever began it.
+    Safe to share between threads; to be closed by whoever began it.
     """
 
     def __init__(self, path: Path, size_bytes: int) -> None:
-        """Nothing is on its way before `start`, or `end` for what is there by now."""
+        """Nothing is downloaded before `start`; `end` alone is for a file that is complete."""
         self.path = path
         self.size_bytes = size_bytes
         self._there = 0
@@ -63,9 +62,9 @@ class Arriving:
         return self._digest is not None
 
     def whole(self, stop: threading.Event | None = None, *, is_patient: bool = False) -> str:
-        """Wait for its end, and return the SHA-256 in hex of the object's own bytes, in their own order.
+        """Wait until it is complete, and return the SHA-256 in hex of the object's own bytes, in their own order.
 
-        Who ``is_patient`` does not hurry it.
+        A caller that ``is_patient`` does not speed up the download.
 
         Raises:
             NoSuchObject, PreconditionFailed, TemporarilyUnavailable: as `ObjectStore.download`.
@@ -85,7 +84,7 @@ class Arriving:
         self._await(lambda: self._there >= wanted, stop)
 
     def chunks(self, stop: threading.Event, *, share: float = 1.0) -> Iterator[bytes]:
-        """The file from its first byte to its last, each as soon as it is there; every call begins anew.
+        """The file from its first byte to its last, each as soon as it is there; every call starts at the beginning.
 
         With a ``share`` below 1 it ends after that part and some MiB more, as `wait_for_share` has it.
 
@@ -110,13 +109,13 @@ class Arriving:
         self._await(lambda: self._digest is not None, stop)
 
     def part(self, share: float = 1.0) -> Part:
-        """Its first ``share`` (0 to 1), for a program that reads it as it arrives."""
+        """Its first ``share`` (0 to 1), for a program that reads it while it is downloaded."""
         return Part(upload=self, share=share)
 
     def close(self) -> None:
-        """Stop the download if it still goes on, and wait for its thread; whoever waits is told `process.Stopped`.
+        """Stop the download if it is running, and wait for its thread; those who wait for it get `process.Stopped`.
 
-        A store that doesn't answer is given up as late as its client does that.
+        A store that doesn't answer is given up only when its client times out.
         """
         with self._changed:
             self._closing.set()
@@ -125,7 +124,7 @@ class Arriving:
             self._thread.join()
 
     def __enter__(self) -> Self:
-        """Give itself."""
+        """Return itself."""
         return self
 
     def __exit__(
@@ -134,10 +133,10 @@ class Arriving:
         """Close it."""
         self.close()
 
-    # What follows is for whoever brings it.
+    # What follows is for whoever downloads it.
 
     def start(self, bring: Callable[[], str]) -> None:
-        """Bring it in a thread of its own, and return once its beginning is there; ``bring`` returns the digest.
+        """Download it in a thread of its own, and return once its beginning is there; ``bring`` returns the digest.
 
         Raises:
             As ``bring``, if that fails before.
@@ -160,21 +159,21 @@ class Arriving:
             raise
 
     def grow(self, there: int) -> None:
-        """Tell that so many bytes, from the first one on, are in the file; work can begin."""
+        """Note that so many bytes, from the first one on, are in the file; work can begin."""
         with self._changed:
             self._there = max(self._there, min(there, self.size_bytes))
             self._is_begun = True
             self._changed.notify_all()
 
     def linger(self, grown_bytes: int) -> None:
-        """Before so many more bytes are fetched, leave the machine to the work on the others, if nobody waits."""
+        """Pause before so many more bytes are downloaded, to leave the machine to other work, unless somebody waits."""
         rate = max(_GENTLE_BYTES_PER_S, self.size_bytes / _GENTLE_S)
         with self._changed:
             if self._there > _AT_ONCE_BYTES:
                 self._changed.wait_for(lambda: self._waiting > 0 or self.is_closing, grown_bytes / rate)
 
     def end(self, digest: str) -> None:
-        """Tell that all of it is there.
+        """Note that it is complete.
 
         Raises:
             OSError: it is not.
@@ -213,7 +212,7 @@ class Arriving:
         with self._changed:
             self._waiting += not is_patient
             try:
-                # What failed is told at once, also to those for whom there would be something yet.
+                # A failure is raised at once, also for those whose bytes are there.
                 while self._error is not None or not is_there():
                     if self._error is not None:
                         raise self._error

@@ -1,9 +1,9 @@
 """The uploads that jobs on this machine work on, each downloaded once, however many jobs use it.
 
-A clip's picture and its encode begin at the same moment, in two processes. The first one fetches the upload into its
-own workspace, the other takes a second name (a hard link) of the same file, so each may remove its own. It takes that
-as soon as there is something to work on, and follows the file's growth; should the first one fail, end or stand, it
-goes on by itself, at the same places of the same file (`tasks.adapters.upload_way`).
+A clip's picture and its encode begin at the same moment, in two processes. The first one downloads the upload into its
+own workspace, the other makes a hard link to the same file, so each may remove its own. It does so as soon as there is
+something to work on, and follows the file's growth. Should the first one fail, end or hang, it continues the download
+itself, at the same places of the same file (`tasks.adapters.upload_way`).
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from tasks.adapters import machine_faults, mending
 from tasks.adapters.arriving import Arriving
 from tasks.adapters.object_store import ObjectStore
 from tasks.adapters.process import Stopped
-from tasks.adapters.upload_way import Upload, beginning_of, form_of
+from tasks.adapters.upload_way import Upload, beginning_of, layout_of
 from tasks.errors import TemporarilyUnavailable
 
 LARGE_BYTES: Final = 48 * 1024**2
-"""From this size on an upload is worked on while it arrives: of what is smaller, nobody would notice."""
+"""From this size on an upload is processed while it arrives: with smaller ones nobody would notice."""
 
 _FOLDER: Final = "sources"
 _DIGEST: Final = "[0-9a-f]" * 64
 _GROWING: Final = "growing-"
 _TICK_S: Final = 0.02
-# Whoever has the turn may be frozen: nobody waits for longer than a slow store would take.
+# Whoever holds the lock may be frozen: nobody waits for longer than a slow store would take.
 _PATIENCE_S: Final = 2.0
 _SLOW_BYTES_PER_S: Final = 40 * 1024**2
 
 
 class Sources:
-    """Brings uploads from ``store``; what jobs share is named in a folder of ``root``, where their workspaces are."""
+    """Downloads from ``store``; files that jobs share have names in a folder of ``root``, beside the workspaces."""
 
     def __init__(self, store: ObjectStore, root: Path, *, large_bytes: int = LARGE_BYTES) -> None:
         self._store = store
@@ -55,34 +55,34 @@ class Sources:
         size_bytes: int,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> Arriving:
-        """Put the object at ``path``, which is new, and return when work on it can begin: the caller is to close that.
+        """Download the object to ``path``, a new file, and return when work on it can begin; the caller closes it.
 
-        For a film of `LARGE_BYTES` or more that can be read from front to back (`tasks.media.fronts`) this is when
-        its index and its first seconds are there. Its index is put in front, if it is not there by itself. All other
-        uploads are there whole by then, as they are in the store. The file is not to be written to.
+        For a file of `LARGE_BYTES` or more that can be read from front to back (`tasks.media.fronts`) that is when its
+        index and its first seconds are there; the index is moved to the front, if need be. All other uploads are
+        complete by then, as they are in the store. Nobody may write to the file.
 
         Raises:
             As `ObjectStore.download`; waiting for another job's download can be stopped as well.
         """
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         arriving = Arriving(path, size_bytes)
-        wish = _Wish(
+        fetch = _Fetch(
             upload=Upload(store=self._store, bucket=bucket, key=key, etag=etag, size_bytes=size_bytes),
             is_large=size_bytes >= self._large_bytes,
             shared=self._folder / hashlib.sha256(f"{bucket}/{key}/{etag}".encode()).hexdigest()[:32],
             arriving=arriving,
             is_stopped=lambda: arriving.is_closing or should_stop(),
         )
-        if wish.is_large:
-            arriving.start(wish.fulfil)
+        if fetch.is_large:
+            arriving.start(fetch.run)
         else:
-            arriving.end(wish.fulfil())
+            arriving.end(fetch.run())
         return arriving
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Wish:
-    """One job's wish for an upload. Names that begin with ``shared`` are seen by all jobs."""
+class _Fetch:
+    """Getting an upload for one job. File names that begin with ``shared`` are seen by all jobs."""
 
     upload: Upload
     is_large: bool
@@ -90,13 +90,13 @@ class _Wish:
     arriving: Arriving
     is_stopped: Callable[[], bool]
 
-    def fulfil(self) -> str:
-        """See to it that the upload comes to the job's path; returns its digest."""
+    def run(self) -> str:
+        """Get the upload to the job's path, from another job or from the store; returns its digest."""
         with self.shared.with_suffix(".lock").open("w") as lock:
             growing, digest = self._wait(lock)
             if digest is None:
                 digest, growing = self._download(growing)
-                # A disk that knows no second names does without: the other job fetches its own.
+                # On a disk without hard links the other job downloads its own.
                 with contextlib.suppress(OSError):
                     os.link(self.arriving.path, self.shared.with_suffix(f".{digest}"))
                 if growing is not None:
@@ -104,16 +104,16 @@ class _Wish:
             return digest
 
     def _wait(self, lock: IO[str]) -> tuple[Path | None, str | None]:
-        """Wait for one's turn, for another job's end, or until that one has made no progress for too long.
+        """Wait for the lock, for another job's file to be complete, or until that makes no progress for too long.
 
-        Returns the shared name of the growing file, which has a name of this job as well by then, if there is one; and
-        the digest if the upload is there whole.
+        Returns the shared name of the growing file, if there is one, to which this job has a link by then; and the
+        digest if the upload is complete.
         """
         patience_s = _PATIENCE_S + self.upload.size_bytes / _SLOW_BYTES_PER_S
         path, growing, there = self.arriving.path, None, 0
         heard_at = time.monotonic()
         while True:
-            is_ours = _took(lock.fileno())
+            is_ours = _locked(lock.fileno())
             if growing is None and self.is_large:
                 growing = next((name for name in self._shared(f"{_GROWING}*") if _linked(name, path)), None)
             if growing is not None:
@@ -134,17 +134,17 @@ class _Wish:
         return self.shared.parent.glob(f"{self.shared.name}.{suffix}")
 
     def _download(self, growing: Path | None) -> tuple[str, Path | None]:
-        """Bring it, or go on with what ``growing`` names; returns the digest and the name under which it grew."""
+        """Download it, or continue ``growing``; returns the digest and the shared name under which it grew."""
         upload, path = self.upload, self.arriving.path
         front = upload.look(is_begun=growing is not None, is_stopped=self.is_stopped) if self.is_large else None
-        name = self.shared.with_suffix(f".{_GROWING}{form_of(front)}") if front is not None else None
+        name = self.shared.with_suffix(f".{_GROWING}{layout_of(front)}") if front is not None else None
         if growing is not None and growing != name:
             if name is not None:
                 growing.unlink(missing_ok=True)
             raise TemporarilyUnavailable(
                 "store_unavailable",
                 "The upload could not be read whole from the object store.",
-                f"{upload.key}: what another job began to write can't be gone on with",
+                f"{upload.key}: the download that another job began can't be continued",
             )
         if front is None:
             digest = upload.store.download(
@@ -172,17 +172,17 @@ class _Wish:
 
 
 def forget_unused(root: Path) -> None:
-    """Let go of what no job has any more."""
+    """Remove shared files that no job has any more."""
     with contextlib.suppress(OSError):
         for entry in (root / _FOLDER).iterdir():
-            # A job that takes it between the look and the removal has its own name for it by then.
+            # A job that links it between the check and the removal has its own name for it by then.
             with contextlib.suppress(OSError):
                 if entry.stat().st_nlink == 1 and _is_free(entry):
                     entry.unlink()
 
 
 def _linked(shared: Path, path: Path) -> bool:
-    """Take a name of one's own for another job's file; False if there is none any more."""
+    """Make a link to another job's file; False if that is gone."""
     try:
         os.link(shared, path)
     except OSError:
@@ -190,7 +190,7 @@ def _linked(shared: Path, path: Path) -> bool:
     return True
 
 
-def _took(file: int) -> bool:
+def _locked(file: int) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -200,4 +200,4 @@ def _took(file: int) -> bool:
 
 def _is_free(path: Path) -> bool:
     with path.open("rb") as file:
-        return _took(file.fileno())
+        return _locked(file.fileno())

@@ -1,8 +1,8 @@
 """Downloading an upload in an order in which it can be read while it arrives, if its format allows that.
 
-The object comes in its own order, from which the hash is made; the file is written from its front on, so what lies
-below its size is right, and another job can go on from there. Whoever brings the same object to the same file
-writes the same bytes at the same places: of a process that was frozen and wakes up, too, nothing is to be feared.
+The object is read in its own order, over which the hash is computed; the file is written from its front on, so that
+everything below its size is right, and another job can continue from there. All jobs that download the same object to
+the same file write the same bytes at the same places, so a frozen process that wakes up does no harm.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from tasks.errors import TemporarilyUnavailable
 from tasks.media import fronts
 from tasks.media.front_index import FrontIndex
 
-# With the index and so much of the media, a program finds out all about a film.
+# With the index and this much of the media, ffprobe learns all about a file.
 _BEGINNING_BYTES: Final = 4 * 1024**2
 _READ_BYTES: Final = 1024**2
 
 
 @dataclass(frozen=True, kw_only=True)
 class Upload:
-    """An object in the store, of which ``size_bytes`` is told."""
+    """An object in the store, with its size."""
 
     store: ObjectStore
     bucket: str
@@ -39,7 +39,7 @@ class Upload:
     size_bytes: int
 
     def look(self, *, is_begun: bool = False, is_stopped: Callable[[], bool] = lambda: False) -> FrontIndex | None:
-        """How it is to be laid; None where it must be there whole before it is read.
+        """The layout of its file; None if it must be complete before it is read.
 
         Raises:
             process.Stopped: ``is_stopped`` said so.
@@ -88,7 +88,7 @@ class Upload:
             write_at(file.fileno(), front.prefix, 0)
             come = 0
             if not is_new:
-                # What stands before the media in the object may stand otherwise in the file.
+                # What is before the media in the object may be in another place in the file.
                 take(self._exactly(range(front.pieces[0][0])))
                 come = _again(file.fileno(), front, take)
             chunks = self.store.gradually(self.bucket, self.key, etag=self.etag, size_bytes=self.size_bytes, first=come)
@@ -108,20 +108,20 @@ class Upload:
             return b"".join(stream.chunks)
 
     def _part(self, part: range, *, is_begun: bool) -> bytes:
-        """The part, or nothing where the store has no parts to give: the upload is then read when it is there."""
+        """The part, or nothing if the store serves no ranges: the upload is then downloaded before it is read."""
         try:
             return self._exactly(part)
         except RangeNotSatisfiable:
             return b""
         except TemporarilyUnavailable:
-            # What was begun can be gone on with another time.
+            # A download that was begun can be continued another time.
             if is_begun:
                 raise
             return b""
 
 
-def form_of(front: FrontIndex) -> str:
-    """A word for how a file is laid; files of one object that are laid alike have the same."""
+def layout_of(front: FrontIndex) -> str:
+    """A token for the layout of a file: files of one object with the same layout have the same."""
     return hashlib.sha256(repr(front.pieces).encode() + front.prefix).hexdigest()[:16]
 
 
@@ -131,7 +131,7 @@ def beginning_of(front: FrontIndex, size_bytes: int) -> int:
 
 
 def _laid(front: FrontIndex, chunk: memoryview, first: int) -> Iterator[tuple[int, memoryview]]:
-    """Which parts of a chunk, that begins at ``first`` in the object, belong where in the file."""
+    """The parts of a chunk that begins at ``first`` in the object, each with its place in the file."""
     place = len(front.prefix)
     for piece_first, piece_end in front.pieces:
         begin, end = max(first, piece_first), min(first + len(chunk), piece_end)
@@ -141,7 +141,7 @@ def _laid(front: FrontIndex, chunk: memoryview, first: int) -> Iterator[tuple[in
 
 
 def _again(file: int, front: FrontIndex, take: Callable[[bytes], None]) -> int:
-    """Take the object's bytes from the first piece on from a file that has been begun; returns where in it they end.
+    """Take the object's bytes that a file which was begun has of its first piece; returns where in the object they end.
 
     The last byte is left to the store, which tells whether it still is this object.
     """
