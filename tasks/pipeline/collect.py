@@ -90,7 +90,7 @@ def unfinished_uploads(services: Services, tell: Tell, *, is_dry: bool) -> int:
     for bucket in (services.settings.incoming_bucket, services.settings.media_bucket):
         for upload in services.store.unfinished_uploads(bucket):
             if utc_now() - upload.started_at > _UNFINISHED_FOR:
-                tell(f"give up the unfinished upload of {upload.key}, begun {upload.started_at:%Y-%m-%d %H:%M} UTC")
+                tell(f"abort the unfinished upload of {upload.key}, begun {upload.started_at:%Y-%m-%d %H:%M} UTC")
                 count += 1
                 if not is_dry:
                     services.store.give_up_upload(bucket, upload)
@@ -191,7 +191,7 @@ def _without_record(services: Services, markers: dict[str, str], tell: Tell, *, 
     withdrawn_names = {each.key.removeprefix(keys.WITHDRAWN) for each in services.store.list(bucket, keys.WITHDRAWN)}
     for name in withdrawn_names & markers.keys():
         log.error("record lost", clip=name, reason="it was withdrawn, and is not made again")
-        tell(f"{name} was withdrawn and its record is gone: it is not made again")
+        tell(f"{name} was withdrawn and its record is gone: it is not processed again")
     markers = {name: marker for name, marker in markers.items() if name not in withdrawn_names}
     for upload in services.store.list(services.settings.incoming_bucket, keys.CLIPS):
         name = keys.stem(upload.key)
@@ -201,7 +201,7 @@ def _without_record(services: Services, markers: dict[str, str], tell: Tell, *, 
         marks = [each.key for each in services.store.list(bucket, keys.settled_prefix(upload.key))]
         if not marks:
             continue  # not done yet: its record is about to come
-        tell(f"make {name} again from {upload.key}, since its record is gone")
+        tell(f"process {name} again from {upload.key}, since its record is gone")
         count += 1
         if not is_dry:
             services.store.delete_all(bucket, marks)

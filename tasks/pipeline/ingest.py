@@ -27,7 +27,7 @@ _BULK_AFTER: Final = timedelta(hours=24)
 
 
 def ingest(services: Services, key: str) -> None:
-    """Take note of the object under that key of the incoming bucket; one that is gone, or nobody's, is passed over.
+    """Record the object under that key of the incoming bucket; one that is gone, or not meant for us, is ignored.
 
     Raises:
         SourceRejected: it is no clip. The record says so already; this tells whoever watches tasks.

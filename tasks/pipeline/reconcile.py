@@ -1,8 +1,8 @@
 """Reconcile: compare uploads with finished work, and queue the difference again.
 
-Only listings are read, whose pages are the cost: of the uploads, and of the marks that finished work leaves. So an
-event that was lost, a broker that was wiped and a worker that died all come down to the same thing: an upload without
-its mark. The two listings come in orders of their own, so both are sorted, on disk where they are long, and merged.
+Only listings are read: of the uploads, and of the marks that finished work leaves. A lost event, a wiped broker and a
+dead worker all show in the same way: as an upload without its mark. The two listings have different orders, so both
+are sorted, on disk if they are long, and merged.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ def reconcile(
     collects: bool | None = None,
     is_thorough: bool = False,
 ) -> int:
-    """Ring for what is unfinished, and delete what nobody names; returns how many things there were to do.
+    """Queue what is unfinished, and delete what no record names; returns how many things there were to do.
 
-    A ring that still waits, or that work answers at this moment, is not counted, and not repeated.
+    What is still queued, or was queued a moment ago, is not counted and not queued again.
 
     Parameters:
-        tell: hears of each thing in words.
+        tell: is given each thing in words.
         is_dry: do nothing, and tell all of it.
-        collects: delete media that no record names; None: if nobody did for ``collect_interval_s``.
-        is_thorough: look for those in the folder of every clip, not only of those that something happened to, and for
-            articles and clips whose record is gone, or an article's that can't be read.
+        collects: delete media that no record names; None: if that was not done for ``collect_interval_s``.
+        is_thorough: look for such media in the folder of every clip, not only of those that changed, and for clips and
+            articles whose record is gone, or an article's that can't be read.
     """
     told = tell or (lambda words: log.info("reconciling", todo=words))
     done = 0
@@ -68,24 +68,22 @@ def reconcile(
             if side == 0:
                 key = json.loads(_rest(line))
                 # Work that goes on is unfinished too: asking once in a lease time is enough to miss its worker.
-                ring(
-                    queues.INGEST_TASK, key, f"ring for {key}, which is not finished", every_s=services.settings.lease_s
-                )
+                ring(queues.INGEST_TASK, key, f"queue {key}, which is not finished", every_s=services.settings.lease_s)
             elif is_collecting:
                 forgotten += _forget_mark(services, line, is_dry=is_dry)
         if forgotten:
-            told(f"forget {forgotten} uploads that are gone")
+            told(f"delete the marks of {forgotten} uploads that are gone")
             done += forgotten
         for waiting in services.store.list(services.settings.media_bucket, keys.WAITING):
             article_id = waiting.key.removeprefix(keys.WAITING)
             # An empty marker was set by a clip that changed, and no rebuild came since: its ring may have got lost.
             every_s = _WAITING_S if waiting.size_bytes else services.settings.lease_s
-            ring(queues.LINK_TASK, article_id, f"ring for the article {article_id}, which waits", every_s=every_s)
+            ring(queues.LINK_TASK, article_id, f"queue the article {article_id}, which waits", every_s=every_s)
         for article_id in _bereft(services):
             ring(
                 queues.LINK_TASK,
                 article_id,
-                f"ring for the article {article_id}, whose upload is gone",
+                f"queue the article {article_id}, whose upload is gone",
                 every_s=_WAITING_S,
             )
         done += collect.withdrawn(services, told, is_dry=is_dry)
@@ -94,7 +92,7 @@ def reconcile(
                 ring(
                     queues.LINK_TASK,
                     article_id,
-                    f"ring for the article {article_id}, whose record is gone or can't be read",
+                    f"queue the article {article_id}, whose record is gone or can't be read",
                     every_s=services.settings.lease_s,
                 )
             done += collect.leftovers(services, told, is_dry=is_dry, is_thorough=is_thorough)
@@ -109,7 +107,7 @@ def reconcile(
 
 
 def unfinished(uploads: Iterable[ObjectInfo]) -> Iterator[str]:
-    """A line for each upload that is meant for us: what its mark is called, and its key in JSON, with a tab between."""
+    """A line for each upload that is a clip or an article: the name of its mark, a tab, and its key in JSON."""
     for upload in uploads:
         if is_upload(upload.key):
             mark = keys.settled_marker(upload.key, arrival.upload_id(upload.etag, upload.size_bytes))
@@ -117,7 +115,7 @@ def unfinished(uploads: Iterable[ObjectInfo]) -> Iterator[str]:
 
 
 def marks(listed: Iterable[ObjectInfo]) -> Iterator[str]:
-    """A line for each mark of finished work: what it is called, and when it was set."""
+    """A line for each mark of finished work: its name, a tab, and when it was put."""
     for mark in listed:
         yield f"{mark.key.removeprefix(keys.SETTLED)}\t{mark.modified_at.isoformat()}"
 
@@ -149,7 +147,7 @@ def _forget_sessions(services: Services, tell: Tell, *, is_dry: bool) -> int:
     old = (each.key for each in services.store.list(bucket, keys.ENDED_SESSIONS) if each.modified_at < latest)
     count = sum(1 for _ in old) if is_dry else services.store.delete_all(bucket, old)
     if count:
-        tell(f"forget {count} sessions that ended")
+        tell(f"delete the marks of {count} sessions that ended")
     return count
 
 
@@ -192,7 +190,7 @@ def _marks(services: Services) -> Iterator[ObjectInfo]:
 
 @contextmanager
 def _collecting(services: Services, asked: bool | None, *, is_dry: bool) -> Iterator[bool]:
-    """Whether this is the time to collect; one that was due and failed is due again at once."""
+    """Whether to collect garbage now; a collection that was due and failed is due again at once."""
     if asked is not None or is_dry:
         yield bool(asked)
         return

@@ -26,7 +26,7 @@ _NOT_THE_CLIPS_FAULT: Final = frozenset(
 
 
 def transcode(services: Services, name: str) -> None:
-    """Bring the version in work to its end, if it is to be had; a clip that somebody else holds is left alone.
+    """Process the current version to its end, if it is available; a clip that another worker holds is left alone.
 
     Raises:
         SourceRejected, TemporarilyUnavailable: how it ended. The record says so already; this is for Flower.
@@ -82,10 +82,10 @@ def transcode(services: Services, name: str) -> None:
                 _release(services, name, owner)
             return
         except Exception as error:
-            # A fault of ours. The record tells of it, and it is tried again as often as any other.
-            bound.exception("failed in a way that nobody foresaw")
+            # A bug of ours: it is recorded, and retried as often as any other fault.
+            bound.exception("failed unexpectedly")
             lease.end()
-            words = "Something went wrong inside the worker; its log tells more."
+            words = "Something went wrong inside the worker; its log says more."
             _postpone(services, name, owner, TemporarilyUnavailable("internal_error", words, repr(error)))
             raise
     _settle(services, record)
@@ -94,8 +94,8 @@ def transcode(services: Services, name: str) -> None:
 
 
 def _misconfigured(error: ConfigurationError) -> TemporarilyUnavailable:
-    # Another worker may be set up rightly: one that has the ladder's file, for one.
-    words = "A worker isn't set up for what was ordered for this clip."
+    # Another worker may be set up correctly, for instance have the ladder's file.
+    words = "A worker lacks what was ordered for this clip, such as a ladder."
     return TemporarilyUnavailable("worker_misconfigured", words, str(error))
 
 

@@ -6,9 +6,9 @@
        │                                                    └──fail──▶ failed
        └──take, after the last attempt: failed
 
-How a version comes about is told in `tasks.records.arrival`, what operators may order in `tasks.records.orders`. A
-worker's step belongs to the one whose lease stands in the record; anybody else gets `LeaseLost`. A step returns its
-argument unchanged where there is nothing to do.
+`tasks.records.arrival` has the steps by which a version comes about, `tasks.records.orders` those of operators. Only
+the worker whose lease is in the record may take a worker's step; any other gets `LeaseLost`. A step returns its
+argument unchanged if there is nothing to do.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MOST_POSTPONED: Final = 24
 
 
 def take(record: ClipRecord, *, owner: str, now: datetime, lease_s: float, max_attempts: int) -> ClipRecord:
-    """Give the work to a worker, if it is to be had: not final, not leased, not waiting for its next try.
+    """Give the work to a worker, if it is available: not final, not leased, not waiting for its next attempt.
 
     The attempt is counted here, before the start, so that a clip that kills its workers is parked after the last one.
     """
@@ -38,8 +38,8 @@ def take(record: ClipRecord, *, owner: str, now: datetime, lease_s: float, max_a
     if work.attempts >= max_attempts:
         failure = Failure(
             code="gave_up",
-            message=f"This clip was tried {work.attempts} times and its worker never came to an end.",
-            detail=work.failure.detail if work.failure else "the worker was lost each time; see its log",
+            message=f"This clip was tried {work.attempts} times, and each time its worker was lost.",
+            detail=work.failure.detail if work.failure else "see the workers' logs",
             retryable=True,
             attempts=work.attempts,
         )
@@ -69,7 +69,7 @@ def renew(
 def describe(
     record: ClipRecord | None, *, owner: str, now: datetime, source: SourceFacts, warnings: Sequence[Notice]
 ) -> ClipRecord:
-    """Write down what probing told."""
+    """Record what probing found."""
     record, work = _owned(record, owner)
     return _with_work(record, now, source=source, warnings=_merged(work.warnings, warnings))
 
@@ -117,9 +117,9 @@ def fail(record: ClipRecord | None, *, owner: str | None, now: datetime, failure
 
 
 def reject(record: ClipRecord | None, *, version: str, now: datetime, failure: Failure) -> ClipRecord | None:
-    """End a version that nobody holds, since looking at it showed that it is no clip; the queue need not be waited for.
+    """Fail a version that nobody holds, since examining it showed that it is not a clip; it need not wait in a queue.
 
-    A worker that holds it comes to see the same by itself.
+    A worker that holds it finds the same by itself.
     """
     if record is None:
         return None
@@ -149,10 +149,10 @@ def postpone(
     max_attempts: int,
     is_strike: bool,
 ) -> ClipRecord:
-    """Put the work off after a passing fault, twice as long each time; in the end, park it.
+    """Postpone the work after a temporary fault, twice as long each time; in the end, park it.
 
     A fault that this clip may have caused (``is_strike``: its encoder was killed) counts as an attempt, and the last
-    one parks it. One of the store or the disk is no fault of the clip's: that is borne for some hours.
+    one parks it. One of the store or the disk is not the clip's fault: that is tolerated for some hours.
     """
     record, work = _owned(record, owner)
     failure = failure.evolve(attempts=work.attempts, retryable=True)
@@ -176,7 +176,7 @@ def postpone(
 
 
 def release(record: ClipRecord | None, *, owner: str, now: datetime) -> ClipRecord:
-    """Give the work back untried: the worker is told to stop, which is not the clip's fault."""
+    """Give the work back without counting the attempt: the worker has to stop, which is not the clip's fault."""
     record, work = _owned(record, owner)
     return _with_work(
         record, now, state=_resting(work), attempts=max(0, work.attempts - 1), lease=None, speed=None, progress=0.0
@@ -192,7 +192,7 @@ def picture(
     storyboard: Storyboard | None = None,
     warnings: Sequence[Notice] = (),
 ) -> ClipRecord | None:
-    """Add the poster or the storyboard to the version they were made for, be it in work or published.
+    """Add the poster or the storyboard to the version they were made for, whether it is in progress or published.
 
     They come from a task of their own that holds no lease: they belong to a version. A poster that is no longer the one
     an editor wants does not take the place of another.
@@ -211,7 +211,7 @@ def picture(
 
 
 def lack_picture(record: ClipRecord | None, *, version: str, now: datetime, notice: Notice) -> ClipRecord | None:
-    """State that a version will not have all its pictures; where it has a poster, it keeps that one as it is."""
+    """Record that a version will not have all its pictures; a poster that it has is kept."""
     work = record.work_of(version) if record is not None else None
     if record is None or work is None or work.state is ClipState.WITHDRAWN:
         return record
@@ -226,7 +226,7 @@ def lack_picture(record: ClipRecord | None, *, version: str, now: datetime, noti
 
 
 def link(record: ClipRecord | None, *, article_id: str, paragraphs: Sequence[str], now: datetime) -> ClipRecord | None:
-    """State which paragraphs of that article show the clip (a withdrawn one: none); none takes the article out."""
+    """Record which paragraphs of that article show the clip; with none, or if it is withdrawn, none of it is kept."""
     if record is None:
         return None
     if record.state is ClipState.WITHDRAWN:

@@ -104,7 +104,7 @@ def test_a_ladder_that_this_worker_lacks_is_no_fault_of_the_clips(services: Serv
         raise ConfigurationError(f"No ladder {name!r}")
 
     for _ in range(services.settings.max_attempts + 1):
-        with pytest.raises(TemporarilyUnavailable, match="isn't set up"):
+        with pytest.raises(TemporarilyUnavailable, match="lacks what was ordered"):
             transcode(replace(services, find_ladder=lacking), "ladder")
         record = record_of(services, "ladder")
         assert record.failure is not None

@@ -116,7 +116,7 @@ def test_an_article_whose_upload_is_deleted_unseen_is_withdrawn_and_then_left_al
     services.store.delete(services.settings.incoming_bucket, "articles/unseen.txt")
     told: list[str] = []
     reconcile(services, tell=told.append)
-    assert "ring for the article unseen, whose upload is gone" in told
+    assert "queue the article unseen, whose upload is gone" in told
     link(services, "unseen")
     record = services.articles.get("unseen")
     assert record is not None
@@ -284,7 +284,7 @@ def test_a_dry_run_rings_for_nothing(services: Services, put: Put) -> None:
     put("clips/dry.mp4", b"bytes")
     told: list[str] = []
     assert reconcile(services, tell=told.append, is_dry=True) >= 1
-    assert "ring for clips/dry.mp4, which is not finished" in told
+    assert "queue clips/dry.mp4, which is not finished" in told
     assert not services.doorbell.is_waiting(queues.INGEST_TASK, "clips/dry.mp4")
     assert reconcile(services) >= 1
     assert services.doorbell.is_waiting(queues.INGEST_TASK, "clips/dry.mp4")

@@ -61,7 +61,7 @@ def test_a_clip_whose_record_was_removed_is_made_again_and_keeps_its_media(
     before, told = media(services, GONE), list[str]()
     assert before
     reconcile(at_once, tell=told.append, is_dry=True, collects=True, is_thorough=is_thorough)
-    assert told == [f"make {GONE} again from clips/{GONE}.mp4, since its record is gone"]
+    assert told == [f"process {GONE} again from clips/{GONE}.mp4, since its record is gone"]
     assert all(is_there(services, mark) for mark in marks.values()), "a dry run does nothing"
     reconcile(at_once, collects=True, is_thorough=is_thorough)
     assert media(services, GONE) == before
@@ -90,7 +90,7 @@ def test_a_clip_that_was_withdrawn_is_not_made_again(services: Services, at_once
     # With a grace: the marker of its withdrawal stands until then.
     reconcile(services, tell=told.append, collects=True, is_thorough=True)
     assert is_there(services, mark)
-    assert f"{GONE} was withdrawn and its record is gone: it is not made again" in told
+    assert f"{GONE} was withdrawn and its record is gone: it is not processed again" in told
 
 
 def test_media_without_record_and_upload_are_collected(services: Services, at_once: Services) -> None:

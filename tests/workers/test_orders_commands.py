@@ -88,6 +88,6 @@ def test_reconcile_says_what_there_is_to_do_and_does_it_unless_it_is_dry(store: 
     for _ in range(2):
         dry = newsreel("reconcile", "--dry-run")
         assert dry.exit_code == 0
-        assert dry.output.splitlines() == ["ring for clips/unseen.mp4, which is not finished", "1 thing to do."]
+        assert dry.output.splitlines() == ["queue clips/unseen.mp4, which is not finished", "1 thing to do."]
     assert newsreel("reconcile").output.splitlines()[-1] == "1 thing done."
     assert newsreel("reconcile").output == "Nothing to do.\n"
