@@ -38,7 +38,7 @@ class PipelineTask(Task):  # type: ignore[type-arg] # celery's stubs are generic
         return cast(Services, cast(Any, self.app).services)
 
     def before_start(self, task_id: str, args: tuple[str, ...], kwargs: dict[str, object]) -> None:
-        """The message is out of its queue: a new ring for the same name is news from now on."""
+        """The message has left its queue: from now on the same name may be queued again."""
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(task=self.name, task_id=task_id)
         if args and self.name != queues.RECONCILE_TASK:

@@ -112,7 +112,7 @@ def _minio(what: str, path: str) -> Iterator[ObjectEvent]:
 
 
 def _seaweedfs(path: str, message: Json) -> Iterator[ObjectEvent]:
-    """What the entries say counts, not the type: the filer calls an overwritten file a rename."""
+    """The entries decide, not the type: the filer calls an overwritten file a rename."""
     old, new = message.get("old_entry"), message.get("new_entry")
     parent = message.get("new_parent_path")
     new_path = path

@@ -39,7 +39,7 @@ MAX_ALLOCATION_BYTES: Final = 512 * 1024**2
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What one run may use; exceeding a bound ends it. ``niceness`` (0 to 19) is how far it steps back for others."""
+    """What one run may use; exceeding a bound ends it. With ``niceness`` (0 to 19) it gives way to other processes."""
 
     memory_bytes: int = 12 * 1024**3  # address space: several encoders reserve far more than they touch
     output_bytes: int = 64 * 1024**3
@@ -48,7 +48,7 @@ class Limits:
 
 
 class Cage:
-    """Wraps a command line; ``works`` tells whether bubblewrap does its part here.
+    """Wraps a command line; ``works`` says whether bubblewrap works here.
 
     That is decided once: where it worked and works no more, programs are not started at all.
     """
@@ -68,7 +68,7 @@ class Cage:
 
     @property
     def works(self) -> bool:
-        """Whether a program runs in namespaces of its own."""
+        """Whether programs run in namespaces of their own."""
         return self._bwrap is not None
 
     def wrap(self, program: Path, arguments: list[str], folder: Path) -> list[str]:

@@ -54,7 +54,7 @@ class Noting(Protocol[R_contra]):
 
 
 class ChangeNotes:
-    """The marks of one media bucket, and their handing over; made once for each process."""
+    """Puts the marks of one media bucket, and hands them over; one for each process."""
 
     def __init__(
         self, store: ObjectStore, bucket: str, zone: ZoneInfo, *, doorbell: Doorbell, client: redis.Redis
@@ -80,7 +80,7 @@ class ChangeNotes:
         return key
 
     def hand_over(self, marks: Iterable[str]) -> None:
-        """Give the marks to the feeds' worker; where Redis is away `reconcile` will do it."""
+        """Give the marks to the feeds' worker; while Redis is away, `reconcile` does that later."""
         try:
             self._client.sadd(_HANDED_OVER, *marks)
             self._doorbell.ring(queues.FEEDS_TASK, CHANGED)

@@ -34,7 +34,7 @@ def utc_now() -> datetime:
 
 
 def read_store_clock(date: str | None, *, took_s: float) -> None:
-    """Learn from the ``Date`` of the store's answer (RFC 9110, 6.6.1); one that was long under way tells nothing."""
+    """Learn from the ``Date`` of the store's answer (RFC 9110, 6.6.1); one that took long says nothing."""
     global _ahead_s  # the time is the same for the whole process
     if date is None or took_s > _PROMPT_S:
         return

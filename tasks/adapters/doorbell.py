@@ -36,7 +36,7 @@ class Doorbell:
         self._client = client
 
     def ring(self, task: str, name: str, *, queue: str | None = None, again: bool = False) -> bool:
-        """Ask for the task; False if the same one is already waiting, unless it is to be rung for ``again``."""
+        """Queue the task; False if the same one is queued already, unless it is to be queued ``again``."""
         pending, queue = _pending_key(task, name), queue or queues.TASK_QUEUES[task]
         try:
             is_news = self._client.set(pending, "1", nx=not again, ex=_PENDING_S)
@@ -59,14 +59,14 @@ class Doorbell:
             raise _silent(error) from error
 
     def not_done(self, what: str) -> None:
-        """It did not come about: the next call of `is_due` for that is the first again."""
+        """It was not done: the next call of `is_due` for it counts as the first again."""
         try:
             self._client.delete(f"newsreel:done:{what}")
         except (redis.RedisError, OSError) as error:
             raise _silent(error) from error
 
     def take_back(self, task: str, name: str, *, queue: str) -> int:
-        """Take the task out of a queue in which it still waits; returns how many times it did.
+        """Remove the task from a queue; returns how many times it was there.
 
         Reads the whole queue: an operator's tool, not a worker's.
         """
@@ -89,7 +89,7 @@ class Doorbell:
         return found
 
     def remind(self, task: str, name: str, *, every_s: float) -> bool:
-        """Ask for the task as `ring` does, but at most once in that many seconds; True if it was rung for.
+        """Queue the task as `ring` does, but at most once in that many seconds; True if it was queued.
 
         Calls with another period count apart: what is urgent by now does not wait for an earlier, leisurely reminder.
         """
@@ -107,14 +107,14 @@ class Doorbell:
         return bool(self._client.set(pending, "1", ex=_PENDING_S))
 
     def is_waiting(self, task: str, name: str) -> bool:
-        """Whether the task was rung for and has not begun; true as well while Redis, and so every queue, is away."""
+        """Whether the task is queued and has not begun; true as well while Redis is away."""
         try:
             return bool(self._client.exists(_pending_key(task, name)))
         except (redis.RedisError, OSError):
             return True
 
     def answered(self, task: str, name: str) -> None:
-        """The task has begun: from now on a new ring is news."""
+        """The task has begun: from now on it may be queued again."""
         try:
             self._client.delete(_pending_key(task, name))
         except (redis.RedisError, OSError) as error:

@@ -30,7 +30,7 @@ _SETTING: Final = "NEWSREEL_WEBHOOKS"
 
 
 class Endpoint(BaseModel):
-    """Who is told: ``events`` are patterns as of file names. Plain HTTP is for this machine, or with ``allow_http``."""
+    """A receiver of webhooks; ``events`` are glob patterns. Plain HTTP needs ``allow_http``, except on this machine."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -84,7 +84,7 @@ class Endpoint(BaseModel):
         return type_ == PING or any(fnmatchcase(type_, pattern) for pattern in self.events)
 
     def state(self) -> EndpointState:
-        """What may be told of it."""
+        """What may be shown of it."""
         parts = urlsplit(self.url)
         configured = "\n".join((self.url, *self.events, str(self.allow_http)))
         return EndpointState(

@@ -40,7 +40,7 @@ def in_order(
 
 
 def missing(lines: Iterable[str], *others: Iterable[str]) -> Iterator[str]:
-    """Those of the sorted ``lines`` whose first field is no first field of the sorted ``others``; tabs part fields."""
+    """Those of the sorted ``lines`` whose first field (up to a tab) begins no line of the sorted ``others``."""
     known = heapq.merge(*others)
     other = next(known, None)
     for line in lines:

@@ -36,12 +36,12 @@ class Feeder:
 
     @property
     def given_at(self) -> float:
-        """When the program last was given something, by the monotonic clock; now, while it could be given nothing."""
+        """When the program was last given something, by the monotonic clock; now, while there is nothing to give."""
         return time.monotonic() if self._waits else self._given_at
 
     @property
     def waited_s(self) -> float:
-        """How long the program could be given nothing, in seconds."""
+        """For how many seconds there was nothing to give to the program."""
         return self._waited_s + (time.monotonic() - self._given_at if self._waits else 0.0)
 
     def end(self) -> None:
@@ -70,7 +70,7 @@ class Feeder:
                 self.error = error
 
     def _give(self, rest: memoryview) -> bool:
-        """False where the program ended meanwhile."""
+        """False if the program ended meanwhile."""
         poll = select.poll()
         poll.register(self._pipe, select.POLLOUT)
         while rest:

@@ -44,7 +44,7 @@ _OF_ITS_OWN: Final = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE})
 
 
 class Urgency(IntEnum):
-    """To which other runs of the machine one leaves the processor: to those above it. The values are nicenesses."""
+    """How urgent a run is: it gives way to those listed before it. The values are nicenesses."""
 
     # On the way to the first seconds that play.
     FIRST = 0
@@ -82,7 +82,7 @@ class Ffmpeg:
         stop: threading.Event | None = None,
         feed: Part | None = None,
     ) -> process.Finished:
-        """Run to the end; what is counted are pictures, and packets of sound, that could not be decoded rightly.
+        """Run to the end; pictures, and packets of sound, that could not be decoded correctly are counted.
 
         With ``on_progress`` the arguments must hold ``-progress pipe:1``; silence then ends the run, and so does an
         output of more than ``longest_s`` seconds of media. With ``feed``, that part of the upload is read as it

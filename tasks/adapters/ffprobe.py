@@ -85,7 +85,7 @@ class Ffprobe:
     def listing(
         self, folder: Path, name: str, *, max_pixels: int, stop: threading.Event | None = None
     ) -> Listing | None:
-        """What the log says of an untrusted file that `source` refused; None where it doesn't name a stream.
+        """What ffprobe's log says of an untrusted file that `source` refused; None if it names no stream.
 
         Raises:
             TemporarilyUnavailable: as `source`.
@@ -113,7 +113,7 @@ class Ffprobe:
         return max((later - earlier for earlier, later in itertools.pairwise(known)), default=None)
 
     def extradata(self, folder: Path, name: str, stream: int, *, stop: threading.Event | None = None) -> bytes:
-        """What the container says of the stream to its decoder; nothing where it can't be read."""
+        """The stream's extradata (what the container has for its decoder); nothing if it can't be read."""
         arguments = [*_UNTRUSTED, "-select_streams", str(stream), "-show_data"]
         arguments += ["-show_entries", "stream=extradata", "-of", "default=nw=1:nk=1", name]
         try:

@@ -51,7 +51,7 @@ def read_body(file: IO[bytes], index: Box, there: int) -> bytes | None:
 
 
 def boxes(file: IO[bytes], there: int) -> Iterator[Box]:
-    """The outermost boxes that begin within the first ``there`` bytes, as far as they can be followed.
+    """The top-level boxes that begin within the first ``there`` bytes, as far as they can be parsed.
 
     Raises:
         OSError: the disk failed.

@@ -29,7 +29,7 @@ class ObjectInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class UnfinishedUpload:
-    """A multipart upload that was begun and neither completed nor given up."""
+    """A multipart upload that was begun and neither completed nor aborted."""
 
     key: str
     upload_id: str
@@ -99,7 +99,7 @@ class Listing:
                 yield UnfinishedUpload(key=item["Key"], upload_id=item["UploadId"], started_at=item["Initiated"])
 
     def give_up_upload(self, bucket: str, upload: UnfinishedUpload) -> None:
-        """End a multipart upload and free its parts; one that has ended meanwhile is no error."""
+        """Abort a multipart upload and free its parts; one that has ended meanwhile is no error."""
         try:
             with translated(bucket, upload.key):
                 self._client.abort_multipart_upload(Bucket=bucket, Key=upload.key, UploadId=upload.upload_id)

@@ -30,7 +30,7 @@ _READ_BYTES: Final = 8 * 1024**2
 
 
 def mend(path: Path, *, is_stopped: Callable[[], bool] = lambda: False) -> None:
-    """Mend the file, which nobody else has yet; what can't be mended stays as it is.
+    """Repair the file, which nobody else uses yet; one that can't be repaired stays as it is.
 
     Raises:
         process.Stopped: ``is_stopped`` said so.
@@ -46,7 +46,7 @@ def mend(path: Path, *, is_stopped: Callable[[], bool] = lambda: False) -> None:
 
 
 def _inflate(file: IO[bytes]) -> None:
-    """Write a film's compressed index plainly behind all the rest, whose places it tells."""
+    """Write the inflated index to the end of the file; no media move."""
     end = os.fstat(file.fileno()).st_size
     boxes = list(film_index.boxes(file, end))
     index = next((box for box in boxes if box.kind == b"moov"), None)
@@ -70,7 +70,7 @@ def _inflate(file: IO[bytes]) -> None:
 
 
 def _join(file: int, form: tuple[int, int], is_stopped: Callable[[], bool]) -> None:
-    """Make one of the recordings that a transport stream was joined of."""
+    """Make one recording of those that a transport stream was joined of."""
     try:
         survey, begun = joints.Survey(), list[int]()
         for place, _, parts in _read(file, form, 0, is_stopped):

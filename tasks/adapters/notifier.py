@@ -75,7 +75,7 @@ def _post(url: str, signed: dict[str, str], body: bytes) -> tuple[int, str | Non
 
 
 class _Watch:
-    """Cuts a connection that lasts too long: a socket's timeout starts anew with each byte that trickles in."""
+    """Closes a connection that lasts too long: a socket's timeout restarts with each byte that trickles in."""
 
     def __init__(self, total_s: float) -> None:
         self.has_cut = False

@@ -31,14 +31,14 @@ KEPT_FOR: Final = timedelta(hours=72)
 
 @dataclass(frozen=True, kw_only=True)
 class Kept:
-    """A delivery that is under way, and its object's ETag."""
+    """A pending delivery, and its object's ETag."""
 
     delivery: Delivery
     etag: str
 
 
 class Outbox:
-    """The endpoints that are configured, and everybody's deliveries; one for each process.
+    """The configured endpoints, and the deliveries to all; one for each process.
 
     A delivery that can't be read is logged and passed over, and deleted when others of its age would be.
     Raises `TemporarilyUnavailable` when the store fails.
@@ -53,7 +53,7 @@ class Outbox:
         self._unreadable: set[tuple[str, str]] = set()
 
     def add(self, delivery: Delivery) -> bool:
-        """Note that it is to be made; False if that is noted already."""
+        """Add a delivery; False if it was added already."""
         try:
             self._put(keys.webhook_pending(delivery.endpoint, delivery.id), delivery, if_absent=True)
         except PreconditionFailed:
@@ -61,7 +61,7 @@ class Outbox:
         return True
 
     def pending(self, endpoint: str) -> list[Kept]:
-        """What is under way to the endpoint, in the order of ids. Only what changed since the last call is read."""
+        """The endpoint's pending deliveries, in the order of ids. Only what changed since the last call is read."""
         known, found = self._known.get(endpoint, {}), {}
         for info in self._store.list(self._bucket, keys.webhook_pending(endpoint)):
             kept = known.get(info.key)
@@ -76,7 +76,7 @@ class Outbox:
         return list(found.values())
 
     def note(self, kept: Kept, outcome: Delivery) -> None:
-        """Note what became of a try; what an operator has ordered meanwhile stands."""
+        """Record the outcome of an attempt; what an operator has ordered meanwhile is kept."""
         pending = keys.webhook_pending(outcome.endpoint, outcome.id)
         if outcome.state is deliveries.DeliveryState.PENDING:
             with suppress(PreconditionFailed, NoSuchObject):
@@ -86,7 +86,7 @@ class Outbox:
         self._store.delete(self._bucket, pending)
 
     def done(self, endpoint: str, *, most: int = KEPT) -> Iterator[Delivery]:
-        """What was made or given up, the newest first."""
+        """The deliveries that were made or given up, the newest first."""
         listed = [info.key for info in self._store.list(self._bucket, keys.webhook_done(endpoint))]
         for key in islice(sorted(listed, reverse=True), most):
             with suppress(NoSuchObject):
@@ -102,7 +102,7 @@ class Outbox:
         return None
 
     def replay(self, endpoint: str, webhook_id: str) -> Delivery | None:
-        """Have the delivery made (again) now; None if there is none of that id."""
+        """Make the delivery due again now; None if there is none of that id."""
         found = self.find(endpoint, webhook_id)
         if found is None:
             return None
@@ -112,7 +112,7 @@ class Outbox:
         return wanted
 
     def names(self) -> list[str]:
-        """The names of all endpoints that anything is known of."""
+        """The names of all endpoints of which there are deliveries or a state."""
         return list(self._store.folders(self._bucket, keys.WEBHOOK_ENDPOINTS))
 
     def state(self, endpoint: str) -> EndpointState | None:
@@ -122,7 +122,7 @@ class Outbox:
         return None
 
     def announce(self, endpoint: Endpoint) -> EndpointState:
-        """The state of an endpoint that is configured; one that was configured anew is not disabled any more."""
+        """The state of a configured endpoint; one whose configuration changed is enabled again."""
         wanted, found = endpoint.state(), self.state(endpoint.name)
         if found is not None and found.fingerprint == wanted.fingerprint:
             return found
@@ -134,7 +134,7 @@ class Outbox:
         self._put(keys.webhook_state(state.name), state)
 
     def collect(self, now: datetime | None = None) -> int:
-        """Delete what was done with long ago, and what is left of endpoints that are configured no more."""
+        """Delete old deliveries, and what is left of endpoints that are no longer configured."""
         before, configured = (now or utc_now()) - KEPT_FOR, {each.name for each in self.endpoints}
         doomed: list[str] = []
         for name in self.names():

@@ -24,7 +24,7 @@ class ReadsPackets(Protocol):
 
 
 def correct(answer: dict[str, object], packets: ReadsPackets) -> None:
-    """Put the measured duration into ffprobe's answer, where the container's word is not to be had or believed.
+    """Put the measured duration into ffprobe's answer, if the container states none or a doubtful one.
 
     The streams' own durations, told by the same clock, are then taken out.
 
@@ -53,7 +53,7 @@ def seconds(text: str) -> float | None:
 def _measured_s(
     form: Mapping[str, object], streams: Sequence[Mapping[str, object]], packets: ReadsPackets
 ) -> float | None:
-    """The file's length in seconds, None where its container's word is good."""
+    """The file's length in seconds; None if what its container states is good."""
     if not timing.is_length_told(form):
         # Matroska and WebM that were sent live don't tell; by the times of two pictures they may yet be days long.
         # The picture's span; "V" passes over attached stills. Without one, the sound's.

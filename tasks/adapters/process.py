@@ -209,7 +209,7 @@ class _Reader:
 
 
 def _wait(process: subprocess.Popen[bytes], feeder: Feeder | None, *, until: float) -> int:
-    """Wait for one that has nothing more to say; its feed may fail yet.
+    """Wait for one whose output has ended; its feed may fail yet.
 
     Raises:
         subprocess.TimeoutExpired: the monotonic clock has come to ``until``.
@@ -223,7 +223,7 @@ def _wait(process: subprocess.Popen[bytes], feeder: Feeder | None, *, until: flo
 
 
 def _was_not_started(exit_code: int, messages: str, *, is_caged: bool) -> bool:
-    """It is the cage or the loader that ended. A program in the cage begins its lines otherwise, whatever it reads."""
+    """Whether it was the cage or the loader that failed: a program in the cage begins its messages differently."""
     if is_caged and exit_code == _CAGE_FAILED and messages.startswith(_CAGE_SAYS):
         return True
     return exit_code == _LOADER_FAILED and _LOADER_SAYS.match(messages) is not None
@@ -236,11 +236,11 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    """End all that is left of it; called before it is waited for, so that the group's number is still its own."""
+    """Kill all that is left of it; called before it is reaped, so that the group's number is still its own."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 
 
 def _is_dead(process: subprocess.Popen[bytes]) -> bool:
-    """It has ended; it is not waited for."""
+    """Whether it has ended; it is not reaped."""
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None

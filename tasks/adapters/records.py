@@ -37,7 +37,7 @@ class Committed(Generic[R]):
 
 
 def read_record(kind: type[R], key: str, body: bytes) -> R:
-    """The record of that kind that lies, as these bytes, under the key.
+    """The record of that kind in these bytes, which are stored under the key.
 
     Raises:
         RecordUnreadable: it is none.
@@ -50,7 +50,7 @@ def read_record(kind: type[R], key: str, body: bytes) -> R:
 
 
 def report(error: RecordUnreadable) -> None:
-    """Have the log tell an operator; for who goes on without that record."""
+    """Log it for an operator; for callers that go on without that record."""
     log.error("record unreadable", key=error.key, remedy=error.remedy, detail=error.detail)
 
 

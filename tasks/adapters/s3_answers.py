@@ -37,7 +37,7 @@ _UNAVAILABLE: Final = 503
 
 
 def check(client: S3Client) -> None:
-    """From now on the client takes an answer that is not a store's for a 503, which it also asks again for."""
+    """Have the client treat an answer that is not a store's as a 503, which it retries."""
     client.meta.events.register_first("before-parse.s3", _refuse_others)
 
 

@@ -30,7 +30,7 @@ class RangeNotSatisfiable(NewsreelError):  # noqa: N818
 
 @contextmanager
 def translated(bucket: str, key: str) -> Iterator[None]:
-    """Let what botocore raises in the block leave it as one of ours."""
+    """Translate what botocore raises in the block into one of our errors."""
     try:
         yield
     except ClientError as error:
@@ -55,7 +55,7 @@ def translated(bucket: str, key: str) -> Iterator[None]:
 
 
 def unavailable(where: str, error: Exception) -> TemporarilyUnavailable:
-    """The error of a store that fails, without a word of where it is."""
+    """The error for a store that fails, without its address."""
     # A detail may be published with a record: what the server said may, where the server is may not.
     told = str(error) if isinstance(error, ClientError) else type(error).__name__
     return TemporarilyUnavailable(

@@ -23,7 +23,7 @@ MAX_WAIT_S: Final = 20
 
 @dataclass(frozen=True, kw_only=True)
 class QueuedMessage:
-    """A message lent to us for the queue's visibility timeout: ``receives`` counts how often, from 1."""
+    """A message that is ours for the queue's visibility timeout; ``receives`` counts how often it came, from 1."""
 
     id: str
     body: str
@@ -90,7 +90,7 @@ class SqsQueue:
             raise _unavailable(f"{len(failed)} messages not deleted: {failed[0].get('Code')}")
 
     def hide(self, message: QueuedMessage, *, for_s: int) -> None:
-        """Have the message come back no earlier than in that many seconds."""
+        """Hide the message for that many seconds."""
         with self._translated():
             self._client.change_message_visibility(
                 QueueUrl=self._url, ReceiptHandle=message.receipt, VisibilityTimeout=for_s

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def listen(client: S3Client) -> None:
-    """From now on each answer of the store tells `tasks.adapters.clock` the time; a cached one (``Age``) does not."""
+    """Have each answer of the store tell `tasks.adapters.clock` the time; a cached one (``Age``) does not."""
     sent = threading.local()  # a request is sent and answered in one thread
 
     def note_sending(**_: Any) -> None:

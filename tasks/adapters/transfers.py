@@ -167,7 +167,7 @@ def _answered_otherwise(detail: str) -> TemporarilyUnavailable:
 
 
 def _bare(etag: str) -> str:
-    """Without quotes, and without the mark that a proxy puts there which packs answers (RFC 9110, 8.8.3)."""
+    """Without quotes, and without the weak mark of a proxy that compresses answers (RFC 9110, 8.8.3)."""
     return etag.removeprefix("W/").strip('"')
 
 

@@ -29,12 +29,12 @@ def names_for(services: Services, reference: str, decisions: Mapping[str, str]) 
 
 
 def awaited(references: Iterable[str], decided: Iterable[str]) -> set[str]:
-    """The names under which clips may arrive that such references, and such decisions, show."""
+    """The names under which clips may arrive that these references, and these decisions, mean."""
     return {*decided, *(spelling for name in references for spelling in spellings(name))}
 
 
 def existing(services: Services, unmatched: Iterable[str]) -> set[str]:
-    """Names of clips that there are, as many as are worth looking through for what was meant."""
+    """Existing names of clips near these, as many as are worth comparing."""
     prefixes = dict.fromkeys(keys.CLIP_NAMES + date for name in unmatched for date in date_prefixes(name))
     bucket = services.settings.media_bucket
     names: set[str] = set()

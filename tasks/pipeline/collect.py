@@ -45,7 +45,7 @@ def collect_withdrawn(services: Services, name: str, *, is_dry: bool = False) ->
 
 
 def withdrawn(services: Services, tell: Tell, *, is_dry: bool) -> int:
-    """Complete the withdrawals: of clips whose media are not all gone yet, or whose late worker put some up again."""
+    """Complete the withdrawals of clips whose media are not all deleted, or whose late worker uploaded some again."""
     bucket, grace, count = services.settings.media_bucket, _grace(services), 0
     for marker in services.store.list(bucket, keys.WITHDRAWN):
         name = marker.key.removeprefix(keys.WITHDRAWN)
@@ -63,7 +63,7 @@ def withdrawn(services: Services, tell: Tell, *, is_dry: bool) -> int:
 
 
 def leftovers(services: Services, tell: Tell, *, is_dry: bool, is_thorough: bool = False) -> int:
-    """Delete versions, and lost tries at them, that no record names and in which nothing is younger than the grace.
+    """Delete versions, and abandoned attempts at them, that no record names and that are older than the grace time.
 
     A clip without a record whose upload is there is rung for, to be made again, and its media are left alone, unless it
     was being withdrawn. So are those of a clip whose record can't be read: it may name any of them.
@@ -85,7 +85,7 @@ def leftovers(services: Services, tell: Tell, *, is_dry: bool, is_thorough: bool
 
 
 def unfinished_uploads(services: Services, tell: Tell, *, is_dry: bool) -> int:
-    """Give up multipart uploads that were begun more than a day ago, in both buckets."""
+    """Abort multipart uploads that were begun more than a day ago, in both buckets."""
     count = 0
     for bucket in (services.settings.incoming_bucket, services.settings.media_bucket):
         for upload in services.store.unfinished_uploads(bucket):
@@ -98,7 +98,7 @@ def unfinished_uploads(services: Services, tell: Tell, *, is_dry: bool) -> int:
 
 
 def unnamed(record: ClipRecord | None, objects: Iterable[ObjectInfo]) -> dict[str, list[ObjectInfo]]:
-    """Of the objects under a clip's folder those that belong to no version, or try at one, that its record names.
+    """The objects under a clip's folder that belong to no version, or attempt at one, that its record names.
 
     By the folder that they are in: a version's, or below it that of a later try, or of a rendition that readers had
     until the finished ones came. A version still in work keeps all of its tries: the next one begins where the record
@@ -135,7 +135,7 @@ def _is_passed(key: str, work: Work, heard_whole: set[str]) -> bool:
 
 
 def _is_left_behind(part: str, named: frozenset[str]) -> bool:
-    """Whether what lies in, or is, that part of a finished version's folder was made by a try that others followed."""
+    """Whether that part of a finished version's folder was made by an attempt that others followed."""
     if part in named:
         return False
     # The first try lies beside the folders of later ones; playlists name more of it than the record does.
@@ -216,7 +216,7 @@ def _without_record(services: Services, markers: dict[str, str], tell: Tell, *, 
 
 
 def _pass_over(error: RecordUnreadable, tell: Tell) -> None:
-    """Tell of a record that can't be read: what depends on it waits for an operator, all else goes on."""
+    """Report a record that can't be read: what depends on it waits for an operator, everything else goes on."""
     report(error)
     tell(str(error))
 

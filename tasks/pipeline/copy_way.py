@@ -45,14 +45,14 @@ class CopyWay:
         self._made: Future[PlannedRung | None] | None = None
 
     def begin(self, source: Source) -> None:
-        """Begin to copy, if players take such pictures."""
+        """Begin to copy, if players accept such video."""
         planned = self._plan(source)
         if planned is not None:
             self._planned = planned
             self._made = self._beside.submit(lambda _: self._make(source, planned))
 
     def settle(self, source: Source) -> None:
-        """What the pictures are is measured now: show the copy, leave nothing of it, or begin it after all.
+        """The picture has been measured: show the copy, remove it, or begin it after all.
 
         Raises:
             process.Stopped: the work around it had to end.
@@ -79,7 +79,7 @@ class CopyWay:
         return self._planned is not None and not self._is_given_up
 
     def rung(self) -> PlannedRung | None:
-        """The rung that it stands for from now on; whether it can is waited for, where that isn't known beforehand.
+        """The rung of the ladder that the copy is, or None; waits for the copy if that is not known beforehand.
 
         Raises:
             As `settle`.
@@ -156,7 +156,7 @@ class CopyWay:
         return planned.rung if is_rung else None
 
     def _is_coded(self, source: Source, programme: Programme) -> bool:
-        """Whether what passes for sound is a screech; the copy is played before anybody has listened to all of it."""
+        """Whether the PCM is coded audio (noise); the copy is played before all of it is measured."""
         if not coded_sound.is_uncompressed_pair(programme):
             return False
         job, share = self._job, uploaded.share_of(source, _LISTENED_TO_S)

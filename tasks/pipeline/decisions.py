@@ -57,7 +57,7 @@ def decide(services: Services, article_id: str, reference: str, clip: str | None
 
 
 def forget(services: Services, article_id: str) -> None:
-    """Forget what was decided of an article that is there no more."""
+    """Forget what was decided about an article that no longer exists."""
     services.store.delete(services.settings.media_bucket, keys.decisions(article_id))
 
 
@@ -101,7 +101,7 @@ def _stored(services: Services, article_id: str) -> tuple[dict[str, str], str | 
 
 
 def _shown(services: Services, article_id: str) -> dict[str, str]:
-    """The decisions that the article's record shows, where what was stored of them can't be read."""
+    """The decisions that the article's record shows, for when the stored ones can't be read."""
     record = services.articles.get(article_id)
     references = record.references if record is not None else ()
     return {keys.fold(each.name): each.decided for each in references if each.decided is not None}

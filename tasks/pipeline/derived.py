@@ -20,7 +20,7 @@ JSON: Final = "application/json; charset=utf-8"
 
 
 def listed(services: Services, prefix: str) -> Iterator[str]:
-    """The keys of the media bucket that begin so."""
+    """The keys of the media bucket that begin with the prefix."""
     return (info.key for info in services.store.list(services.settings.media_bucket, prefix))
 
 
@@ -43,7 +43,7 @@ def put_mark(services: Services, key: str) -> None:
 
 
 def replace(services: Services, key: str, content: Record, etag: str | None, *, cache: str | None = None) -> None:
-    """Write the object in the place of the one of that ETag; None: where there is none.
+    """Write the object, replacing the one of that ETag; with None, only if there is none.
 
     Raises:
         PreconditionFailed: somebody else wrote or removed it meanwhile.

@@ -30,7 +30,7 @@ _MOST: Final = 0.9
 
 
 def examine(job: Job, source: Source) -> tuple[Source, tuple[Notice, ...]]:
-    """The source with its frame rate and scan as measured, where measuring is called for, and what is to be told of it.
+    """The source with its frame rate and scan as measured, if measuring is needed, and notices for the editor.
 
     Costs a fraction of a second, however long the clip. Where the measurement fails the flags' word stands: the encode
     that follows says better what is wrong.
@@ -59,7 +59,7 @@ def examine(job: Job, source: Source) -> tuple[Source, tuple[Notice, ...]]:
 
 
 def _decide(job: Job, source: Source) -> ScanDecision:
-    """How the picture is treated, by as much of the upload as it takes to tell."""
+    """How the picture is to be treated, decided on as little of the upload as is enough."""
     video = source.video
     begun = sampling.beginning(source)
     if video.is_interlaced and begun != source and not job.upload.is_whole:
@@ -73,7 +73,7 @@ def _decide(job: Job, source: Source) -> ScanDecision:
 
 
 def _fields(job: Job, source: Source) -> Fields:
-    """What idet finds in a few stretches, of as much of the upload as they lie in."""
+    """What idet finds in a few stretches; waits for the part of the upload in which they are."""
     end_s = sampling.looked_at_s(source)
     if sampling.glances_through(source):
         with suppress(SourceRejected, TemporarilyUnavailable):
@@ -97,7 +97,7 @@ def _look(job: Job, source: Source, *, feed: Part | None = None) -> Fields:
 
 
 def recall(job: Job, source: Source) -> Source:
-    """The source with its scan as measured: by another task, where the version's record tells so already, else here.
+    """The source with its scan as measured: by another task, if the version's record has it already, else here.
 
     A still needs no more; the frame rate may be what the file claims.
 
@@ -114,7 +114,7 @@ def recall(job: Job, source: Source) -> Source:
 
 
 def look(folder: Path, rung: PlannedRung, encoded_s: float) -> tuple[Notice, ...]:
-    """What was seen in that rung while it was encoded: black, frozen, bars."""
+    """What was detected in that rung while it was encoded: black, frozen, bars."""
     try:
         # Line by line: of hours there may be more than is to be held at once.
         with (folder / faults.FOUND_FILE).open(encoding="utf-8") as found:

@@ -28,7 +28,7 @@ _AT_A_TIME: Final = 6
 
 
 class Heard(Value):
-    """The programmes to publish with their gains, the record's facts of them, and what an editor should know.
+    """The programmes to publish with their gains, the record's facts of them, and notices for the editor.
 
     ``lengths_s`` are the programmes' as far as they were heard, 0 where that is not known.
     """
@@ -39,7 +39,7 @@ class Heard(Value):
     lengths_s: tuple[float, ...] = ()
 
     def with_gains_of(self, other: Heard) -> Heard:
-        """The same, with the other's programmes, which were encoded: theirs are the gains that the facts tell."""
+        """The same, with the programmes of the other, which were encoded, and their gains in the facts."""
         facts = tuple(
             each.evolve(loudness=each.loudness and each.loudness.evolve(gain_db=programme.gain_db))
             for each, programme in zip(self.facts, other.programmes, strict=True)
@@ -48,7 +48,7 @@ class Heard(Value):
 
 
 class _Take(Value):
-    """A programme that can be decoded; ``measured`` is None where ffmpeg told no figures."""
+    """A programme that can be decoded; ``measured`` is None if ffmpeg printed no figures."""
 
     programme: Programme
     measured: Measured | None
@@ -73,7 +73,7 @@ def listen(
     urgency: Urgency = Urgency.ENCODE,
     feed: Part | None = None,
 ) -> Heard:
-    """Decode the sound of the downloaded source once, and decide; a source without sound takes no run.
+    """Measure the sound of the downloaded source in one decode, and decide; without sound nothing is run.
 
     With ``first_s`` only so many seconds of it are heard, and the decision may not be the last. With ``feed`` that part
     of the upload is heard as it arrives. Tracks that can't be decoded or hold nothing are passed over with a notice,
@@ -167,7 +167,7 @@ def is_coded(
     feed: Part | None,
     first_s: float = coded_sound.LOOKED_AT_S,
 ) -> bool:
-    """Whether Dolby E or the like poses as this programme's PCM, by its first seconds.
+    """Whether this programme's PCM is Dolby E or the like, by its first seconds.
 
     Raises:
         TemporarilyUnavailable: ffmpeg was killed, stalled or overran.

@@ -28,7 +28,7 @@ class FeedLost(Exception):  # noqa: N818
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """How many changes the feeds tell now, and of which records they could not, since those can't be read."""
+    """How many changes were written to the feeds, and which records were left out since they can't be read."""
 
     changes: int
     unreadable: Collection[Name]
@@ -36,7 +36,7 @@ class Told:
 
 @dataclass(frozen=True, kw_only=True)
 class _Seen:
-    """The days' lists with their ETags, and the records read after them; of some those can't be read."""
+    """The days' lists with their ETags, the records read after them, and those that can't be read."""
 
     days: Mapping[date, tuple[Day, str | None]]
     summaries: Mapping[Name, Summary | None]
@@ -81,7 +81,7 @@ def write(services: Services, names: tuple[Name, ...], former: set[date], *, is_
 
 
 def _look(services: Services, names: tuple[Name, ...], former: set[date], *, is_all: bool) -> _Seen:
-    """Read lists first and records after: whoever writes a list in between makes our writing of it fail."""
+    """Read lists first and records after: if somebody writes a list in between, writing ours fails."""
     wanted = set(former)
     index, _ = (None, None) if is_all else derived.read(services, keys.DAYS_INDEX, Days)
     while True:

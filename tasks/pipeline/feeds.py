@@ -39,7 +39,7 @@ _HANDED_OVER_WITHIN: Final = timedelta(seconds=30)
 
 
 def publish(services: Services, what: str) -> None:
-    """Tell of the changes handed over (``changed``), or make the feeds again from all records (``rebuild``).
+    """Write the changes that were handed over (``changed``), or rebuild the feeds from all records (``rebuild``).
 
     Raises:
         TemporarilyUnavailable: the store or Redis failed; the marks are there for another time.
@@ -74,7 +74,7 @@ def tell(services: Services, marks: Iterable[Mark]) -> None:
 
 
 def rebuild(services: Services) -> Told:
-    """Make the feeds from all records: what is missing is added, what is wrong set right, the rest stays as it is."""
+    """Make the feeds from all records: what is missing is added, what is wrong corrected, the rest stays as it is."""
 
     def again() -> Told:
         # The days are read before the records, as in `write`: what is told meanwhile makes this start again.

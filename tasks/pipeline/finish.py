@@ -25,7 +25,7 @@ def referring_articles(services: Services, name: str) -> tuple[str, ...]:
 
 
 def ring_articles(services: Services, name: str) -> None:
-    """Ask for the rebuild of every article that refers to the clip."""
+    """Queue the rebuild of every article that refers to the clip."""
     for article_id in referring_articles(services, name):
         # If the ring gets lost, the mark remains for `reconcile`; the rebuild takes it away.
         derived.put_mark(services, keys.waiting_marker(article_id))
@@ -33,7 +33,7 @@ def ring_articles(services: Services, name: str) -> None:
 
 
 def hasten(services: Services, name: str) -> None:
-    """An article waits for the clip: if it still waits for its turn, ring for it again where turns come first."""
+    """An article waits for the clip: if the clip is still queued, queue it again as urgent."""
     committed = services.clips.update(
         name, lambda record: lifecycle.hasten(record, queue=queues.TRANSCODE_URGENT, now=utc_now())
     )
@@ -42,7 +42,7 @@ def hasten(services: Services, name: str) -> None:
 
 
 def announce(services: Services, name: str) -> None:
-    """Ring the articles about a step on the way; if that can't be done now, the clip's end will ring them anyway."""
+    """Ring the articles about an intermediate step; if that fails, the clip's end rings them anyway."""
     try:
         ring_articles(services, name)
     except TemporarilyUnavailable as error:
@@ -67,13 +67,13 @@ def settle(services: Services, name: str, *, key: str, etag: str, size_bytes: in
 
 
 def forget_settled(services: Services, key: str) -> None:
-    """Take away what marks the uploads under that incoming key as done: there is work for them again."""
+    """Remove the marks that uploads under that incoming key are done: there is work for them again."""
     bucket = services.settings.media_bucket
     services.store.delete_all(bucket, [each.key for each in services.store.list(bucket, keys.settled_prefix(key))])
 
 
 def mark_settled(services: Services, *, key: str, etag: str, size_bytes: int) -> None:
-    """Mark what lies under an incoming key as done, and nothing that lay there before: it may come back."""
+    """Mark the upload under an incoming key as done, and no earlier one: that may come back."""
     bucket = services.settings.media_bucket
     marker = keys.settled_marker(key, arrival.upload_id(etag, size_bytes))
     derived.put_mark(services, marker)

@@ -52,7 +52,7 @@ def ingest(services: Services, key: str) -> None:
 
 
 def is_upload(key: str) -> bool:
-    """Whether an object of the incoming bucket is meant for us: not a folder marker, not a file that systems leave."""
+    """Whether an object of the incoming bucket is a clip or an article: no folder, no file that systems leave."""
     file_name = key.rsplit("/", 1)[-1]
     hidden = file_name.startswith(".") or file_name in ("", "Thumbs.db", "desktop.ini")
     return key.startswith((keys.CLIPS, keys.ARTICLES)) and not hidden
@@ -185,7 +185,7 @@ def rejection(services: Services, info: ObjectInfo) -> SourceRejected | None:
 
 
 def _queue(services: Services, name: str, info: ObjectInfo) -> str:
-    """A clip that an article waits for is urgent; one found a day late can let others pass."""
+    """A clip that an article waits for is urgent; one that is found a day late is bulk."""
     if finish.referring_articles(services, name):
         return queues.TRANSCODE_URGENT
     return queues.TRANSCODE_BULK if utc_now() - info.modified_at > _BULK_AFTER else queues.TRANSCODE

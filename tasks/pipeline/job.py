@@ -35,7 +35,7 @@ class Job:
 
     @property
     def output(self) -> Path:
-        """The folder of what is published, as it will lie below the version's prefix."""
+        """The folder of what is published, laid out as below the version's prefix."""
         return self.folder / encode.OUTPUT
 
     def until(self, stop: threading.Event) -> Job:

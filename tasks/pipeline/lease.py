@@ -31,14 +31,14 @@ _OUTAGE_PAUSE_S = 1.0
 
 
 def new_owner() -> str:
-    """A name for one try at one clip, never used again; it begins with the worker's, as Flower shows it."""
+    """A name for one attempt at one clip, never used again; it begins with the worker's name, as Flower shows it."""
     return (
         f"{queues.queue_class('transcode').name}@{socket.gethostname()}, process {os.getpid()}, {uuid.uuid4().hex[:8]}"
     )
 
 
 class Lease:
-    """The lease of one try. ``stop`` is set when the work must end, ``was_lost`` if another has it, or may have."""
+    """The lease of one attempt. ``stop`` is set when the work must end, ``was_lost`` if another has it, or may have."""
 
     def __init__(self, services: Services, name: str, owner: str) -> None:
         self.stop = threading.Event()
@@ -63,7 +63,7 @@ class Lease:
             raise LeaseLost(f"{self._name}: {'taken by another' if self.was_lost else 'the worker gives it back'}")
 
     def renew_until_done(self) -> None:
-        """The thread's work. Whatever goes wrong in it counts as an absence of the store, which a lease can outlast."""
+        """The thread's work. Whatever goes wrong in it counts as an outage of the store, which a lease can outlast."""
         settings = self._services.settings
         while not self._done.wait(TICK_S):
             if self._services.is_stopping():
@@ -87,7 +87,7 @@ class Lease:
                     return
 
     def through_outages(self, step: Callable[[], T]) -> T:
-        """Do a step that only needs the store, again and again while that is away and the lease is still ours.
+        """Do a step that only needs the store; repeat it while the store is away and the lease is still ours.
 
         What an encode has made is worth more than the wait. Without the store the lease can't be renewed either, so
         this ends with it at the latest.

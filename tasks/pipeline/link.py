@@ -102,7 +102,7 @@ def _awaited(record: ArticleRecord) -> set[str]:
 
 
 def _take_links(services: Services, before: ArticleRecord | None, record: ArticleRecord) -> None:
-    """Take the article out of the clips that it no longer shows."""
+    """Remove the article from the links of clips that it no longer shows."""
     shown = links_of(record)
     for name in links_of(before) if before else ():
         if name not in shown:
@@ -133,7 +133,7 @@ def _drop_references(services: Services, before: ArticleRecord | None, record: A
 
 
 def _hasten(services: Services, record: ArticleRecord) -> None:
-    """Let the clips that the story waits for pass others."""
+    """Make the clips urgent that the story waits for."""
     for paragraph in record.paragraphs:
         for clip in paragraph.clips:
             if clip.state is ClipState.RECEIVED:

@@ -44,7 +44,7 @@ from tasks.records.clip_record import Work
 
 
 def make(services: Services, name: str, work: Work, lease: Lease) -> None:
-    """Bring a clip's version from its upload to its publication; the lease is the caller's.
+    """Make a clip's version and publish it; the lease is the caller's.
 
     Raises:
         SourceRejected: nothing can be made of it.
@@ -141,7 +141,7 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
 
 @contextmanager
 def _brought(services: Services, folder: Path, name: str, work: Work, lease: Lease) -> Iterator[Arriving]:
-    """The upload, until the work is done; that it is gone, or another one, may turn out at any moment."""
+    """The upload, until the work is done; at any moment it may turn out to be gone, or replaced."""
     try:
         with uploaded.bring(services, folder, work, should_stop=lease.stop.is_set) as upload:
             lease.raise_if_stopped()

@@ -28,7 +28,7 @@ _ESTIMATED: Final = ("aac", "ac3", "amr", "eac3", "mp3")
 
 
 def make(job: Job, source: SoundSource, lease: Lease) -> None:
-    """Bring a version, whose upload comes to the workspace, to its publication.
+    """Make a version and publish it; its upload is being downloaded to the workspace.
 
     Raises:
         As `tasks.pipeline.making.make`.

@@ -33,7 +33,7 @@ _GONE: Final = "The endpoint answered 410: it wants no more."
 
 
 def notify(services: Services) -> None:
-    """Make deliveries of what changed, and try all that are due; returns after about `_ROUND_S` at the latest.
+    """Make deliveries of what changed, and send all that are due; returns after about `_ROUND_S` at the latest.
 
     Raises:
         TemporarilyUnavailable: the store failed; nothing is lost.
@@ -110,7 +110,7 @@ def _try(services: Services, endpoint: Endpoint, kept: Kept) -> Answer:
 
 
 def _without_hope(services: Services, pending: list[Kept], reason: str) -> list[Kept]:
-    """Give up what is for an endpoint that wants no more; a ping still asks whether it does."""
+    """Give up the deliveries to a disabled endpoint; pings are still sent."""
     for kept in pending:
         if kept.delivery.type != PING:
             services.outbox.note(kept, deliveries.abandoned(kept.delivery, reason))

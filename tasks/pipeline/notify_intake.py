@@ -103,7 +103,7 @@ def _since(services: Services, latest: Changes, sequence: int) -> list[Change]:
 
 
 def _remember_all(services: Services, sequence: int) -> None:
-    """Take all that stands in the days' lists as told."""
+    """Count everything in the days' lists as delivered."""
     index, _ = derived.read(services, keys.DAYS_INDEX, Days)
     listed: list[Summary] = []
     for each in index.days if index else ():

@@ -31,7 +31,7 @@ class ReplayRefused(NewsreelError):  # noqa: N818
 
 
 def endpoints(services: Services) -> list[EndpointState]:
-    """What is known of every endpoint, also of one that is configured no more."""
+    """The state of every endpoint, also of those that are no longer configured."""
     return list(filter(None, map(services.outbox.state, services.outbox.names())))
 
 
@@ -43,7 +43,7 @@ def listed(
     since: datetime | None = None,
     most: int | None = None,
 ) -> list[Delivery]:
-    """Deliveries, those of the latest events first; in any state, to all endpoints and since ever unless told."""
+    """Deliveries, the latest events first; by default in any state, to all endpoints and of any time."""
     names = services.outbox.names() if endpoint is None else [endpoint] if _PLAIN.fullmatch(endpoint) else []
     found = (
         delivery
@@ -54,7 +54,7 @@ def listed(
 
 
 def replay(services: Services, webhook_id: str, *, endpoint: str | None = None) -> list[Delivery]:
-    """Have the deliveries of that event made again, under the same id, to one endpoint or to all that have it.
+    """Send the deliveries of that event again, under the same id, to one endpoint or to all that had it.
 
     Raises:
         ReplayRefused: there is none (``not_found``), or the endpoint is disabled (``endpoint_disabled``).
@@ -73,7 +73,7 @@ def replay(services: Services, webhook_id: str, *, endpoint: str | None = None) 
 
 
 def ping(services: Services, endpoint: str) -> Delivery:
-    """Have the worker send a `PING` to the endpoint, which is given up if it is not taken at once.
+    """Have the worker send a `PING` to the endpoint, which is tried only once.
 
     Taken, it also enables an endpoint that had answered 410.
 

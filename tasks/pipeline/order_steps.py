@@ -51,7 +51,7 @@ def existing(services: Services, name: str) -> ClipRecord:
 
 
 def refuse_withdrawn(record: ClipRecord) -> None:
-    """Of a withdrawn clip nothing can be ordered but to restore it.
+    """A withdrawn clip can only be restored.
 
     Raises:
         OrderRefused: it is one (``withdrawn``).
@@ -61,7 +61,7 @@ def refuse_withdrawn(record: ClipRecord) -> None:
 
 
 def upload_of(services: Services, record: ClipRecord) -> ObjectInfo:
-    """The upload that the work is of.
+    """The upload of the version in progress.
 
     Raises:
         OrderRefused: it is not there any more, was uploaded anew, or can't be a clip.
@@ -83,7 +83,7 @@ def upload_of(services: Services, record: ClipRecord) -> ObjectInfo:
 
 
 def is_there(services: Services, key: str) -> bool:
-    """Whether an upload lies under that key."""
+    """Whether there is an upload under that key."""
     try:
         services.store.head(services.settings.incoming_bucket, key)
     except NoSuchObject:
@@ -92,7 +92,7 @@ def is_there(services: Services, key: str) -> bool:
 
 
 def queue_of(services: Services, name: str) -> str:
-    """Where the clip waits for its turn: what an article shows comes first."""
+    """The clip's queue: clips that an article refers to come first."""
     return queues.TRANSCODE_URGENT if finish.referring_articles(services, name) else queues.TRANSCODE
 
 

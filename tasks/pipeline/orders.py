@@ -43,7 +43,7 @@ PRIORITIES: Final = {
 
 
 def retry(services: Services, name: str) -> Outcome:
-    """Start a failed, parked or postponed clip anew, at once.
+    """Process a failed, parked or postponed clip again, at once.
 
     Raises:
         OrderRefused: there is no such clip, it is withdrawn, or its upload is not there any more or no clip.
@@ -62,7 +62,7 @@ def retry(services: Services, name: str) -> Outcome:
 
 
 def cancel(services: Services, name: str) -> Outcome:
-    """End the work on a clip; its worker's ffmpeg ends within two seconds, and what is published stays.
+    """Stop processing a clip; its worker's ffmpeg ends within two seconds, and a published version stays.
 
     Raises:
         OrderRefused: there is no such clip.
@@ -79,7 +79,7 @@ def cancel(services: Services, name: str) -> Outcome:
 
 
 def withdraw(services: Services, name: str, *, reason: str = "") -> Outcome:
-    """Take a clip from public view, with all its media and links, until it is restored.
+    """Take a clip offline, with all its media and links, until it is restored.
 
     Raises:
         OrderRefused: there is no such clip.
@@ -100,7 +100,7 @@ def withdraw(services: Services, name: str, *, reason: str = "") -> Outcome:
 
 
 def restore(services: Services, name: str) -> Outcome:
-    """Let a withdrawn clip be made and published again, of the newest upload.
+    """Process a withdrawn clip again, from its newest upload.
 
     Raises:
         OrderRefused: there is no such clip, or no upload of it is there any more.
@@ -124,7 +124,7 @@ def restore(services: Services, name: str) -> Outcome:
 
 
 def reprocess(services: Services, name: str, *, ladder: str | None = None) -> Outcome:
-    """Make a new version of the clip's newest upload by that ladder, or by the usual one; the old one stays meanwhile.
+    """Encode the clip's newest upload again, with that ladder or the default one; the old version stays meanwhile.
 
     Raises:
         OrderRefused: there is no such clip or ladder, it is withdrawn, or its upload is not there any more or no clip.
@@ -178,7 +178,7 @@ def prioritise(services: Services, name: str, priority: str) -> Outcome:
 
 
 def choose_poster(services: Services, name: str, time_s: float | None) -> Outcome:
-    """Have the poster taken at that moment, in seconds (to the millisecond); None: where newsreel finds it best.
+    """Take the poster at that moment, in seconds (to the millisecond); None lets newsreel choose.
 
     Raises:
         OrderRefused: there is no such clip or moment, it has no poster, or its upload is not there any more.

@@ -26,7 +26,7 @@ _TICK_S: Final = 0.2
 
 
 def is_store_there(services: Services) -> bool:
-    """Whether the store takes a write, as all work needs it to; takes some seconds if it does not."""
+    """Whether the store accepts a write, as all work needs it to; takes some seconds if it does not."""
     try:
         services.store.put(services.settings.media_bucket, keys.PROBE, b"", content_type="application/octet-stream")
     except TemporarilyUnavailable:
@@ -35,7 +35,7 @@ def is_store_there(services: Services) -> bool:
 
 
 def wait_for_store(services: Services) -> bool:
-    """Wait until the store answers, asking at ever longer intervals (0.5 s to 8 s, less up to a half at random).
+    """Wait until the store answers, asking at growing intervals (0.5 s to 8 s, with random jitter).
 
     Returns false if the worker is to end meanwhile.
     """

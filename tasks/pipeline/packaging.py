@@ -66,7 +66,7 @@ def sound_s(folder: Path, programme: Programme) -> float:
 
 
 def verify_sound(folder: Path, programmes: Sequence[Programme], lengths_s: Sequence[float]) -> None:
-    """Check that finished programmes in the workspace are no shorter than they were heard to be, in seconds.
+    """Check that finished programmes in the workspace are no shorter than they were measured to be.
 
     Raises:
         TemporarilyUnavailable: one is (``encoder_output_damaged``); ffmpeg can exit 0 all the same.
@@ -108,7 +108,7 @@ def _starts_s(picture: Picture) -> list[float]:
 
 
 def complies(root: Path, planned: Direct, ladder: Ladder) -> bool:
-    """Whether a finished copy of the source's own pictures can stand for a rung of the ladder.
+    """Whether a finished copy of the source's own video complies with a rung of the ladder.
 
     Raises:
         TemporarilyUnavailable: as `read_picture`.
@@ -196,7 +196,7 @@ def _read(folder: Path, *, codecs: str | None) -> Representation:
 
 
 def _before_media(segment: Path) -> tuple[int, bytes]:
-    """A segment's size, and its bytes up to its media; one that begins otherwise than ours do is read whole."""
+    """A segment's size, and its bytes before the media; one with another layout than ours is read whole."""
     with segment.open("rb") as file:
         size_bytes = os.fstat(file.fileno()).st_size
         head = file.read(_HEAD_BYTES)

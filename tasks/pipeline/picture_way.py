@@ -17,7 +17,7 @@ from tasks.pipeline.version_files import ENCODE_SHARE
 
 
 def encode_all(job: Job, plan: EncodePlan, source: Source, stream: Stream, lease: Lease, urgency: Urgency) -> Progress:
-    """Run the plan; returns how the first run ended, which has seen every picture.
+    """Run the plan; returns the last progress of the first run, which has every frame.
 
     Raises:
         As `run`.
@@ -45,7 +45,7 @@ def run(
     *,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> Progress:
-    """Make what is planned of the source's pictures below ``out/hls/``; returns how it ended.
+    """Run what is planned of the source's video into ``out/hls/``; returns the last progress.
 
     Raises:
         As `Ffmpeg.run`.

@@ -29,7 +29,7 @@ _TICK_S: Final = 0.1
 
 
 def await_or_make(job: Job, source: Source | SoundSource) -> None:
-    """See to it that a version about to be published has its pictures.
+    """Wait for, or make, the pictures of a version that is about to be published.
 
     While their own task is at work on them it is given a few seconds; one that still waits in its queue is not.
 
@@ -59,7 +59,7 @@ def missing(services: Services, name: str, version: str) -> Work | None:
 
 
 def make(job: Job, source: Source | SoundSource) -> None:
-    """Make what the version lacks, the poster first; where no picture can be decoded, its record says so.
+    """Make what the version lacks, the poster first; if no picture can be decoded, its record says so.
 
     What is only heard has no storyboard.
 
@@ -89,7 +89,7 @@ def make(job: Job, source: Source | SoundSource) -> None:
 
 
 def give_up(services: Services, name: str, version: str, error: SourceRejected | TemporarilyUnavailable) -> None:
-    """State that the version will have no poster or no storyboard, and why."""
+    """Record that the version will have no poster or no storyboard, and why."""
     log.info("no picture", clip=name, code=error.code, detail=error.detail)
     message = "The poster or the storyboard is missing: too few of the clip's pictures could be decoded."
     notice = Notice(code=NO_POSTER, message=message)

@@ -18,7 +18,7 @@ _LONGEST_PAUSE_S: Final = 3600
 
 
 def poll(services: Services, queue: SqsQueue, *, wait_s: int) -> int:
-    """Ring for the uploads that the next messages name, then delete these messages; how many messages there were.
+    """Ring for the uploads that the next messages name, then delete the messages; returns how many there were.
 
     A message that cannot be read stays in the queue, whose redrive policy moves it to where an operator looks; it comes
     back after growing pauses, so that it keeps nobody busy where there is no such policy.
@@ -38,7 +38,7 @@ def poll(services: Services, queue: SqsQueue, *, wait_s: int) -> int:
 
 
 def pause_s(receives: int) -> int:
-    """How long a message that cannot be read is left alone: a minute the first time, doubled up to an hour."""
+    """How long a message that can't be read is hidden: a minute the first time, doubled up to an hour."""
     return min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S << min(receives - 1, 10))
 
 

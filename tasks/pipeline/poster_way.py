@@ -26,7 +26,7 @@ _UPLOADS_AT_A_TIME: Final = 6
 
 @dataclass(frozen=True, kw_only=True)
 class Taken:
-    """A poster whose JPEG is up, and the still beside it in the workspace."""
+    """A poster whose JPEG is uploaded, and the still in the workspace."""
 
     poster: Poster
     still: Still
@@ -34,7 +34,7 @@ class Taken:
 
 
 def take(job: Job, source: Source) -> Taken:
-    """Find the frame, or take the one that an editor chose, and put the JPEG up.
+    """Find the frame, or take the one that an editor chose, and upload the JPEG.
 
     Raises:
         SourceRejected: no frame can be decoded (``undecodable``).
@@ -74,7 +74,7 @@ def take(job: Job, source: Source) -> Taken:
 
 
 def publish_still(job: Job, still: Still, time_s: float) -> Taken:
-    """Put the JPEG up that the still's run has made; the version's poster it is, ``time_s`` its place in the clip."""
+    """Upload the JPEG that the still's run has made; ``time_s`` is the frame's time in the clip."""
     wish_s = job.work.poster_wish_s
     picture_files.upload(job, poster.POSTER, to=_placed(poster.POSTER, wish_s))
     gist = thumbhash(still.thumb_width, still.thumb_height, (job.folder / poster.THUMB).read_bytes())
@@ -90,7 +90,7 @@ def publish_still(job: Job, still: Still, time_s: float) -> Taken:
 
 
 def vary(job: Job, taken: Taken) -> Poster:
-    """Make the poster's other sizes and formats and put them up; returns the poster that names them.
+    """Make and upload the poster's other sizes and formats; returns the poster that names them.
 
     Raises:
         process.Stopped: the job was stopped.

@@ -47,7 +47,7 @@ def rebuild(
 
 
 def _unknown(article_id: str, key: str) -> ArticleRecord:
-    """What stands for a record that can't be read, of an upload that is gone."""
+    """The record to write in the place of one that can't be read, if its upload is gone."""
     source = ArticleSource(key=key, etag="", size_bytes=0)
     return ArticleRecord(id=article_id, state=ArticleState.WITHDRAWN, updated_at=utc_now(), source=source)
 

@@ -152,7 +152,7 @@ def _forget_sessions(services: Services, tell: Tell, *, is_dry: bool) -> int:
 
 
 def _bereft(services: Services) -> Iterator[str]:
-    """The ids of the articles whose upload is gone, which their record does not say yet."""
+    """The ids of the articles whose upload is gone, though their record does not say so yet."""
     folder, bucket = services.workspaces.root, services.settings.media_bucket
     uploads = services.store.list(services.settings.incoming_bucket, keys.ARTICLES)
     sources = services.store.list(bucket, keys.ARTICLE_SOURCES)

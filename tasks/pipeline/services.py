@@ -44,7 +44,7 @@ class Services:
     is_stopping: Callable[[], bool]
 
     def ladder_of(self, work: Work) -> Ladder:
-        """The ladder that this version is to be made by.
+        """The ladder for this version.
 
         Raises:
             ConfigurationError: one was asked for that isn't there any more.

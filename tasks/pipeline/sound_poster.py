@@ -22,7 +22,7 @@ _SHORTEST_TIMEOUT_S: Final = 60.0
 
 
 def take(job: Job, source: SoundSource) -> Taken:
-    """Make the JPEG and put it up.
+    """Make the JPEG and upload it.
 
     Raises:
         SourceRejected: neither the cover nor any of the tracks can be decoded (``undecodable``).

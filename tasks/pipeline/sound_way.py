@@ -33,7 +33,7 @@ _CORRECTED: Final = f"-{keys.HEARD_WHOLE}"
 
 
 def make(job: Job, source: Source, stream: Stream) -> Heard:
-    """Publish the sound below ``out/hls/``; what is returned names the folders in its programmes.
+    """Encode the sound into ``out/hls/``, a folder for each of the programmes that are returned.
 
     Raises:
         SourceRejected: a track that could be heard can't be encoded.

@@ -39,7 +39,7 @@ _UNFINISHED: Final = ".tmp"
 
 
 class Stream:
-    """The upload of one version: `advance` while it grows, `complete` when all is made. Each file goes up once.
+    """What readers are shown of one version: `advance` while it grows, `complete` when everything is made.
 
     It is told of the runs that fill the workspace when what they make may be shown. Readers have the copied original,
     where there is one, until all is complete; else the rungs that have begun, once it is known what is to be heard
@@ -67,23 +67,23 @@ class Stream:
         self._pictures.append(run)
 
     def follow_original(self, run: Run) -> None:
-        """The run that copies the source's own pictures has begun, or it was soon forgotten."""
+        """The run that copies the source's own video has begun, unless it was forgotten already."""
         self._original = run
         # Another thread may forget it at this very moment.
         if self._is_forgotten:
             self._original = None
 
     def forget_original(self) -> None:
-        """The copy did not come about: the ladder will be shown."""
+        """The copy failed: the ladder will be shown."""
         self._is_forgotten = True
         self._original = None
 
     def follow_only_sound(self, run: Run, renditions: Sequence[SoundRendition]) -> None:
-        """The run begins that makes all of a clip without pictures."""
+        """The run begins that makes an audio-only clip."""
         self._sound, self._heard = run.sound, tuple(renditions)
 
     def follow_sound(self, programmes: tuple[Programme, ...]) -> None:
-        """The run that makes the sound begins, or there is nothing to be heard."""
+        """The run that makes the sound begins; with no programmes, there is no sound."""
         self._sound = programmes
 
     def advance(self) -> bool:

@@ -25,7 +25,7 @@ def all_names(services: Services) -> Iterator[Name]:
 
 
 def summary_of(services: Services, name: Name) -> Summary | None:
-    """The record in a few words as it now stands, or None.
+    """The summary of the record as it now is, or None.
 
     Raises:
         RecordUnreadable: what stands there is no record; nobody may take it for gone.
@@ -36,7 +36,7 @@ def summary_of(services: Services, name: Name) -> Summary | None:
 
 
 def summaries_of(services: Services, names: Iterable[Name]) -> dict[Name, Summary | None]:
-    """Those of many records, without the ones that can't be read, which are logged."""
+    """The summaries of many records, without those that can't be read, which are logged."""
     found: dict[Name, Summary | None] = {}
     for name in names:
         try:

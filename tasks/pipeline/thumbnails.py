@@ -23,7 +23,7 @@ _WITHOUT: Final = (ClipState.FAILED, ClipState.WITHDRAWN)
 
 
 def thumbnails(services: Services, name: str) -> None:
-    """Make what is missing of poster and storyboard, of the version in work or else the published, and add it.
+    """Make what is missing of poster and storyboard, of the version in progress or else the published one.
 
     Ends within a second when the worker is to end (`reconcile` rings again) or the version is no longer wanted.
 

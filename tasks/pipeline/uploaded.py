@@ -30,7 +30,7 @@ _MP4: Final = "mov"
 
 
 def bring(services: Services, folder: Path, work: Work, *, should_stop: Callable[[], bool]) -> Arriving:
-    """Have the version's upload come to `SOURCE_FILE` in the folder; returned is what is to be closed again.
+    """Download the version's upload to `SOURCE_FILE` in the folder; the caller closes what is returned.
 
     Its beginning is there, from which probing tells everything; all of it, where it can't be read from front to back.
 
@@ -48,7 +48,7 @@ def bring(services: Services, folder: Path, work: Work, *, should_stop: Callable
 
 
 def probe(job: Job) -> Source | SoundSource:
-    """Ask ffprobe what the upload is: its beginning tells, or else all of it.
+    """Ask ffprobe what the upload is, by its beginning or else by all of it.
 
     Raises:
         As `examine.probe` and `Arriving.whole`.
@@ -67,7 +67,7 @@ def probe(job: Job) -> Source | SoundSource:
 
 
 def have_s(job: Job, source: Recording, end_s: float) -> None:
-    """Wait until what is shown and heard before ``end_s`` has come; the rest may look like a file's early end.
+    """Wait until the part of the file before ``end_s`` is there; the rest may look like a file's early end.
 
     Raises:
         As `Arriving.whole`.
@@ -80,7 +80,7 @@ def have_s(job: Job, source: Recording, end_s: float) -> None:
 
 
 def key_frame_gap_s(job: Job, source: Source) -> float | None:
-    """The longest time, in seconds, between two key frames; None if that is not to be had.
+    """The longest time, in seconds, between two key frames; None if it is unknown.
 
     A film's index tells it of all of the film, its end being one of them; of what has none, the first half minute is
     looked at.
@@ -98,7 +98,7 @@ def key_frame_gap_s(job: Job, source: Source) -> float | None:
 
 
 def parameter_sets_of(job: Job, source: Source) -> tuple[Told, ...]:
-    """What the coded pictures, which are H.264, say of themselves; nothing where it can't be told without reading on.
+    """The H.264 parameter sets in the file's index; none if it has no index.
 
     Raises:
         OSError: the disk failed.
@@ -119,5 +119,5 @@ def _index(job: Job, source: Source) -> bytes | None:
 
 
 def share_of(source: Recording, end_s: float) -> float:
-    """The part of the file, from its beginning, in which lies what is shown and heard before ``end_s``; at most 1."""
+    """The share of the file, from its beginning, that contains everything before ``end_s``; at most 1."""
     return min(1.0, end_s * _UNEVENNESS / source.duration_s) if source.duration_s else 1.0

@@ -13,7 +13,7 @@ _log = structlog.get_logger()
 
 
 def ring_for_uploads(services: Services, message: bytes) -> int:
-    """Ring for each upload that the message names, and say for how many.
+    """Ring for each upload that the message names; returns how many there were.
 
     A removed object rings as a created one does: `ingest` looks at what is really there.
 

@@ -41,7 +41,7 @@ class VersionFiles:
         return self.root / encode.HLS / track / encode.MEDIA_PLAYLIST
 
     def unsent(self, path: Path, *, is_first: bool) -> str:
-        """What may go up next of a playlist that has grown: some more of its segments; "" where it has not.
+        """What may be uploaded next of a playlist that has grown: some more of its segments; "" if it has not.
 
         With ``is_first``, while readers have nothing yet, only as many as a player begins with.
         """
@@ -93,10 +93,10 @@ class VersionFiles:
         self._playlists[str(path)] = text
 
     def has_begun(self, tracks: Sequence[str]) -> bool:
-        """Whether the playlists of all these renditions and programmes have gone up."""
+        """Whether the playlists of all these renditions and programmes are uploaded."""
         return all(str(self.playlist(track)) in self._playlists for track in tracks)
 
     def init_of(self, track: str) -> bytes:
-        """The initialization section of a rendition whose playlist has gone up."""
+        """The initialization section of a rendition whose playlist is uploaded."""
         path = self.playlist(track)
         return (path.parent / package.read_media_playlist(self._playlists[str(path)]).init).read_bytes()

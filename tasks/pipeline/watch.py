@@ -26,7 +26,7 @@ _LOOK_S: Final = 0.75
 
 
 class RecordWatch:
-    """Tells of a clip's record when somebody wrote it; asks the store every three quarters of a second at most."""
+    """Watches a clip's record for changes; asks the store every three quarters of a second at most."""
 
     def __init__(self, services: Services, name: str) -> None:
         self._services = services

@@ -18,7 +18,7 @@ UPLOAD_REMOVED: Final = "upload_removed"
 
 
 def upload_id(etag: str, size_bytes: int) -> str:
-    """A short name of what was uploaded: the same bytes, sent in the same way, have the same one."""
+    """A short id of what was uploaded: the same bytes, sent in the same way, have the same one."""
     return hashlib.sha256(f"{etag}\n{size_bytes}".encode()).hexdigest()[:16]
 
 
@@ -56,7 +56,7 @@ def receive(
     record: ClipRecord | None,
     arrived: ClipRecord,
 ) -> ClipRecord:
-    """Take note of an upload; ``arrived`` is the record that a first upload would get.
+    """Record an upload; ``arrived`` is the record that a first upload would get.
 
     The same upload again changes nothing, nor does one older than what is in work under another key. A new upload of a
     clip that is published goes under ``next``, so readers keep what they have. One of a withdrawn clip is noted.
@@ -88,7 +88,7 @@ def identity(source: SourceFacts) -> SourceFacts:
 
 
 def _noted(record: ClipRecord, new: Work, now: datetime) -> ClipRecord:
-    """What is withdrawn stays so, whatever is uploaded; the newest upload is the one that a restoration brings back."""
+    """A withdrawn clip stays withdrawn, whatever is uploaded; restoring it uses the newest upload."""
     if record.withdrawn is None:
         return record
     before = record.withdrawn.arrived
@@ -122,7 +122,7 @@ def _is_older(one: Work, other: Work) -> bool:
 
 
 def _is_tried_again(known: Work, new: Work) -> bool:
-    """The same bytes came once more after they had failed: uploaded anew, or found under another key."""
+    """Whether the same bytes came again after they had failed: uploaded again, or under another key."""
     if known.state is not ClipState.FAILED or known.failure is None:
         return False
     moved = known.failure.code == UPLOAD_REMOVED and new.source.key != known.source.key

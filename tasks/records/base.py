@@ -17,7 +17,7 @@ UtcTime = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str, when_us
 
 
 class Value(BaseModel):
-    """A frozen value. Unknown fields are passed over, so an older reader understands a newer record."""
+    """A frozen value. Unknown fields are ignored, so that an older reader understands a newer record."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
@@ -44,14 +44,14 @@ class Record(Value):
 
 
 class Notice(Value):
-    """Something worth a person's look that does not stop the work; ``code`` is stable, ``message`` is for people."""
+    """A warning, which does not stop the work; ``code`` is stable, ``message`` is for people."""
 
     code: str
     message: str
 
 
 class Failure(Value):
-    """Why there is no result, in words for an editor; the machine's own words stand in ``detail``."""
+    """Why there is no result, in words for an editor; ``detail`` is for operators."""
 
     code: str
     message: str

@@ -40,7 +40,7 @@ class AudioFacts(Value):
 
 
 class SourceFacts(Value):
-    """The uploaded object, and what probing told; the probed fields are null until then.
+    """The uploaded object, and what probing found; the probed fields are null until then.
 
     ``timecode`` is that of the first frame (SMPTE ST 12-1), null where the upload has none.
     """
@@ -119,7 +119,7 @@ class Mp4(Value):
 
 
 class AudioFile(Value):
-    """A progressive download of a clip that is only heard; ``type`` is its media type."""
+    """A progressive download of an audio-only clip; ``type`` is its media type."""
 
     url: str
     type: str
@@ -170,7 +170,7 @@ class ArticleLink(Value):
 
 
 class Lease(Value):
-    """Who is at work on the clip; after ``expires_at`` the work is anybody's."""
+    """Which worker processes the clip; after ``expires_at`` any worker may take it."""
 
     owner: str
     attempt: int

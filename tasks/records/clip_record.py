@@ -30,7 +30,7 @@ from tasks.records.clip_facts import (
 
 
 class ClipState(StrEnum):
-    """Where a version is on its way."""
+    """The state of a version."""
 
     RECEIVED = "received"
     PROCESSING = "processing"
@@ -41,7 +41,7 @@ class ClipState(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Nothing more will happen by itself."""
+        """Whether nothing more will happen by itself."""
         return self in (ClipState.READY, ClipState.FAILED, ClipState.WITHDRAWN)
 
 
@@ -50,7 +50,7 @@ NO_POSTER: Final = "no_poster"
 
 
 class Work(Value):
-    """One version of the clip: an upload, how it is encoded, how far it has come, and what came of it."""
+    """One version of the clip: its upload, how it is encoded, its progress, and its result."""
 
     version: str
     state: ClipState
@@ -82,7 +82,7 @@ class Work(Value):
     lease: Lease | None = None
 
     def has_live_lease(self, now: datetime) -> bool:
-        """Somebody is at work and has been heard of lately."""
+        """Whether a worker has it, with a recent heartbeat."""
         return self.lease is not None and self.lease.expires_at > now
 
     @property
@@ -113,7 +113,7 @@ class Arrived(Value):
 
 
 class Withdrawal(Value):
-    """When and why the clip was taken from public view; ``arrived`` is the newest upload that came since then.
+    """When and why the clip was taken offline; ``arrived`` is the newest upload since then.
 
     The reason is public, as the whole record is.
     """

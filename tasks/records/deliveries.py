@@ -27,7 +27,7 @@ _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class DeliveryState(StrEnum):
-    """Where a delivery stands."""
+    """The state of a delivery."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -35,7 +35,7 @@ class DeliveryState(StrEnum):
 
 
 class Delivery(Record):
-    """One event on its way to one endpoint. ``body`` is sent as it stands, so each try carries the same."""
+    """The delivery of one event to one endpoint. ``body`` is sent unchanged at each attempt."""
 
     id: str = Field(description="The webhook-id: the same for every try, every endpoint and every replay.")
     endpoint: str
@@ -71,7 +71,7 @@ class Delivery(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What became of one try. ``status`` is None where none came; ``error`` says why, in words without an address."""
+    """The outcome of one attempt. ``status`` is None if no answer came; ``error`` says why, without an address."""
 
     status: int | None
     error: str = ""
@@ -96,7 +96,7 @@ class EndpointState(Record):
 
 
 def after(delivery: Delivery, answer: Answer, *, now: datetime, jitter: float) -> Delivery:
-    """The delivery after a try that ended ``now``; ``jitter`` is from 0 to 1."""
+    """The delivery after an attempt that ended ``now``; ``jitter`` is from 0 to 1."""
     first_at = delivery.first_at or now
     tried = delivery.evolve(
         attempts=delivery.attempts + 1,
@@ -120,12 +120,12 @@ def after(delivery: Delivery, answer: Answer, *, now: datetime, jitter: float) -
 
 
 def abandoned(delivery: Delivery, reason: str) -> Delivery:
-    """The delivery given up without another try."""
+    """The delivery, given up without another attempt."""
     return delivery.evolve(state=DeliveryState.GIVEN_UP, next_at=None, held_until=None, last_error=reason)
 
 
 def again(delivery: Delivery, *, now: datetime) -> Delivery:
-    """The same delivery to be tried as if it were new, whatever became of it."""
+    """The same delivery as if it were new, whatever its outcome."""
     return delivery.evolve(
         state=DeliveryState.PENDING,
         attempts=0,

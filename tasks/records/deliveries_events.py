@@ -35,7 +35,7 @@ _TOLD: Final = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """An event as every endpoint is told of it; ``body`` is JSON."""
+    """An event as it is sent to every endpoint; ``body`` is JSON."""
 
     id: str
     type: str
