@@ -115,7 +115,7 @@ def _share_memory(**_: Any) -> None:
 
 @signals.worker_ready.connect
 def _reconcile_at_start(sender: Any, **_: Any) -> None:
-    """What was left unfinished need not wait for the scheduler's first round."""
+    """Queue what was left unfinished, without waiting for the scheduler's first round."""
     if any(queue.name == queues.RECONCILE for queue in sender.task_consumer.queues):
         app.send_task(queues.RECONCILE_TASK, queue=queues.RECONCILE, ignore_result=True)
 

@@ -24,7 +24,7 @@ _EXPOSED: Final = ("Accept-Ranges", "Content-Length", "Content-Range", "ETag", "
 
 
 def cors_rules(settings: Settings) -> CORSConfigurationTypeDef:
-    """What ``PutBucketCors`` is told: scripts of the settings' sites may read, with ranges and conditions."""
+    """The rules for ``PutBucketCors``: scripts of the settings' sites may read, with ranges and conditions."""
     rule: CORSRuleTypeDef = {
         "AllowedOrigins": list(settings.cors_origins),
         "AllowedMethods": ["GET", "HEAD"],
@@ -36,7 +36,7 @@ def cors_rules(settings: Settings) -> CORSConfigurationTypeDef:
 
 
 def read_policy(settings: Settings) -> str:
-    """What ``PutBucketPolicy`` is told: anybody may GET what is published."""
+    """The policy for ``PutBucketPolicy``: anybody may GET what is published."""
     statement = {
         "Sid": "NewsreelReaders",
         "Effect": "Allow",
@@ -62,7 +62,7 @@ def let_portals_read(settings: Settings, client: S3Client) -> None:
 
 
 def client_of(env: Mapping[str, str]) -> S3Client:
-    """An S3 client of the local stack that this environment tells of."""
+    """An S3 client for the local stack of this environment."""
     return boto3.client(
         "s3",
         endpoint_url=env["NEWSREEL_S3_ENDPOINT_URL"],

@@ -53,7 +53,7 @@ class ChildLog:
         os.truncate(self.path, 0)
 
     def ending(self) -> str:
-        """The last 15 lines, headed by where the whole stands; for people."""
+        """The last 15 lines, with the log's path; for people."""
         try:
             lines = self._end(_TAIL_BYTES).decode("utf-8", "replace").splitlines()[-_TAIL_LINES:]
         except OSError as error:

@@ -54,7 +54,7 @@ def spawn(child: Child, output: BinaryIO) -> subprocess.Popen[bytes]:
 
 
 def has_exited(process: subprocess.Popen[bytes]) -> bool:
-    """Whether it has ended; it stays unreaped, so that its process group can't become somebody else's yet."""
+    """Whether it has ended; it stays unreaped, so that its process group's number is not reused yet."""
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 

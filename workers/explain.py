@@ -66,7 +66,7 @@ def explain_article(record: ArticleRecord, *, now: datetime) -> Iterator[str]:
 
 
 def explain_upload(upload: ObjectInfo, *, settings: Settings, now: datetime) -> Iterator[str]:
-    """The lines for an upload that no record speaks of."""
+    """The lines for an upload without a record."""
     age_s = (now - upload.modified_at).total_seconds()
     yield f"{upload.key}: uploaded"
     yield _row("source", f"{size(upload.size_bytes)}, {span(age_s)} ago")

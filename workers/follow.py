@@ -21,7 +21,7 @@ _SETTLE_S: Final = 5.0
 
 
 class TookTooLong(NewsreelError):  # noqa: N818
-    """What was waited for had not come when the time was up."""
+    """The time limit was reached before everything was final."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class Upload:
 
     @property
     def is_article(self) -> bool:
-        """It lies where articles do."""
+        """Whether it is an article."""
         return self.info.key.startswith(keys.ARTICLES)
 
 
@@ -96,7 +96,7 @@ def look(client: Client, upload: Upload) -> Sight:
 
 
 def of_clip(record: ClipRecord, *, elapsed_s: float, is_answer: bool = True) -> Sight:
-    """What the version in work, or the last one, has come to."""
+    """The state of the version in progress, or of the last one."""
     work = record.work
     note, detail = "", ""
     if work.failure is not None:

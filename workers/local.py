@@ -39,7 +39,7 @@ class StackStopped(NewsreelError):  # noqa: N818
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """A line about one process of the stack, for people."""
+    """One process of the stack, as it is shown to people."""
 
     name: str
     address: str
@@ -60,7 +60,7 @@ class RunningStack:
     supervisor: Supervisor
 
     def pids(self) -> dict[str, int]:
-        """The process id of each service that runs now."""
+        """The process id of each running service."""
         return self.supervisor.pids()
 
     def services(self) -> tuple[Service, ...]:

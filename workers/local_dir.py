@@ -80,14 +80,14 @@ class LocalDir:
         self.env_file = self.root / "newsreel.env"
 
     def folder(self, name: str) -> Path:
-        """A folder of that name for us alone."""
+        """A folder of that name, readable by us only."""
         path = self.root / name
         path.mkdir(mode=0o700, exist_ok=True)
         return path
 
     @contextmanager
     def held(self) -> Iterator[Holder]:
-        """Keep other stacks out; the kernel lets go of it with our death, whatever its cause.
+        """Lock the directory; the kernel releases the lock when this process ends, however it ends.
 
         Raises:
             DirectoryHeld: another stack has it.
@@ -125,7 +125,7 @@ class LocalDir:
         return Secrets(**kept)
 
     def ports(self) -> Ports:
-        """Those of last time as far as they are free, free ones for the rest; remembered for next time."""
+        """The ports of last time if they are free, else others; remembered for next time."""
         path = self.root / "ports.json"
         before: dict[str, int] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         chosen: dict[str, int] = {}
@@ -142,7 +142,7 @@ class LocalDir:
 
 
 class Holder:
-    """Writes into the lock's file who has it."""
+    """Writes the holder of the lock into its file."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor

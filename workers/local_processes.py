@@ -48,7 +48,7 @@ def current_environ(overrides: Mapping[str, str]) -> dict[str, str]:
 
 
 def public_env(environ: Mapping[str, str], ports: Ports, secrets: Secrets, workspace: Path) -> dict[str, str]:
-    """What ``newsreel.env`` tells: addresses and credentials, enough for any client, and what a client explains."""
+    """The content of ``newsreel.env``: addresses and credentials for any client, and settings that clients display."""
     fields = Settings.model_fields
     return {
         "NEWSREEL_WORKSPACE_DIR": str(workspace),
@@ -148,7 +148,7 @@ def _was_touched(file: Path, since: float) -> bool:
 
 
 def _consumes(pinging: Celery, queue_class: QueueClass) -> bool:
-    """Whether the worker of the class answers a ping, which it does from the loop that takes its messages."""
+    """Whether the worker of the class answers a ping, which it does from the loop that consumes messages."""
     node = f"{queue_class.name}@{socket.gethostname()}"
     try:
         return bool(pinging.control.ping(destination=[node], timeout=0.5, limit=1))

@@ -104,7 +104,7 @@ def webhook_env(endpoint: str, token: str, incoming_bucket: str) -> dict[str, st
 
 
 def redis_child(place: LocalDir, *, port: int, password: str, environ: Mapping[str, str]) -> Child:
-    """A Redis that keeps what it was told: append-only file, no eviction.
+    """A Redis that loses nothing: append-only file, no eviction.
 
     Raises:
         ConfigurationError: neither ``redis-server`` nor Valkey's wheel is installed.

@@ -66,4 +66,4 @@ def _name(client: Client, clip: str) -> str:
 
 
 class _NotSeen(NewsreelError):  # noqa: N818
-    """There is an upload, and nothing is known of it."""
+    """There is an upload, but no record of it."""

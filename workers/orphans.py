@@ -36,12 +36,12 @@ class _Child:
 
     @property
     def was_started_here(self) -> bool:
-        """It is of this process's own session, or leads one that was made for it: whoever started it waits for it."""
+        """Whether it is of this process's session, or leads its own: then whoever started it waits for it."""
         return self.session in (self.pid, os.getsid(0))
 
 
 class Orphans:
-    """Those that come to this process. Looked at by one thread."""
+    """The orphans that become children of this process. Used by one thread."""
 
     def __init__(self) -> None:
         """Adopt: from now on whoever loses its parent below this process becomes its child (prctl(2)).
@@ -54,7 +54,7 @@ class Orphans:
         self._dead_since_s: dict[int, float] = {}
 
     def settle(self) -> int:
-        """End the cages that were stranded, bury the dead for whom nobody waits; returns how many were ended.
+        """Kill stranded cages, and reap the dead for whom nobody waits; returns how many were killed.
 
         Raises:
             OSError: this process may open no more files, so it can't look.
@@ -113,7 +113,7 @@ def _children() -> Iterator[_Child]:
 
 
 def _is_inner(pid: int) -> bool:
-    """It is the first process of a namespace of its own; a cage's outer process, our child by right, is not."""
+    """Whether it is the first process of a PID namespace; a cage's outer process, our own child, is not."""
     numbers = _numbers(str(pid))
     return len(numbers) > len(_numbers("self")) and numbers[-1] == b"1"
 

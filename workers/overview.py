@@ -34,7 +34,7 @@ class Queues:
 
 @dataclass(frozen=True, kw_only=True)
 class Overview:
-    """Everything; ``unseen`` are the uploads of clips that no record speaks of yet, or no more.
+    """Everything; ``unseen`` are the uploads of clips that have no record yet, or no longer.
 
     ``recordless`` are the names of the clips among them that were taken note of: their record is about to come, or it
     was removed. ``unreadable`` tells of each record that can't be read.
@@ -103,7 +103,7 @@ def find(client: Client, asked: str) -> ClipRecord | ObjectInfo | ArticleRecord:
 
 
 def queue_depths(client: Client) -> Queues:
-    """Ask the broker; that it is away is an answer, too."""
+    """Ask the broker; if it is away, the result says so."""
     try:
         with redis.Redis.from_url(
             client.settings.broker_url, socket_timeout=_BROKER_PATIENCE_S, socket_connect_timeout=_BROKER_PATIENCE_S

@@ -25,7 +25,7 @@ FLOWER_CONFIG: Final = Path(config.__file__).with_name("flower.py")
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """What differs between places that run newsreel: where the gateway listens, and some files.
+    """What differs between deployments: where the gateway listens, and some files.
 
     With ``sqs_heartbeat`` a queue is polled too, and the file is touched after each round.
     """

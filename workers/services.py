@@ -37,7 +37,7 @@ def build_services(
     cage: Cage | None = None,
     is_stopping: Callable[[], bool] = lambda: False,
 ) -> Services:
-    """Adapters for one process. Nothing is sent anywhere yet, but the cage is tried.
+    """Adapters for one process. Nothing is sent anywhere yet, but the cage is tested.
 
     Parameters:
         app: the Celery app that sends messages; by default a new one for these settings, which serves no tasks.

@@ -40,7 +40,7 @@ class ChildrenNotReady(Exception):  # noqa: N818 # as in tasks.errors, the outco
 
 @dataclass(kw_only=True, eq=False)
 class _Run:
-    """Where one child stands."""
+    """The state of one child."""
 
     child: Child
     log: ChildLog
@@ -62,7 +62,7 @@ def next_delay_s(previous_s: float, lived_s: float) -> float:
 
 
 class Supervisor:
-    """The children of one place.
+    """Supervises a set of children.
 
     Parameters:
         log_dir: each child's output goes to ``<name>.log`` there.
@@ -157,7 +157,7 @@ class Supervisor:
             self._settled.set()
 
     def _attempt(self, duty: str, step: Callable[[], object]) -> None:
-        """Do what can be done again later. That it fails is told, but not at each try."""
+        """Do a duty that can be repeated later. A failure is reported, but not at each attempt."""
         try:
             step()
         except Exception as error:

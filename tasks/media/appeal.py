@@ -78,7 +78,7 @@ def appeal(look: Look) -> float:
 
 
 def _drawn(flat: float, area: float) -> float:
-    """1 for what a camera saw, near 0 for lettering or a clock on a plain ground."""
+    """1 for camera pictures, near 0 for lettering or a clock on a plain ground."""
     return 1.0 if area < 0.5 or flat < 0.6 else max(_EMPTY, 1 - 2 * (area - 0.5) - 2 * (flat - 0.6))
 
 
@@ -116,7 +116,7 @@ def _light(look: Look) -> NDArray[np.int32]:
 
 
 def _largest_area(look: Look) -> float:
-    """The share of the picture that has its commonest colour, out of 512."""
+    """The share of the picture that has its most common colour, of 512."""
     red, green, blue = np.moveaxis(_pixels(look) >> 5, 2, 0)
     return int(np.bincount((red << 6 | green << 3 | blue).ravel()).max()) / (look.width * look.height)
 

@@ -27,7 +27,7 @@ _ANIMATED: Final = re.compile(r"\\t\([^()]*(?:\([^()]*\)[^()]*)*\)")
 
 
 def read_events(written: bytes, *, zero_s: float = 0.0) -> tuple[Cue, ...]:
-    """The cues of a file in order of time; what is as in `webvtt.read_cues` is as there."""
+    """The cues of a file in order of time, cleaned as by `webvtt.read_cues`."""
     lines = written[:_MOST_BYTES].decode("utf-8", "replace").splitlines()
     return in_order(_cues(lines, _styles(lines), zero_s))
 
@@ -47,7 +47,7 @@ def _cues(lines: Sequence[str], styles: Mapping[str, frozenset[str]], zero_s: fl
 
 
 def _styles(lines: Sequence[str]) -> dict[str, frozenset[str]]:
-    """What of `_KEPT` each style asks for, by its name."""
+    """The tags of `_KEPT` that each style sets, by its name."""
     names: list[str] = []
     found: dict[str, frozenset[str]] = {}
     for line in lines:
@@ -64,7 +64,7 @@ def _styles(lines: Sequence[str]) -> dict[str, frozenset[str]]:
 
 
 def _marked_up(text: str, style: str, styles: Mapping[str, frozenset[str]]) -> str:
-    """The text with the tags of WebVTT, everything else of it escaped."""
+    """The text with WebVTT's tags, and everything else escaped."""
     usual = styles.get(style, frozenset[str]())
     marks, is_drawing = set(usual), False
     runs: list[tuple[frozenset[str], list[str]]] = []

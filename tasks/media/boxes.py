@@ -82,7 +82,7 @@ def read_header(init: bytes) -> Header:
 
 
 def bytes_before_media(segment: bytes, size_bytes: int) -> int | None:
-    """How much of a segment of that size has to be known to `read_fragment` it; ``segment`` is its beginning.
+    """How many bytes of a segment of that size `read_fragment` needs; ``segment`` is its beginning.
 
     None where that is too short to tell, or the media are not its last box.
     """
@@ -163,7 +163,7 @@ def read_fragment(segment: bytes, header: Header, size_bytes: int | None = None)
 
 
 def boxes(data: _Data) -> Iterator[tuple[str, _Data]]:
-    """The boxes that lie side by side in ``data``: type and body.
+    """The boxes in ``data``, one after the other: type and body.
 
     Raises:
         TemporarilyUnavailable: one is larger than what is there (``encoder_output_damaged``).
@@ -210,7 +210,7 @@ def _one(data: bytes, kind: str) -> bytes:
 
 
 def ticks_per_s(body: bytes | memoryview) -> int:
-    """The timescale that an ``mvhd`` or ``mdhd`` tells."""
+    """The timescale of an ``mvhd`` or ``mdhd``."""
     # Both begin alike: creation and modification time, then the timescale.
     (timescale,) = struct.unpack_from(">I", body, 20 if body[0] else 12)
     return int(timescale)

@@ -27,7 +27,7 @@ _PLAIN: Final = ("-map_metadata", "-1", "-map_chapters", "-1", "-avoid_negative_
 
 
 def plan_extract(found: CaptionSource, source: Source, *, max_pixels: int) -> tuple[str, ...]:
-    """Arguments of the run that writes each text track, and the picture's caption units; empty: nothing to run for."""
+    """Arguments of the run that writes each text track, and the video's caption units; empty if there are none."""
     outputs: list[str] = []
     # A decoder shows one page: for each further one the file is read once more.
     readings = _readings(found.tracks)
@@ -69,13 +69,13 @@ def plan_line21(rcwt: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _output(track: CaptionTrack) -> tuple[str, ...]:
-    """How a run writes it: as WebVTT, but ASS as it is."""
+    """The output for a track: WebVTT, but ASS as it is."""
     coder, form = ("copy", "ass") if track.codec in ASS else ("webvtt", "webvtt")
     return ("-c:s", coder, *_PLAIN, "-fs", str(_MOST_TEXT_BYTES), "-f", form, track.file)
 
 
 def _readings(tracks: Sequence[CaptionTrack]) -> list[list[CaptionTrack]]:
-    """The tracks, parted so that none of one stream are together; one part at least."""
+    """The tracks in groups, so that no group has two of one stream; at least one group."""
     made: list[list[CaptionTrack]] = [[]]
     for track in tracks:
         others = (part for part in made if all(track.index != each.index for each in part))

@@ -43,7 +43,7 @@ Kind = Literal["subtitles", "captions"]
 
 
 class CaptionTrack(Value):
-    """A text track of the upload; ``index`` is ffmpeg's. Captions are for people who can't hear, subtitles for all.
+    """A text track of the upload; ``index`` is ffmpeg's. Captions are for the deaf, subtitles for everybody.
 
     Of teletext with several pages of subtitles each is a track, and ``page`` its number.
     """
@@ -58,12 +58,12 @@ class CaptionTrack(Value):
 
     @property
     def file(self) -> str:
-        """Where the run writes it, in the workspace."""
+        """The file that the run writes, in the workspace."""
         page = "" if self.page is None else f"-{self.page}"
         return f"{FOLDER}/{self.index}{page}.{'ass' if self.codec in ASS else 'vtt'}"
 
     def cues(self, written: bytes, *, zero_s: float) -> tuple[Cue, ...]:
-        """What the run wrote, read; ``zero_s`` is the clip's zero on its clock."""
+        """The cues that the run wrote; ``zero_s`` is the clip's zero on its clock."""
         read = ass.read_events if self.codec in ASS else read_cues
         return read(written, zero_s=zero_s)
 
@@ -83,7 +83,7 @@ class CaptionSource(Value):
 
 
 class Caption(Value):
-    """A caption programme to publish; ``name`` is its folder below ``hls/``, ``label`` what a player's menu shows."""
+    """Captions to publish; ``name`` is their folder below ``hls/``, ``label`` is for a player's menu."""
 
     name: str
     language: str | None
@@ -95,7 +95,7 @@ class Caption(Value):
 
 
 def in_several_languages(probe: Mapping[str, object]) -> tuple[tuple[int, str], ...]:
-    """The streams of teletext with more than one page, and the languages of those, as `subtitle_pages` wants them."""
+    """The teletext streams with more than one page, and the languages of these, for `subtitle_pages`."""
     teletext = [each for each in items(probe.get("streams")) if each.get("codec_name") == TELETEXT]
     named = [(_index(each), str(_mapping(each.get("tags")).get("language") or "")) for each in teletext]
     return tuple((index, languages) for index, languages in named if "," in languages)[:_MOST]
@@ -125,7 +125,7 @@ def find_captions(
 
 
 def published(found: Sequence[tuple[CaptionTrack | None, tuple[Cue, ...]]]) -> tuple[Caption, ...]:
-    """The programmes that have something to read; None as the track stands for captions inside the picture.
+    """The captions that have text; None as the track stands for captions inside the video.
 
     What a drone notes down of itself, its pilot's place too, is left out. One of the others is the default: the file's
     own, or else the first that is not only for foreign lines (forced).
@@ -157,7 +157,7 @@ def published(found: Sequence[tuple[CaptionTrack | None, tuple[Cue, ...]]]) -> t
 
 
 def unreadable_notice(names: Sequence[str]) -> tuple[Notice, ...]:
-    """What an editor is told of captions that are left out; none where there are no names."""
+    """The notice of captions that are left out; none if there are no names."""
     if not names:
         return ()
     message = (

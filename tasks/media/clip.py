@@ -22,7 +22,7 @@ class ClipName:
 
     @property
     def is_conventional(self) -> bool:
-        """The name tells the date and the slug."""
+        """Whether the name has a date and a slug."""
         return self.air_date is not None
 
 

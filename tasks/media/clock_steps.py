@@ -25,7 +25,7 @@ _MEASURED: Final = 50
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """What is added to all times from ``place`` on, as little as any stream needs to go on where it was.
+    """What is added to all times from ``place`` on: the least that any stream needs to continue where it was.
 
     Streams in ``own_places`` change over there.
     """
@@ -36,7 +36,7 @@ class Step:
 
 
 def find_steps(places: NDArray[np.int64], pids: NDArray[np.int64], times: NDArray[np.int64]) -> tuple[Step, ...]:
-    """Where the clock goes back for all streams together; what is done for one alone would part picture and sound.
+    """Where the clock goes back for all streams together; shifting one alone would put picture and sound out of sync.
 
     Told are, of all media in their order in the file, the place, the stream's number and the time.
 
@@ -72,7 +72,7 @@ def find_steps(places: NDArray[np.int64], pids: NDArray[np.int64], times: NDArra
 
 
 def _backs(times: NDArray[np.int64]) -> list[int]:
-    """Behind which of a track's times its clock goes back, and stays there: one that is damaged stands alone."""
+    """After which of a track's times its clock goes back and stays there; a single odd time is damage."""
     numbers = np.flatnonzero(_since(times) < -_BACK)
     numbers = numbers[(numbers > 0) & (numbers < len(times) - 2)]
     before, behind = (times[numbers - 1], times[numbers]), (times[numbers + 1], times[numbers + 2])
@@ -81,7 +81,7 @@ def _backs(times: NDArray[np.int64]) -> list[int]:
 
 
 def _ticks(tracks: Sequence[tuple[NDArray[np.int64], int]]) -> int:
-    """How far to move what follows: each track is told by its times, and the number of its last one before the step."""
+    """How far to shift what follows, by each track's times and the number of its last one before the step."""
     found = []
     for track, number in tracks:
         lengths = _since(track[max(0, number - _MEASURED) : number + 1])
@@ -98,5 +98,5 @@ def _since(times: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _apart(earlier: NDArray[np.int64], later: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How far the later ones are from the earlier; the clock may have run full between."""
+    """How far the later ones are from the earlier; the clock may have wrapped around in between."""
     return np.asarray((later - earlier + WRAP // 2) % WRAP - WRAP // 2)

@@ -30,7 +30,7 @@ _PREAMBLES: Final = tuple(
 
 
 def may_be_coded(programme: Programme, measured: Measured) -> bool:
-    """Whether it is worth a look: uncompressed sound of two channels or more that is very loud."""
+    """Whether it has to be checked: uncompressed sound of two channels or more that is very loud."""
     return measured.integrated_lufs >= _LEAST_LUFS and is_uncompressed_pair(programme)
 
 

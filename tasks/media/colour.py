@@ -45,7 +45,7 @@ _HDR_TRANSFERS: Final = (_PQ, _HLG)
 
 
 class Colour(Value):
-    """How a stream's numbers are colours, guessed as players do where the file does not tell.
+    """How a stream's numbers are colours, guessed as players do if the file does not say.
 
     It ``is_coarse`` if more than two pixels in a row or column share a sample of colour. Where it ``is_told_by_frames``
     its matrix and range are those of the beginning, and may change.
@@ -69,7 +69,7 @@ class Colour(Value):
 
     @property
     def is_plain(self) -> bool:
-        """Nothing but the range may differ from what is made of it."""
+        """Whether only the range may have to be converted."""
         return self.is_rgb or (self.matrix, self.primaries, self.transfer) == ("bt709", "bt709", "bt709")
 
 
@@ -110,7 +110,7 @@ def read_colour(stream: Mapping[str, object], *, width: int, height: int, contai
 
 
 def over_black(stream: ffmpeg.nodes.FilterableStream, colour: Colour) -> ffmpeg.nodes.FilterableStream:
-    """A see-through picture laid over black; any other as it is."""
+    """A transparent picture on black; any other as it is."""
     if not colour.has_alpha:
         return stream
     stream = stream.filter("format", "gbrap" if colour.is_rgb else "yuva444p")
@@ -164,7 +164,7 @@ def as_jpeg(stream: ffmpeg.nodes.FilterableStream) -> ffmpeg.nodes.FilterableStr
 
 
 def colour_notice(colour: Colour) -> tuple[Notice, ...]:
-    """Colours that can't be had right, in words for an editor."""
+    """Colours that can't be converted correctly, in words for an editor."""
     if colour.dolby_vision_profile != 5:  # the only profile whose base layer is not ordinary HDR
         return ()
     message = "This is Dolby Vision without an HDR10 or HLG picture in it; its colours come out wrong. Export as HDR10."

@@ -54,7 +54,7 @@ _REFUSED: Final = re.compile(r"Codec \((\w+)\) not on ")
 
 
 def without_lists(messages: str) -> str:
-    """ffmpeg's messages with its repetitions of a list taken out."""
+    """ffmpeg's messages without its repetitions of the list."""
     return _REPEATED.sub("the list", messages)
 
 

@@ -65,7 +65,7 @@ def plan_direct(
     pace: float = _PACE,
     tells_the_same: bool = True,
 ) -> Direct | None:
-    """How to package the source's own pictures; None where players would not take them as they are.
+    """How to package the source's own video; None if players would not accept it as it is.
 
     ``size_bytes`` is the upload's. Where the ladder does not wait for the copy, ``pace`` seconds of it are made in a
     second. The main sound programme goes with it: copied if it is AAC, else encoded as it is. Unless what the coded
@@ -119,7 +119,7 @@ def plan_direct(
 
 
 def tells_the_same(told: Sequence[Told], source: Source) -> bool:
-    """Whether what the coded pictures say of themselves does not contradict what the container says of them."""
+    """Whether the H.264 parameter sets agree with the container."""
     matrices = (None, *_MATRICES.get(source.video.colour.matrix, ()))
     return bool(told) and all(
         each.pixel_aspect in (None, 1) and not each.is_full_range and each.matrix in matrices for each in told
@@ -127,7 +127,7 @@ def tells_the_same(told: Sequence[Told], source: Source) -> bool:
 
 
 def is_cut_finely(key_frame_gap_s: float | None) -> bool:
-    """Whether segments that begin with key frames so far apart, in seconds (None: none follows the first), will do."""
+    """Whether key frames so far apart, in seconds (None: there is only one), make segments that are short enough."""
     return key_frame_gap_s is not None and key_frame_gap_s <= _WIDEST_GAP_S
 
 

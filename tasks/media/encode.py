@@ -52,7 +52,7 @@ class Run(Value):
 
 
 class EncodePlan(Value):
-    """How the pictures are made: ``runs``, one after the other; ``rungs`` are all to be published, tallest first.
+    """How the video is made: ``runs``, one after the other; ``rungs`` are all to be published, tallest first.
 
     The first run looks for faults of the picture (`tasks.media.faults`) while it makes the smallest rung.
     """
@@ -70,7 +70,7 @@ def plan_encode(
     copied: PlannedRung | None = None,
     threads: Threads = ALL_THREADS,
 ) -> EncodePlan:
-    """Every rendition of the picture, decoded once; where the ladder puts its smallest rung first, that one twice.
+    """All video renditions in one decode; with the ladder's smallest rung first, in two.
 
     ``copied`` is a rung that exists already, out of the source's own pictures; key frames then stand where it has them.
     """
@@ -96,7 +96,7 @@ def plan_encode(
 def plan_sound(
     source: Source, ladder: Ladder, programmes: Sequence[Programme], *, max_pixels: int, pace: float | None = None
 ) -> Run:
-    """The programmes, mixed and encoded in a run of their own: it can be heard how loud they are beside the encode.
+    """The programmes, mixed and encoded in a run of their own, so that they can be measured beside the video's encode.
 
     With ``pace``, so many seconds of it are made in a second once its beginning is there.
     """
@@ -143,7 +143,7 @@ def _pictures(
     beside_copy: bool,
     threads: Threads,
 ) -> Run:
-    """One decode for these rungs. The rung ``seen`` is looked at on its way to its encoder, or to nowhere."""
+    """One decode for these rungs. The rung ``seen`` is checked for faults on its way to its encoder, or to nowhere."""
     video = source.video
     options = input_options(max_pixels=max_pixels, video=video) | threads.of_decoder
     sizes = rungs or ((seen,) if seen else ())
@@ -166,7 +166,7 @@ def _pictures(
 
 
 def in_step(source: Recording, used: set[int]) -> tuple[str, ...]:
-    """Where clocks may start anew ffmpeg counts from the first of the streams it reads: all runs must read the same."""
+    """If clocks may restart, ffmpeg counts from the first of the streams that it reads: all runs must read the same."""
     if source.container not in RESTARTING_CLOCKS:
         return ()
     tracks = [track.index for programme in candidates(source) for track in programme.tracks]
@@ -177,7 +177,7 @@ def in_step(source: Recording, used: set[int]) -> tuple[str, ...]:
 
 
 def hls_options(streams: Sequence[str], ladder: Ladder) -> dict[str, object]:
-    """Options of an output of HLS with CMAF segments; ``streams`` as its stream map wants them."""
+    """Options of an HLS output with CMAF segments; ``streams`` are entries of its stream map."""
     return {
         "map_metadata": -1,
         "map_chapters": -1,

@@ -33,7 +33,7 @@ _VALUE: Final = re.compile(r"^lavfi\.(?:freezedetect\.|cropdetect\.)?(\w+)=(-?[\
 def watched(
     stream: ffmpeg.nodes.FilterableStream, rate: Fraction
 ) -> tuple[ffmpeg.nodes.FilterableStream, ffmpeg.nodes.OutputStream]:
-    """The stream as it is, of ``rate`` frames per second, and beside it the output of a look at a few of its frames.
+    """The stream unchanged, of ``rate`` frames per second, and an output that checks a few of its frames.
 
     What the look finds is written into `FOUND_FILE`.
     """
@@ -112,6 +112,6 @@ def _told(stretches: list[tuple[float, float]]) -> str:
 
 
 def clock(time_s: float) -> str:
-    """A time as an editor reads it off a player, in minutes and seconds."""
+    """A time as a player shows it, in minutes and seconds."""
     minutes, seconds = divmod(round(time_s), 60)
     return f"{minutes}:{seconds:02d}"

@@ -19,7 +19,7 @@ _MOST_BYTES: Final = 64 * 1024**2
 
 
 class UnsuitedError(Exception):
-    """The file can't be read from front to back, or not be understood."""
+    """The file can't be read from front to back, or can't be parsed."""
 
 
 class FrontIndex(Value):
@@ -39,7 +39,7 @@ Looks = Generator[range, bytes, FrontIndex | None]
 
 @dataclass(kw_only=True)
 class Window:
-    """The part of an object that is known at the moment; each that is asked for anew has ``ahead_bytes`` at least.
+    """The part of an object that was fetched last; each fetch is of ``ahead_bytes`` at least.
 
     After ``most_looks`` of them, or 64 MiB in all, the object is given up.
     """

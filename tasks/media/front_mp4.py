@@ -35,7 +35,7 @@ class _Found:
 
 
 def laid(window: Window) -> Generator[range, bytes, FrontIndex]:
-    """How the film that ``window`` looks at is laid.
+    """The layout of the MP4 or MOV file behind ``window``.
 
     Raises:
         UnsuitedError: it has another format, is fragmented, damaged or refers to other files, or its sound and picture

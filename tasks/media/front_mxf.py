@@ -120,7 +120,7 @@ class _Essence:
 
 
 def laid(window: Window) -> _Looking[FrontIndex]:
-    """How the MXF file that ``window`` looks at is laid.
+    """The layout of the MXF file behind ``window``.
 
     Raises:
         UnsuitedError: it is not OP1a with frames of sound and picture by turns, not closed, without tables of its
@@ -176,7 +176,7 @@ def _partition(window: Window, place: int, end: int) -> _Looking[_Partition]:
 
 
 def _check_frames(window: Window, first: int, end: int) -> _Looking[None]:
-    """See that none of the first items has the sound or the picture of all the partition."""
+    """Check that the essence is frame-wrapped: no first item has the sound or picture of all the partition."""
     place = first
     for _ in range(_FIRST_ITEMS):
         if place >= end:
@@ -188,7 +188,7 @@ def _check_frames(window: Window, first: int, end: int) -> _Looking[None]:
 
 
 def _places(window: Window) -> _Looking[list[int]]:
-    """Where all partitions begin, and the last one ends, by the random index at the file's end."""
+    """Where all partitions begin, and the last one ends, by the random index pack at the file's end."""
     size_bytes = window.size_bytes
     tail = yield from window.read(max(0, size_bytes - _END_BYTES), size_bytes)
     length = int.from_bytes(tail[-4:])
@@ -242,7 +242,7 @@ def _laid(front: bytes, parts: list[_Partition], essence: _Essence, size_bytes: 
 
 
 def _without_what_follows(front: bytes) -> bytes:
-    """The header partition, telling of no footer, and of no tables or essence of its own."""
+    """The header partition, changed to have no footer, and no index tables or essence of its own."""
     changed = bytearray(front)
     # Its head is as long as its length is written.
     start = _KEY_BYTES + 1 + (front[_KEY_BYTES] & 0x7F if front[_KEY_BYTES] & 0x80 else 0)

@@ -13,7 +13,7 @@ _HEAD_BYTES: Final = 16
 
 
 def look(size_bytes: int) -> Looks:
-    """Find out whether an object of that size can be read so, by parts of it, of which the first begins at its front.
+    """Find out whether an object of that size can be read so, from parts of it, the first from its beginning.
 
     Each part is to be answered with just its bytes; in all they are 64 MiB at most. The outcome is None for all other
     formats, and for files that their format's module does not take.

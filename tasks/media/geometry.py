@@ -13,12 +13,12 @@ _OVERSCAN: Final = 0.03
 
 
 def coded_size(stream: Mapping[str, object]) -> tuple[int, int]:
-    """Width and height as they are coded, 0 where they are not told."""
+    """Width and height as they are coded, 0 if they are unknown."""
     return int(probed.number(stream, "width") or 0), int(probed.number(stream, "height") or 0)
 
 
 def kept_size(stream: Mapping[str, object], width: int, height: int) -> tuple[int, int]:
-    """What is left of the picture when ffmpeg has cropped it as the container says (clean aperture, PixelCrop)."""
+    """The size after ffmpeg has cropped the picture as the container says (clean aperture, PixelCrop)."""
     for left, right, top, bottom in _crops(stream):
         if min(left, right, top, bottom) >= 0 and left + right < width and top + bottom < height:
             width, height = width - left - right, height - top - bottom
@@ -26,7 +26,7 @@ def kept_size(stream: Mapping[str, object], width: int, height: int) -> tuple[in
 
 
 def is_overscan(stream: Mapping[str, object], width: int, height: int) -> bool:
-    """The container asks for a narrow margin to be left out all around, as QuickTime's clean aperture does.
+    """Whether the container crops a narrow margin all around, as QuickTime's clean aperture does.
 
     That is what tubes once hid (SMPTE RP 187): there is picture in it, and without it 1080 lines would be 1062. A crop
     of the sides alone is another matter: lines of SD hold 702 pixels of picture among 720.
@@ -44,7 +44,7 @@ def is_overscan(stream: Mapping[str, object], width: int, height: int) -> bool:
 
 
 def _crops(stream: Mapping[str, object]) -> list[tuple[int, int, int, int]]:
-    """Pixels to be cropped by the container's word: left, right, top, bottom."""
+    """Pixels that the container crops: left, right, top, bottom."""
     return [
         (
             int(probed.number(each, "crop_left") or 0),

@@ -40,14 +40,14 @@ _FAR_APART: Final = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Joints:
-    """What is to be written anew."""
+    """What is to be rewritten."""
 
     renamings: tuple[Renaming, ...] = ()
     steps: tuple[Step, ...] = ()
 
     @property
     def first(self) -> int | None:
-        """From where on in the file; None if there is nothing to do."""
+        """The place of the first change in the file; None if there is nothing to do."""
         places = [each.place for each in self.renamings] + [each.place for each in self.steps]
         return min(places, default=None)
 
@@ -63,7 +63,7 @@ class _Run:
 
 @dataclass(kw_only=True)
 class Survey:
-    """What is remembered of a stream that is read from its beginning to its end."""
+    """What is found in a transport stream that is read from its beginning to its end."""
 
     _places: list[NDArray[np.int64]] = field(default_factory=list)
     _pids: list[NDArray[np.int64]] = field(default_factory=list)
@@ -76,7 +76,7 @@ class Survey:
     _begun: int = 0
 
     def add(self, packets: Packets) -> None:
-        """Look at the next packets.
+        """Take in the next packets.
 
         Raises:
             UnclearError: that is too much.
@@ -133,7 +133,7 @@ class Survey:
 
 
 def apply(packets: Packets, joints: Joints) -> None:
-    """Write the packets anew, where they lie behind a joint."""
+    """Rewrite those of the packets that are after a joint."""
     places = packets.places
     pids = renumbered(packets.pids, places, joints.renamings)
     packets.rename(pids)

@@ -144,7 +144,7 @@ class Ladder(_Part):
 
     @property
     def revision(self) -> str:
-        """A short name of exactly these values."""
+        """A short id of exactly these values."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
 
 
@@ -160,7 +160,7 @@ class PlannedRung(_Part):
     max_bitrate_bps: int
 
     def replaces(self, other: PlannedRung) -> bool:
-        """Nobody needs the other beside this one: they are of the same codec, size and frame rate."""
+        """Whether the other is superfluous beside this one: of the same codec, size and frame rate."""
         ours, theirs = ((each.codec, each.width, each.height, each.frame_rate) for each in (self, other))
         return ours == theirs
 

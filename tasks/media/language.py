@@ -49,7 +49,7 @@ _NAMES: Final = {short: name for short, _, name in _ROWS}
 
 
 def language_tag(written: str | None) -> str | None:
-    """The RFC 5646 tag of what a file says, None where it names no language: ``fre`` and ``fra`` are both ``fr``."""
+    """The RFC 5646 tag for a file's tag, None if that names no language: ``fre`` and ``fra`` are both ``fr``."""
     primary, dash, rest = (written or "").strip().partition("-")
     primary = primary.lower()
     if primary in ("und", "zxx") or not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z0-9]{1,8})*", primary + dash + rest):
@@ -58,7 +58,7 @@ def language_tag(written: str | None) -> str | None:
 
 
 def language_name(tag: str | None) -> str:
-    """What a player's menu shows: the language's own name, or its tag."""
+    """The name for a player's menu: the language's own name, or its tag."""
     if tag is None:
         return "main"
     primary, _, rest = tag.partition("-")

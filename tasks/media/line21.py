@@ -36,7 +36,7 @@ def unit_filter(codec: str) -> str | None:
 
 
 def read_line21(units: bytes, packets: str, *, codec: str, zero_s: float) -> Line21:
-    """Gather the pairs of all pictures in the order of their showing.
+    """Gather the byte pairs of all pictures in presentation order.
 
     ``units`` are the filtered packets behind each other, ``packets`` is ffmpeg's ``framecrc`` of them. The RCWT's times
     begin at the clip's zero.

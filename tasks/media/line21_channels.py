@@ -25,7 +25,7 @@ _NOTHING: Final = b"\x80\x80"
 
 
 class _Field:
-    """What one field is in the middle of; only the second one has data on the programme (XDS)."""
+    """The state of one field; only the second one has data on the programme (XDS)."""
 
     def __init__(self, *, has_data: bool) -> None:
         self._has_data = has_data

@@ -62,12 +62,12 @@ class Measured(Value):
 
     @property
     def is_gated(self) -> bool:
-        """The gate never opened: there is silence, or less than the 0.4 s that a measurement takes."""
+        """Whether the gate never opened: there is silence, or less than the 0.4 s that a measurement takes."""
         return self.integrated_lufs <= _GATE_LUFS
 
     @property
     def is_silent(self) -> bool:
-        """Nothing is heard from beginning to end."""
+        """Whether there is nothing but silence."""
         return self.is_gated and all(side.rms_db <= _DEAD_DB for side in self.sides)
 
 
@@ -79,7 +79,7 @@ def plan_measure(
     max_pixels: int,
     first_s: float | None = None,
 ) -> tuple[str, ...]:
-    """Arguments of a run that decodes these programmes of the source alone, mixes them as for publishing, and measures.
+    """Arguments of a run that decodes only these programmes of the source, mixes them as for publishing, and measures.
 
     With ``first_s`` it ends after so many seconds of the clip.
     """
@@ -105,7 +105,7 @@ def plan_measure(
 
 
 def read_measured(messages: str) -> Mapping[int, Measured]:
-    """The figures in ffmpeg's messages, by the programme's place in `plan_measure`; what is not whole is left out."""
+    """The figures in ffmpeg's messages, by the programme's place in `plan_measure`; incomplete ones are left out."""
     found: dict[int, Measured] = {}
     for summary in re.finditer(r"\[ebur128@(\d+) @[^\]]*\] Summary:(.*?Peak:\s+\S+ dBFS)", messages, re.DOTALL):
         number, figures = int(summary.group(1)), summary.group(2)
@@ -148,7 +148,7 @@ def gain_for(measured: Measured, rung: AudioRung) -> tuple[float, tuple[Notice, 
 
 
 def judge(measured: Measured, programme: Programme) -> tuple[Notice, ...]:
-    """What is wrong with the recording, in plain words."""
+    """Notices of what is wrong with the recording, in plain words."""
     if measured.is_silent:
         return (Notice(code="silent", message="The sound track is silent from beginning to end."),)
     notices = []

@@ -16,12 +16,12 @@ _MP4: Final = "mov"
 
 
 def reads_through(source: Recording) -> bool:
-    """Whether reading on to the parts that are wanted, without decoding what lies between, costs less than seeking."""
+    """Whether reading up to the wanted parts, without decoding what is between, costs less than seeking."""
     return isinstance(source, Source) and source.video.codec in _DEAR_TO_OPEN and source.container == _MP4
 
 
 def unprobed(source: Recording) -> Options:
-    """The input's option that opens such a file by its index alone, without decoding a picture to learn what is in it.
+    """The input's option to open such a file by its index alone, without decoding a picture to find out what is in it.
 
     That costs as much as two key frames, and is nothing to the sound, nor to looks at some pictures; the encode is to
     know beforehand in which order they are shown. A file whose clock does not begin at 0 would tell other times than

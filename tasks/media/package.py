@@ -62,7 +62,7 @@ class Track(Value):
 
 
 def read_media_playlist(text: str) -> MediaPlaylist:
-    """Read a media playlist as ffmpeg writes it. Lines that tell nothing about segments are passed over."""
+    """Read a media playlist as ffmpeg writes it. Lines that are not about segments are ignored."""
     init, segments, duration_s = "", [], 0.0
     for line in text.splitlines():
         if line.startswith("#EXT-X-MAP:"):
@@ -83,7 +83,7 @@ def beginning(text: str, segments: int) -> str:
 
 
 def ended(text: str) -> str:
-    """The media playlist with its end told, where it wasn't."""
+    """The media playlist, ended if it was not."""
     return text if "#EXT-X-ENDLIST" in text else f"{text.rstrip()}\n#EXT-X-ENDLIST\n"
 
 
@@ -168,7 +168,7 @@ def _captions_group(captions: Sequence[Caption]) -> list[str]:
 
 
 def worth_listing(variants: Sequence[tuple[PlannedRung, Track]]) -> tuple[PlannedRung, ...]:
-    """The rungs to offer, of those made: one that hardly saves bits beside the next taller of its codec adds nothing.
+    """The rungs to list, of those made: one that hardly saves bits beside the next taller of its codec is left out.
 
     A line too slow for the taller one gains less than a fifth by it. The tallest and the smallest always stay.
     """

@@ -30,7 +30,7 @@ def shown(
 
 
 def field_rate(video: VideoStream) -> Fraction:
-    """How often the picture moves: frames per second, fields of interlaced video, frames of telecined film."""
+    """The rate at which the picture moves: frames per second, fields of interlaced video, frames of telecined film."""
     if video.telecined:
         return FILM_RATE
     return video.frame_rate * (2 if video.is_interlaced else 1)

@@ -29,7 +29,7 @@ def text(value: object, field: str) -> str:
 
 
 def number(value: object, field: str) -> float | None:
-    """An object's field as a finite number, be it written as one or as text; else None."""
+    """An object's field as a finite number, whether it is a number or text; else None."""
     found = value.get(field) if isinstance(value, Mapping) else None
     if not isinstance(found, str | int | float):
         return None

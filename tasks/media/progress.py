@@ -28,7 +28,7 @@ class ProgressReader:
         self.latest = Progress()
 
     def feed(self, line: str) -> Progress | None:
-        """Take one line. Values that are not numbers (``N/A`` at the start) leave the former ones standing."""
+        """Take one line. Values that are not numbers (``N/A`` at the start) leave the former ones unchanged."""
         key, _, value = line.strip().partition("=")
         if key != "progress":
             self._values[key] = value.strip()

@@ -22,7 +22,7 @@ _FAR_BEHIND_S: Final = 2.0
 
 
 class Measured(Value):
-    """A finished rendition, as its files and its playlist tell: pixels, frames, seconds."""
+    """A finished rendition, by its files and its playlist: pixels, frames, seconds."""
 
     width: int
     height: int
@@ -55,7 +55,7 @@ def verify_rendition(rung: PlannedRung, measured: Measured, encoded_frames: int)
 
 
 def judge_length(source: Recording, encoded_s: float) -> tuple[Notice, ...]:
-    """Compare what was decoded with what the container promised.
+    """Compare the decoded length with that in the container.
 
     Raises:
         SourceRejected: nothing was decoded (``undecodable``).
@@ -74,7 +74,7 @@ def judge_length(source: Recording, encoded_s: float) -> tuple[Notice, ...]:
 
 
 def judge_ends(picture_s: float, sounds_s: Sequence[float]) -> tuple[Notice, ...]:
-    """Tell where picture or sound end long before the other; ``sounds_s`` are what was made of each programme.
+    """Notices if picture or sound ends long before the other; ``sounds_s`` are the lengths of each programme.
 
     A damaged index ends one of them without a word, and so does a second recording that was joined to the first.
     """
@@ -102,7 +102,7 @@ def _is_far_behind(one_s: float, other_s: float) -> bool:
 
 
 def judge_damage(encoded: Progress) -> tuple[Notice, ...]:
-    """Tell of pictures that could not be decoded rightly; what is made of them is published all the same."""
+    """A notice of pictures that could not be decoded correctly; the clip is published all the same."""
     if not encoded.damaged:
         return ()
     count = min(encoded.damaged, encoded.frames)
@@ -114,7 +114,7 @@ def judge_damage(encoded: Progress) -> tuple[Notice, ...]:
 
 
 def true_length_s(source: Recording, made_s: float) -> float:
-    """How long the recording lasts, in seconds: ``made_s`` came out of it, which may well be more than it tells.
+    """The length of the recording in seconds; ``made_s``, what was encoded of it, may be more than it claims.
 
     Growing files tell less than they hold, and so do recordings behind each other whose clocks begin anew.
     """
@@ -122,5 +122,5 @@ def true_length_s(source: Recording, made_s: float) -> float:
 
 
 def audio_notice(programmes: Sequence[Programme]) -> tuple[Notice, ...]:
-    """A clip without sound is published, and said to be so."""
+    """A notice if the clip has no sound; it is published all the same."""
     return () if programmes else (Notice(code="no_audio", message="This clip has no sound."),)

@@ -17,7 +17,7 @@ _EVER: Final = 1 << 62
 
 @dataclass(frozen=True, kw_only=True)
 class Renaming:
-    """The new numbers of streams, and those to be left out, from ``place`` in the file on until before ``end``."""
+    """The new numbers of streams, and those to be left out, from ``place`` in the file to before ``end``."""
 
     place: int
     end: int = _EVER
@@ -26,7 +26,7 @@ class Renaming:
 
 
 def renumbered(pids: NDArray[np.int64], places: NDArray[np.int64], renamings: Iterable[Renaming]) -> NDArray[np.int64]:
-    """The streams' numbers, ``pids``, of what stands at ``places``, as they are to be; `NO_PROGRAMME` is left out."""
+    """The new stream numbers for the ``pids`` at ``places``; what gets `NO_PROGRAMME` is left out."""
     made = pids.copy()
     for each in renamings:
         table = np.arange(_PIDS, dtype=np.int64)
@@ -40,7 +40,7 @@ def renumbered(pids: NDArray[np.int64], places: NDArray[np.int64], renamings: It
 
 @dataclass(kw_only=True)
 class SeenMap:
-    """A programme, the number of the stream of its map, and between which places that map stands."""
+    """A programme, the number of the stream of its map, and between which places that map is sent."""
 
     pid: int
     programme: Programme
@@ -50,7 +50,7 @@ class SeenMap:
 
 @dataclass(kw_only=True)
 class _Line:
-    """A programme with those that follow it: as what the latest one's streams go on, and every number it has shown."""
+    """A programme with those that continue it: the numbers that the latest one's streams get, and all numbers used."""
 
     numbers: dict[int, int]
     shown: set[int]
@@ -58,7 +58,7 @@ class _Line:
 
 
 def seen_maps(tables: Iterable[tuple[int, bytes, int, int]]) -> list[SeenMap]:
-    """The maps among these tables, in the order in which they came; versions that follow and say the same are one.
+    """The maps among these tables, in their order; successive versions with the same content are one.
 
     Each table is told by its stream's number, its bytes, and its first and last place.
     """
@@ -77,7 +77,7 @@ def seen_maps(tables: Iterable[tuple[int, bytes, int, int]]) -> list[SeenMap]:
 def find_renamings(
     programmes: Sequence[SeenMap], places: NDArray[np.int64], pids: NDArray[np.int64]
 ) -> tuple[Renaming, ...]:
-    """What is to be renamed, by the maps and by what begins where: ``places`` and the streams' numbers, ``pids``."""
+    """What is to be renumbered, by the maps and by where media begin: ``places``, with the streams' ``pids``."""
     lines: list[_Line] = []
     for number, later in enumerate(programmes):
         earlier = _earlier(programmes, number)
@@ -98,7 +98,7 @@ def find_renamings(
 def _renaming(
     line: _Line, earlier: SeenMap, later: SeenMap, places: NDArray[np.int64], pids: NDArray[np.int64]
 ) -> Renaming | None:
-    """How the later programme goes on as the earlier one, which it follows in this line; None if it needs nothing."""
+    """The renumbering by which the later programme continues the earlier one; None if none is needed."""
     kinds, kinds_before = later.programme.kinds, earlier.programme.kinds
     if list(kinds_before) == list(kinds) or (later.programme.is_seen and not earlier.programme.is_seen):
         # A picture that comes now has nothing to go on as, and would be lost.
@@ -121,7 +121,7 @@ def _renaming(
 
 
 def _earlier(programmes: Sequence[SeenMap], number: int) -> int | None:
-    """Which of the programmes before that one it follows; None if it is the first, or goes on beside others."""
+    """The earlier programme that this one continues; None if it is the first, or runs beside others."""
     later = programmes[number]
     before = [other for other in range(number) if programmes[other].last < later.first]
     same = [other for other in before if programmes[other].programme.number == later.programme.number]

@@ -18,7 +18,7 @@ _MOST_STEP_S: Final = 10.0
 
 
 def is_doubtful(begun: Sequence[tuple[float, float]], size_bytes: float, claimed_s: float) -> bool:
-    """Whether the claimed length doesn't go with the pace of the first packets: (time in seconds, bytes) of each."""
+    """Whether the claimed length contradicts the bit rate of the first packets: (time in seconds, bytes) of each."""
     if not begun or claimed_s <= 0:
         return False
     span_s = max(time_s for time_s, _ in begun) - min(time_s for time_s, _ in begun)

@@ -43,7 +43,7 @@ class Track:
 
 
 def read(movie: memoryview) -> list[Track]:
-    """The tracks that have chunks, out of the body of ``moov``, which can be written to.
+    """The tracks that have chunks, from the body of ``moov``, which is writable.
 
     Raises:
         UnsuitedError: other files, fragments or a cut make it more than one way through this file.
@@ -60,7 +60,7 @@ def read(movie: memoryview) -> list[Track]:
 
 
 def check(tracks: Sequence[Track], media: Sequence[tuple[int, int]]) -> None:
-    """Make sure that all chunks lie in ``media``, side by side, each track's in its order, and none far from its time.
+    """Check that all chunks are in ``media``, not overlapping, each track's in order, and none far from its time.
 
     Raises:
         UnsuitedError: it is not so.
@@ -81,7 +81,7 @@ def check(tracks: Sequence[Track], media: Sequence[tuple[int, int]]) -> None:
 
 
 def move(tracks: Sequence[Track], *, before: int, by: int) -> None:
-    """Write into the index that what lies before that place in the file has moved on by so many bytes.
+    """Change the index for media before that place in the file having moved by so many bytes.
 
     Raises:
         UnsuitedError: an offset of 32 bits would not hold it.
@@ -177,7 +177,7 @@ def table(body: memoryview, *, columns: int) -> NDArray[np.int64]:
 
 
 def _apart_s(tracks: Sequence[Track], order: NDArray[np.intp]) -> float:
-    """How far the track that is furthest ahead is before the one furthest behind, at most, as the file is read."""
+    """The largest distance between the track furthest ahead and the one furthest behind, as the file is read."""
     ahead, behind = np.full(len(order), -np.inf), np.full(len(order), np.inf)
     rank = np.empty(len(order), np.intp)
     rank[order] = np.arange(len(order))

@@ -41,17 +41,17 @@ class Fields(Value):
 
     @property
     def determined(self) -> int:
-        """The frames that idet could tell anything of."""
+        """The frames that idet could classify."""
         return self.top_first + self.bottom_first + self.progressive
 
     @property
     def are_telling(self) -> bool:
-        """Whether there are enough of those to decide by."""
+        """Whether these are enough to decide."""
         return self.determined >= _ENOUGH_FRAMES
 
     @property
     def are_clear(self) -> bool:
-        """Whether they are most of those that were seen, so that more would hardly tell anything else."""
+        """Whether these are most of all frames, so that more would hardly change the result."""
         return self.are_telling and self.determined >= _CLEARLY * self.frames
 
     @property
@@ -61,7 +61,7 @@ class Fields(Value):
 
 
 class ScanDecision(Value):
-    """How the picture is treated.
+    """How the picture is to be treated.
 
     ``mixed``: some frames are progressive, so each is judged before its fields are parted. ``telecined``: 3:2 pulldown
     made this of film at 23.976 frames per second, and is taken out again.
@@ -95,7 +95,7 @@ def may_be_pulldown(rate: Fraction) -> bool:
 
 
 def decide_scan(flagged: Scan, rate: Fraction, fields: Fields) -> ScanDecision:
-    """What the picture is, by the flags and by idet's counts; too few counts leave the flags' word."""
+    """What the picture is, by the flags and by idet's counts; with too few counts, by the flags alone."""
     if not fields.are_telling:
         return ScanDecision(scan=flagged)
     combed = fields.top_first + fields.bottom_first
@@ -112,7 +112,7 @@ def decide_scan(flagged: Scan, rate: Fraction, fields: Fields) -> ScanDecision:
 
 
 def scan_notice(flagged: Scan, decision: ScanDecision) -> tuple[Notice, ...]:
-    """What an editor should know of flags that lied; progressive pictures in an interlaced stream are no fault."""
+    """Notices of wrong flags; progressive pictures in an interlaced stream are not wrong."""
     if decision.scan in (flagged, "progressive") or decision.telecined:
         return ()
     if flagged == "progressive":

@@ -85,12 +85,12 @@ class Programme(Value):
 
     @property
     def is_downmixed(self) -> bool:
-        """More channels were recorded than are heard."""
+        """Whether more channels were recorded than are published."""
         return sum(track.channels for track in self.tracks) > 2
 
 
 def candidates(source: Recording) -> tuple[Programme, ...]:
-    """Every programme that the tracks can be read as, in the file's order; commentaries and descriptions come last.
+    """All programmes that the tracks can form, in the file's order; commentaries and audio descriptions come last.
 
     What the file plays by default comes first: QuickTime's tracks may be disabled, Matroska's stand behind others.
 
@@ -167,7 +167,7 @@ def _in_step(track: ffmpeg.nodes.FilterableStream, rung: AudioRung) -> ffmpeg.no
 
 
 def changing_downmix(track: AudioStream) -> str:
-    """ffmpeg's ``pan`` that makes stereo of whatever channels the track has at the time.
+    """The ``pan`` that makes stereo of whatever channels the track has at the time.
 
     Those that are not there are passed over, so each layout comes out as `mixed` would have it.
     """
@@ -234,7 +234,7 @@ def _downmixed(
 
 
 def _channels(layout: str) -> list[str]:
-    """What the channels of a layout hold, in order; none where nobody knows."""
+    """The channels of a layout, in order; none if they are unknown."""
     spelt = _SPELT_OUT.fullmatch(layout)
     return spelt.group(1).split("+") if spelt else _LAYOUTS.get(layout, "").split()
 

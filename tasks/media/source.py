@@ -105,7 +105,7 @@ class Recording:
         return frozenset()
 
     def longest_s(self, limit_s: float) -> float:
-        """How many seconds may come out of it, of ``limit_s`` at most, before its word on its length is a lie.
+        """How many seconds may be made of it, ``limit_s`` at most, before its claimed length counts as wrong.
 
         Growing and mended files tell less than they hold. But two pictures whose time stamps lie days apart, in a file
         that claims to last a second, would be filled up with millions between them.
@@ -115,7 +115,7 @@ class Recording:
 
 @dataclass(frozen=True, kw_only=True)
 class Source(Recording):
-    """A recording with a picture that moves."""
+    """A recording with video."""
 
     video: VideoStream
 
@@ -127,6 +127,6 @@ class Source(Recording):
 
 @dataclass(frozen=True, kw_only=True)
 class SoundSource(Recording):
-    """A recording that is only heard; ``cover`` is the still attached to it, if it is of a size that is taken."""
+    """An audio-only recording; ``cover`` is the picture attached to it, if its size is accepted."""
 
     cover: VideoStream | None = None

@@ -20,7 +20,7 @@ from tasks.media.timecode import read_timecode
 
 @dataclass(frozen=True, kw_only=True)
 class SourceLimits:
-    """The largest upload that is taken on: seconds, pixels of a frame, streams."""
+    """The largest upload that is accepted: seconds, pixels of a frame, streams."""
 
     duration_s: float
     pixels: int

@@ -16,7 +16,7 @@ from tasks.media.source import AudioStream
 
 
 def steady(arguments: Sequence[str], programmes: Sequence[Programme], rung: AudioRung) -> tuple[str, ...]:
-    """The arguments of a run that mixes these programmes, with its tracks that may change taken out of a steady source.
+    """The arguments of a run that mixes these programmes, with tracks that may change read from a steady source.
 
     Further outputs may follow the arguments: what is added stands before their own.
     """

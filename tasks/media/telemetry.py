@@ -23,6 +23,6 @@ _NEARLY_ALL: Final = 0.9
 
 
 def is_telemetry(cues: Sequence[Cue]) -> bool:
-    """Whether nearly all of a track's cues are rows of measures."""
+    """Whether nearly all of a track's cues are rows of measurements."""
     rows = sum(len({each.lower() for each in _MEASURE.findall(cue.text)}) >= _ENOUGH for cue in cues)
     return bool(cues) and rows >= _NEARLY_ALL * len(cues)

@@ -16,7 +16,7 @@ _SUBTITLES_FOR_THE_DEAF: Final = 5
 
 
 class Page(Value):
-    """A page of subtitles; ``number`` is as viewers know it, 100 to 899. Some are made for people who can't hear."""
+    """A page of subtitles; ``number`` is as viewers know it, 100 to 899. Some are for the deaf."""
 
     number: int
     language: str | None
@@ -24,7 +24,7 @@ class Page(Value):
 
 
 def subtitle_pages(told: bytes, languages: str) -> tuple[Page, ...]:
-    """The pages that the stream's descriptor tells of, each once.
+    """The pages in the stream's descriptor, each once.
 
     ``told`` has two bytes for each entry: its type and magazine, and the page within that; ``languages`` as many codes.
     """

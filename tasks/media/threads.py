@@ -28,7 +28,7 @@ class Threads(Value):
 
     @property
     def smaller_encoder(self) -> int:
-        """Of each other encoder: it has half the pixels at most, and would wait for the tallest one's."""
+        """For each other encoder: it has at most half the pixels, and would wait for the tallest one's."""
         return max(1, self.encoder // 2) if self.encoder else 0
 
     @property
@@ -46,12 +46,12 @@ ALL_THREADS: Final = Threads()
 
 
 def threads_to_look(pixels: int) -> Threads:
-    """What a run that decodes some frames of that size gets: more threads than one would only cost more, up to HD."""
+    """Threads for a run that decodes a few frames of that size: up to HD, more than one would only cost more."""
     return Threads(decoder=1, filters=1) if pixels <= SMALL_PIXELS else ALL_THREADS
 
 
 def sound_pace(cores: int, pixels: int) -> float:
-    """How many seconds of sound to make in a second, beside a ladder out of frames of that size on that many cores.
+    """Seconds of sound to make in a second, beside a ladder from frames of that size on that many cores.
 
     It is five times what the ladder makes: all of it at once would cost the first segments of the pictures seconds.
     """
@@ -59,7 +59,7 @@ def sound_pace(cores: int, pixels: int) -> float:
 
 
 def threads_for(cores: int) -> Threads:
-    """What an encode of a ladder gets on that many cores."""
+    """Threads for an encode of a ladder on that many cores."""
     return Threads(
         decoder=min(max(2, cores), _MOST_OF_A_DECODER),
         # The graph runs beside decoder and encoders anyway; on few cores splitting its work only costs.

@@ -41,7 +41,7 @@ _LATE_S: Final = 1.0
 
 
 def claimed_rate(average: Fraction | None, nominal: Fraction | None, *, interlaced: bool) -> tuple[Fraction, bool]:
-    """The rate of a stream by its container's average and nominal rate (None: absent), and whether that is sure.
+    """The rate of a stream by its container's average and nominal rate (None: absent), and whether it is certain.
 
     It is sure where both say the same, or the nominal one is a standard rate that the average comes within 1 % of.
     """

@@ -36,7 +36,7 @@ Bytes2D = NDArray[np.uint8]
 
 @dataclass(frozen=True, kw_only=True)
 class Packets:
-    """Packets side by side in a file, the first one at ``place``: one in each row, its sync byte at column 0.
+    """Consecutive packets in a file, the first one at ``place``: one in each row, its sync byte at column 0.
 
     They lie ``stride`` bytes apart. ``rows`` is a view: what is written to it is written to the file's bytes.
     """
@@ -61,7 +61,7 @@ class Packets:
         return (self.rows[:, 1].astype(np.int64) & 0x1F) << 8 | self.rows[:, 2]
 
     def rename(self, pids: NDArray[np.int64]) -> None:
-        """Give each to the stream of that number; nothing begins in those of `NO_PROGRAMME`."""
+        """Give each packet that stream number; nothing begins in those of `NO_PROGRAMME`."""
         # ffmpeg takes whatever begins for a stream, whether a map names it or not.
         kept = np.where(pids == NO_PROGRAMME, 0xA0, 0xE0).astype(np.uint8)
         self.rows[:, 1] = (self.rows[:, 1] & kept) | (pids >> 8).astype(np.uint8)
@@ -85,12 +85,12 @@ class Starts:
 
     @property
     def is_heard_or_seen(self) -> NDArray[np.bool_]:
-        """Whether it says that it is sound or picture; some of the sound is private data, and not told here."""
+        """Whether it is marked as sound or picture; some sound is private data, and not recognised here."""
         return np.asarray(self.is_media & (self.heads[:, 3] >= 0xC0) & (self.heads[:, 3] < 0xF0))
 
     @property
     def times(self) -> NDArray[np.int64]:
-        """When media are decoded."""
+        """The decoding times of the media."""
         has_both = self.heads[:, 7] & 0x40 > 0
         return np.where(has_both, read_times(self.heads[:, 14:19]), read_times(self.heads[:, 9:14]))
 
@@ -105,11 +105,11 @@ def form_of(beginning: bytes) -> tuple[int, int] | None:
 
 
 class UnclearError(Exception):
-    """There is too much to remember, or it makes no sense; the stream stays as it is."""
+    """There is too much to remember, or it is inconsistent; the stream stays as it is."""
 
 
 def found_in(data: bytearray, place: int, form: tuple[int, int]) -> Iterator[Packets]:
-    """All whole packets in ``data``, which lies at ``place`` of the file; what is none is passed over.
+    """All whole packets in ``data``, which is at ``place`` of the file; anything else is skipped.
 
     Raises:
         UnclearError: there is very much that is none.
@@ -149,7 +149,7 @@ def read_times(fields: Bytes2D) -> NDArray[np.int64]:
 
 
 def write_times(fields: Bytes2D, times: NDArray[np.int64]) -> None:
-    """Put time stamps into their five bytes, whose marks stay."""
+    """Write time stamps into their five bytes; the marker bits stay."""
     fields[:, 0] = (fields[:, 0] & 0xF1) | (times >> 29 & 0x0E)
     fields[:, 1] = times >> 22 & 0xFF
     fields[:, 2] = (times >> 14 & 0xFE) | 1
@@ -158,7 +158,7 @@ def write_times(fields: Bytes2D, times: NDArray[np.int64]) -> None:
 
 
 def shift_clocks(packets: Packets, ticks: NDArray[np.int64]) -> None:
-    """Move the programme's clock on by so many ticks, in each packet that tells it."""
+    """Shift the programme's clock (PCR) by so many ticks, in each packet that has it."""
     rows = packets.rows
     numbers = np.flatnonzero((rows[:, 3] & 0x20 > 0) & (rows[:, 4] >= 7) & (rows[:, 5] & 0x10 > 0) & (ticks != 0))
     clock = rows[numbers, 6:11].astype(np.int64)
@@ -170,7 +170,7 @@ def shift_clocks(packets: Packets, ticks: NDArray[np.int64]) -> None:
 
 
 def read_maps(section: bytes) -> tuple[int, ...]:
-    """The numbers of the streams that hold a programme's map, by a table of them; none if it is another table."""
+    """The numbers of the streams with program maps, from a PAT; none if it is another table."""
     body = _section(section, TABLE_OF_MAPS)
     entries = (body[place : place + 4] for place in range(5, len(body) - 3, 4))
     return tuple(int.from_bytes(entry[2:]) & 0x1FFF for entry in entries if any(entry[:2]))
@@ -208,7 +208,7 @@ def read_programme(section: bytes) -> Programme | None:
 
 
 def _section(payload: bytes, table: int) -> bytes:
-    """What a table that lies whole in a packet has behind its length, without the check at its end."""
+    """The body of a table that is complete in a packet: what follows its length, without the checksum."""
     begin = 1 + payload[0] if payload else 0
     if payload[begin : begin + 1] != bytes([table]):
         return b""

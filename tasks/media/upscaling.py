@@ -41,7 +41,7 @@ _PGM: Final = re.compile(rb"P5\s+(\d+)\s+(\d+)\s+255\s")
 
 
 def read_lines(pgm: bytes) -> list[Lines]:
-    """The pictures of a stream of PGM files: luma, height × width; a half one at the end is left out."""
+    """The pictures of a stream of PGM files: luma, height × width; an incomplete one at the end is left out."""
     pictures, place = [], 0
     while (head := _PGM.match(pgm, place)) is not None:
         width, height = int(head[1]), int(head[2])
@@ -54,7 +54,7 @@ def read_lines(pgm: bytes) -> list[Lines]:
 
 
 def notice(pictures: Sequence[Lines]) -> tuple[Notice, ...]:
-    """What an editor should know of looks at different moments of one clip: that it was enlarged."""
+    """The notice that a clip was enlarged, by pictures of different moments."""
     profiles = [profile for lines in pictures if (profile := _profile(lines)) is not None]
     if len(profiles) < _FEWEST_LOOKS:
         return ()

@@ -85,7 +85,7 @@ def _cues(text: str, zero_s: float) -> Iterator[Cue]:
 
 
 def clean(text: str) -> str:
-    """Cue text that is safe wherever it is shown: tags other than b, i, u and v are gone, and those are closed."""
+    """Cue text that is safe wherever it is shown: tags other than b, i, u and v are removed, and those are closed."""
     made, opened, end = [], list[str](), 0
     text = _CONTROL.sub("", text)[:_MOST_CHARACTERS]
     for tag in _TAG.finditer(text):

@@ -92,7 +92,7 @@ def _servers(client: Client) -> Iterator[Finding]:
 
 
 def _workspace(settings: Settings, data_dir: Path | None) -> Path:
-    """A local stack keeps its workspace in its own folder, unless it was told another one."""
+    """A local stack keeps its workspace in its own folder, unless the settings name another one."""
     of_stack = (data_dir or DEFAULT_DATA_DIR) / "workspace"
     is_told = "workspace_dir" in settings.model_fields_set
     return of_stack if of_stack.is_dir() and not is_told else settings.workspace_dir

@@ -22,7 +22,7 @@ _STAYS: Final = "The story stays as it is."
 
 
 class Editing:
-    """Follows one article, from the story as it stands now.
+    """Follows one article, starting from the story as it now is.
 
     Parameters:
         article: the file that is watched, and the key that it goes to.

@@ -59,7 +59,7 @@ def _of_references(before: ArticleRecord, after: ArticleRecord) -> Iterator[str]
 
 
 def _places(record: ArticleRecord) -> dict[str, dict[str, _Place]]:
-    """Of each clip the paragraphs that show it, by id, with their places from 1."""
+    """The paragraphs that show each clip, by id, with their places from 1."""
     found: dict[str, dict[str, _Place]] = {}
     for place, paragraph in enumerate(record.paragraphs, 1):
         for clip in paragraph.clips:
@@ -76,7 +76,7 @@ def _moved(before: ArticleRecord, after: ArticleRecord) -> set[str]:
 
 
 def _waiting(record: ArticleRecord) -> dict[str, Reference]:
-    """The references without a clip to show, without what an edit elsewhere changes of them."""
+    """The references without a clip to show, without the parts that an edit elsewhere changes."""
     return {
         keys.fold(each.name): each.evolve(paragraph=None, selector=None, stands_under=None, confidence=_SURE)
         for each in record.references

@@ -23,7 +23,7 @@ _SILENT_S: Final = 10.0
 
 
 class Received:
-    """What was told so far, each message once, however often it came."""
+    """The messages received so far, each once."""
 
     def __init__(self) -> None:
         self._types: dict[str, str] = {}
@@ -37,7 +37,7 @@ class Received:
             self._changed.notify_all()
 
     def add_forged(self) -> None:
-        """Note one whose signature is not right."""
+        """Note one whose signature is wrong."""
         with self._changed:
             self._forged += 1
             self._changed.notify_all()
@@ -61,7 +61,7 @@ class Received:
 
 @contextmanager
 def receiving(environ: Mapping[str, str]) -> Iterator[tuple[Received | None, dict[str, str]]]:
-    """A receiver on a free loopback port, and the settings that make newsreel tell it of everything.
+    """A receiver on a free loopback port, and the settings that make newsreel send it everything.
 
     None and no settings where ``environ`` names endpoints of the user's own: those are told.
     """
@@ -106,6 +106,6 @@ def _handler(secret: str, received: Received) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Quiet: what was received is told at the end."""
+            """Log nothing: what was received is printed at the end."""
 
     return Handler

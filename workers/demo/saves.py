@@ -18,7 +18,7 @@ class NotUsable(NewsreelError):  # noqa: N818 # as in tasks.errors
 
 
 class Saves:
-    """Asked about twice a second, it tells each save once, and the whole of it.
+    """Asked about twice a second, it returns each save once, and complete.
 
     What `path` holds at the beginning is no save. A change is read when it was the same at two looks in a row, so
     that nothing half-written is taken.

@@ -24,12 +24,12 @@ _STALL_S: Final = 900.0
 
 
 class Stalled(NewsreelError):  # noqa: N818
-    """Nothing has moved for a quarter of an hour; the message says what was in work."""
+    """Nothing has moved for a quarter of an hour; the message says what was in progress."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
-    """How it ended: the last sight of every clip and of the article, and what the article still lacks."""
+    """How it ended: the last state of every clip and of the article, and what the article still lacks."""
 
     clips: tuple[Sight, ...]
     article: Sight
@@ -92,7 +92,7 @@ def play(client: Client, article: Parcel, clips: Sequence[Parcel], view: View) -
 
 @dataclass
 class _Line:
-    """One upload as it is seen: before it is sent, while it is, and by its record afterwards."""
+    """The progress line of one upload: before it is sent, while it is, and by its record afterwards."""
 
     parcel: Parcel
     upload: Upload | None = None

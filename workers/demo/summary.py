@@ -65,7 +65,7 @@ def reason(reference: Reference) -> str:
 
 
 def address_lines(env: Mapping[str, str], article_id: str, clip: str | None, data_dir: Path) -> Iterator[str]:
-    """Where a person goes on: pages for readers and editors, files and feeds for portals, Flower, S3.
+    """The addresses to look at: pages for readers and editors, files and feeds for portals, Flower, S3.
 
     ``clip`` is one that can be embedded. The operators' token is not told, but where it stands.
     """

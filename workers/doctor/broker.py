@@ -21,7 +21,7 @@ _START: Final = "start it (newsreel up), or correct NEWSREEL_BROKER_URL"
 
 
 def check_broker(settings: Settings) -> Iterator[Finding]:
-    """Reach, version, persistence, memory policy; unreachable ends it."""
+    """Reachability, version, persistence, memory policy; if it can't be reached the rest is left out."""
     try:
         with redis.Redis.from_url(
             settings.broker_url, socket_timeout=_PATIENCE_S, socket_connect_timeout=_PATIENCE_S
@@ -36,7 +36,7 @@ def check_broker(settings: Settings) -> Iterator[Finding]:
 
 
 def judge(info: Mapping[str, Any]) -> Iterator[Finding]:
-    """What the answer to INFO says of a broker; pure."""
+    """Findings from a broker's answer to INFO; pure."""
     # Valkey states the Redis version that it is compatible with, beside its own.
     name = "Valkey" if "valkey_version" in info else "Redis"
     number = str(info.get("valkey_version") or info.get("redis_version", "0"))
@@ -67,7 +67,7 @@ def judge(info: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def check_workers(app: Celery) -> Iterator[Finding]:
-    """Whether every queue has a worker that takes from it."""
+    """Whether every queue has a worker."""
     try:
         answers = app.control.inspect(timeout=_INSPECT_S).active_queues() or {}
     except (OperationalError, redis.RedisError, OSError) as error:

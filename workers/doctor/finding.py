@@ -16,7 +16,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One check's answer: ``message`` says what is, ``remedy`` what to do (empty when all is well)."""
+    """The result of one check: ``message`` says what was found, ``remedy`` what to do (empty if it is ok)."""
 
     check: str
     level: Level
@@ -40,7 +40,7 @@ def fail(check: str, message: str, remedy: str) -> Finding:
 
 
 def of_error(check: str, error: Exception, remedy: str) -> Finding:
-    """The failure that an error tells of; a remedy in its own message counts more than ours."""
+    """The failure for an error; a remedy in the error's own message takes precedence."""
     detail = getattr(error, "detail", "")
     message, found, own_remedy = str(error).partition("Remedy: ")
     return fail(

@@ -41,7 +41,7 @@ _REMEDIES: Final = {
 
 
 def impatient_client(settings: Settings) -> S3Client:
-    """An S3 client that tells soon when there is nobody: short waits, one retry."""
+    """An S3 client that fails fast: short timeouts, one retry."""
     config = Config(
         connect_timeout=3,
         read_timeout=15,
@@ -54,7 +54,7 @@ def impatient_client(settings: Settings) -> S3Client:
 
 
 def check_storage(settings: Settings, store: ObjectStore, client: S3Client) -> Iterator[Finding]:
-    """Reach, rights on both buckets, conditional writes; the first failure of reach ends it."""
+    """Reachability, rights on both buckets, conditional writes; if the store can't be reached the rest is left out."""
     where = settings.s3_endpoint_url or "AWS"
     for bucket in (settings.incoming_bucket, settings.media_bucket):
         check = f"bucket {bucket}"

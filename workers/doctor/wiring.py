@@ -36,7 +36,7 @@ _START: Final = "start it (newsreel up), or correct NEWSREEL_GATEWAY_URL"
 
 
 def check_gateway(settings: Settings) -> Iterator[Finding]:
-    """Whether it is healthy, and takes events with our token."""
+    """Whether it is healthy, and accepts events with our token."""
     try:
         status, body = _ask(settings.gateway_url, "GET", "/healthz")
         if status == 503:
@@ -82,7 +82,7 @@ def check_wiring(settings: Settings, store: ObjectStore, app: Celery) -> Finding
 
 @dataclass
 class _Heard:
-    """Which messages spoke of the probe, and when a worker began with one."""
+    """Which task messages were for the test object, and when a worker began with one."""
 
     key: str
     put_at: float = 0.0
