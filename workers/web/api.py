@@ -185,7 +185,7 @@ class _Api:
     async def record(
         self, request: Request, kind: Kind, name: str, wait: str | None, patience_s: float, urls: Urls
     ) -> Response:
-        """A record, perhaps when it has come so far."""
+        """A record, at once or when it has the state that is waited for."""
         await self._catalogue.ready()
         found = await (self._awaited(request, kind, name, wait, patience_s) if wait else self._cache.get(kind, name))
         if found is None:

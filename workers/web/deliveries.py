@@ -21,7 +21,7 @@ EndpointName = Annotated[str | None, Query(pattern=_PLAIN, description="An endpo
 
 
 class DeliveryResult(BaseModel):
-    """An event on its way to an endpoint. Times are RFC 3339 in UTC; ``body`` is what is sent."""
+    """The delivery of an event to an endpoint. Times are RFC 3339 in UTC; ``body`` is what is sent."""
 
     id: str
     endpoint: str

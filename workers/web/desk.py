@@ -69,7 +69,7 @@ def router(services: Services, catalogue: Catalogue) -> APIRouter:
 
     @routes.get("")
     async def show_desk(request: Request) -> Response:
-        """The stories of a day, and how they stand; a second old at most, for an editor who mends them as they are."""
+        """The stories of a day, and their state; at most a second old, except for editors who are signed in."""
         at = await here(request)
         done = request.query_params.get("done", "")
         said = done if done in _SAID else ""
@@ -78,13 +78,13 @@ def router(services: Services, catalogue: Catalogue) -> APIRouter:
 
     @routes.get("/summary")
     async def show_summary(request: Request) -> Response:
-        """The figures alone, to take the place of those on the page."""
+        """The figures alone, to replace those on the page."""
         at = await here(request)
         return await figures(at) if at.is_signed_in else copy_of(await summaries.get(_anywhere(at)))
 
     @routes.get("/stories/{article_id}")
     async def show_card(request: Request, article_id: str) -> Response:
-        """One story's card, to take the place of the one on the page; 204 where the page would not show it."""
+        """One story's card, to replace the one on the page; 204 if the page would not show it."""
         at = await here(request)
         found = await stories.one(article_id, at.day, at.words)
         if found is None or not found[0].is_shown(at.show):
@@ -104,7 +104,7 @@ def router(services: Services, catalogue: Catalogue) -> APIRouter:
 
     @routes.get("/clips/{name}/withdraw")
     async def ask_to_withdraw(request: Request, name: str) -> Response:
-        """Asks whether that is really meant."""
+        """The page that asks for confirmation."""
         at = await here(request)
         record = await run_in_threadpool(_clip, services, name)
         if record is None or not at.is_signed_in:

@@ -63,7 +63,7 @@ def add_routes(routes: APIRouter, services: Services, sessions: DeskSessions, st
 
     @routes.post("/sign-in")
     async def sign_in(request: Request) -> Response:
-        """Begin a session for who knows the token."""
+        """Begin a session for anybody who knows the token."""
         at, form = await opened(request)
         if not is_from_here(request, site):
             return message(at, 403, at.words("expired"))
@@ -84,7 +84,7 @@ def add_routes(routes: APIRouter, services: Services, sessions: DeskSessions, st
 
     @routes.post("/stories/{article_id}/decide")
     async def decide(request: Request, article_id: str) -> Response:
-        """Let a reference mean a clip."""
+        """Decide which clip a reference means."""
         return await mend(
             request,
             "decide",
@@ -93,7 +93,7 @@ def add_routes(routes: APIRouter, services: Services, sessions: DeskSessions, st
 
     @routes.post("/stories/{article_id}/undo")
     async def undo(request: Request, article_id: str) -> Response:
-        """Take such a decision back."""
+        """Undo such a decision."""
         return await mend(
             request, "undo", lambda form: decisions.decide(services, article_id, form.get("reference", ""), None)
         )

@@ -54,7 +54,7 @@ class Row:
 
     @property
     def is_in_work(self) -> bool:
-        """A worker is at work on it, or will be without anybody's doing."""
+        """Whether a worker processes it, or will by itself."""
         return self.percent is not None or self.kind in ("queued", "urgent", "again", "work", "playable")
 
 
@@ -159,7 +159,7 @@ def _kind(work: Work) -> str:
 
 
 def _told(clip: ClipRecord, kind: str, words: Words) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What went wrong with what to do about it, and what is worth a look."""
+    """What went wrong and what to do about it, and the warnings."""
     details: list[str] = []
     if clip.next is not None and clip.next.state is ClipState.FAILED:
         details.append(words("next_failed"))

@@ -47,7 +47,7 @@ class DeskSessions:
         return self._with_cookie(answer, request, self.signed.begin(time.time()))
 
     async def end(self, answer: Response, request: Request) -> Response:
-        """End the request's session wherever its cookie is; the answer takes it from this browser.
+        """End the request's session in every browser; the answer removes the cookie from this one.
 
         Raises:
             TemporarilyUnavailable: the store can't be told, so the session goes on.

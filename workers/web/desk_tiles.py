@@ -30,7 +30,7 @@ class Tile:
 
 
 def read_tiles(vtt: str, vtt_url: str) -> tuple[Tile, ...]:
-    """The tiles that the index names, of very many every so-manieth; sheets are relative to ``vtt_url``. Pure."""
+    """The tiles in the index, or every n-th of very many; sheets are relative to ``vtt_url``. Pure."""
     found = []
     for cue in _CUE.finditer(vtt):
         time_s = int(cue["h"]) * 3600 + int(cue["m"]) * 60 + float(cue["s"])

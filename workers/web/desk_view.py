@@ -47,7 +47,7 @@ class Card:
 
     @property
     def is_in_work(self) -> bool:
-        """Something of it is in work."""
+        """Whether something of it is being processed."""
         return any(row.is_in_work for row in self.rows)
 
     @property
@@ -155,5 +155,5 @@ def _story_state(article: ArticleRecord, rows: Sequence[Row], words: Words) -> s
 
 
 def _heals(rows: Sequence[Row]) -> bool:
-    """Whether what blocks the story comes to an end by itself."""
+    """Whether what blocks the story will be resolved by itself."""
     return all(row.is_in_work for row in rows if row.why)

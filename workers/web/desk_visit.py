@@ -34,7 +34,7 @@ _MAX_FIELDS: Final = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Visit:
-    """A request's place at the desk. ``form_token`` is empty for who is not signed in; ``anchor`` is a card's."""
+    """What a request asks of the desk. ``form_token`` is empty if nobody is signed in; ``anchor`` is a card's."""
 
     words: Words
     form_token: str
@@ -46,7 +46,7 @@ class Visit:
 
     @property
     def is_signed_in(self) -> bool:
-        """The fixes are theirs to click."""
+        """Whether the visitor may use the desk's forms."""
         return bool(self.form_token)
 
     def is_form_of(self, token: str) -> bool:
@@ -54,7 +54,7 @@ class Visit:
         return self.is_signed_in and hmac.compare_digest(self.form_token.encode(), token.encode())
 
     def query(self, **other: str) -> str:
-        """The query that leads back to this place, with what is ``other`` there; with its ``?``, or empty."""
+        """The query that leads back to this place, with ``other`` values in it; with its ``?``, or empty."""
         known = {"day": self.day.isoformat() if self.day != self.today else "", "show": self.show}
         asked = {
             name: value for name, value in {**known, **other}.items() if value and (name, value) != ("show", "all")
@@ -63,7 +63,7 @@ class Visit:
 
 
 async def visit(request: Request, sessions: DeskSessions, today: date, form: Mapping[str, str] | None = None) -> Visit:
-    """What the request, or the ``form`` that it brings, asks for; what can't be understood is as if not asked.
+    """What the request, or its ``form``, asks for; anything that can't be understood is ignored.
 
     Raises:
         TemporarilyUnavailable: it brings a session, and the store can't be asked whether that was ended.
@@ -94,7 +94,7 @@ async def form_of(request: Request) -> dict[str, str]:
 
 
 def is_from_here(request: Request, site: str) -> bool:
-    """A form of this very site brought the request, as far as its browser says (``Origin``, Fetch's request header)."""
+    """Whether the request comes from a form of this site, as far as its browser says (``Origin``)."""
     scheme, _, host = request.headers.get("origin", "").partition("://")
     own = urlsplit(site)
     is_ours = bool(host) and (host == request.headers.get("host") or (scheme, host) == (own.scheme, own.netloc))

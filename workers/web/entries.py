@@ -34,14 +34,14 @@ class Entry:
 
 
 def place(name: str) -> tuple[str, str]:
-    """Where a name stands in the lists: upper and lower case sort together."""
+    """A name's place in the alphabet, regardless of case."""
     return keys.fold(name), name
 
 
 def narrowing(
     *, states: Iterable[str], since: date | None, until: date | None, prefix: str, text: str
 ) -> Callable[[list[Entry]], list[Entry]]:
-    """Leaves the entries that are asked for; days are inclusive, case never matters, nor do accents in ``text``."""
+    """A filter for the entries that are asked for; days are inclusive, case and accents in ``text`` don't matter."""
     wanted, folded = frozenset(states), keys.fold(prefix)
     # A word within another asks for nothing more, and very many of one letter would take the loop's time.
     split = set(plain(text).split())

@@ -32,7 +32,7 @@ _MOST_PAGES: Final = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Poll:
-    """What one look at the feeds found; ``summaries`` is all there is, or None if only the changes are told."""
+    """The result of reading the feeds; ``summaries`` has all entries, or None if only the changes were read."""
 
     started_s: float
     marked: frozenset[Name] = frozenset()
@@ -48,7 +48,7 @@ class FeedReader:
         self._services = services
 
     def poll(self, etag: str | None, sequence: int) -> Poll:
-        """One look at the feeds, given what the last one found.
+        """Read the feeds, given the result of the last time.
 
         Raises:
             TemporarilyUnavailable: the store failed.

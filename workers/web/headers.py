@@ -46,7 +46,7 @@ def embed_policy(origins: tuple[str, ...]) -> str:
 
 
 def policies(settings: Settings) -> Mapping[str, Mapping[str, str]]:
-    """What an answer carries by where its path begins; the longest beginning counts, and ``/`` is all the others."""
+    """The policies of answers, by the longest prefix of the path; ``/`` is for all others."""
     # No X-Frame-Options here: it knows no list of sites, and would forbid what frame-ancestors allows.
     embedded = {
         **_ALWAYS,

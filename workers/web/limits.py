@@ -64,7 +64,7 @@ class Allowance:
 
 
 class Limits:
-    """ASGI middleware that answers 429 to who asks too often, 413 and 408 to too much and too slow a body.
+    """ASGI middleware that answers 429 to frequent callers, 413 and 408 to bodies that are too large or too slow.
 
     A caller is the token that it presents, which many addresses may share, and its address, which all callers behind
     it share: each has an allowance. ``/healthz`` is never refused, since whoever asks it would take us for dead.
@@ -105,7 +105,7 @@ class Limits:
 
 
 def callers(scope: Scope) -> tuple[str, ...]:
-    """Under what names the request counts: its address (of IPv6 the /64), and the secret that it presents, hashed."""
+    """What a request counts for: its address (of IPv6 the /64), and a hash of the secret that it presents."""
     names = [_network(scope["client"][0] if scope.get("client") else "")]
     presented = access.presented_secret(Headers(scope=scope))
     if presented:

@@ -30,7 +30,7 @@ Moment = Annotated[
 
 
 class OrderResult(BaseModel):
-    """What became of an order. ``state`` is the clip's, ``next_state`` that of a new version in work."""
+    """The outcome of an order. ``state`` is the clip's, ``next_state`` that of a new version in progress."""
 
     name: str
     order: str

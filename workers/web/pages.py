@@ -48,7 +48,7 @@ class Line:
 
 
 class _OwnFiles(StaticFiles):
-    """Our static files: under an address that bears their mark for ever, else asked for again each time.
+    """Our static files: cached for ever under an address with their hash, else revalidated each time.
 
     The player's modules import each other without a mark, and must never be of two releases.
     """

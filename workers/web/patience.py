@@ -70,7 +70,7 @@ def impatient(patience: Patience) -> type[H11Protocol]:
                 self._unread_timer = None
 
         def _follow(self) -> None:
-            """See for what this connection waits now; the time runs from when it began to wait for it."""
+            """Find what this connection waits for now; the time runs from when it began to wait for it."""
             state = self.conn.their_state
             phase: _Phase | None = "headers" if state is h11.IDLE else "body" if state is h11.SEND_BODY else None
             if phase != self._phase:

@@ -33,7 +33,7 @@ _FINAL: Final = frozenset(state.value for state in ClipState if state.is_final)
 
 @dataclass(frozen=True, kw_only=True)
 class CachedRecord:
-    """A record as it is stored. ``is_settled``: nothing changes in it that the feeds would not tell."""
+    """A record as it is stored. ``is_settled``: nothing changes in it without a change in the feeds."""
 
     body: bytes
     etag: str

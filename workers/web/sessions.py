@@ -25,7 +25,7 @@ class Sessions:
 
     @property
     def are_possible(self) -> bool:
-        """There is a secret that could be known."""
+        """Whether there is a secret to sign in with."""
         return bool(self._secret)
 
     def knows(self, presented: str) -> bool:
