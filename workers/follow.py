@@ -167,7 +167,7 @@ def _is_newer(work: Work, info: ObjectInfo) -> bool:
 
 
 def _is_answer(work: Work, upload: Upload, elapsed_s: float) -> bool:
-    """A failure from before this upload is tried anew, so it counts only once ingest has had its moment."""
+    """A failure from before this upload is retried, so it counts only once ingest has had a moment."""
     uploaded_at = work.timings.uploaded_at
     is_of_before = uploaded_at is not None and uploaded_at < upload.info.modified_at
     return work.state is ClipState.READY or not is_of_before or elapsed_s > _SETTLE_S

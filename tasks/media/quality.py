@@ -116,7 +116,7 @@ def judge_damage(encoded: Progress) -> tuple[Notice, ...]:
 def true_length_s(source: Recording, made_s: float) -> float:
     """The length of the recording in seconds; ``made_s``, what was encoded of it, may be more than it claims.
 
-    Growing files tell less than they hold, and so do recordings behind each other whose clocks begin anew.
+    Growing files claim less than they hold, and so do joined recordings whose clocks restart.
     """
     return made_s if made_s > source.duration_s + _TOLERANCE_S else source.duration_s
 

@@ -1,7 +1,7 @@
 """Sound tracks that may change their channels in mid-stream are brought to one layout before they are mixed.
 
-ffmpeg builds a filter graph anew when what comes in changes, and the new graph begins at zero: it would put silence
-before the rest, as long as all that was heard so far. So such tracks have a graph of their own, which keeps no time;
+ffmpeg rebuilds a filter graph when its input changes, and the new graph begins at zero: it would put silence before
+the rest, as long as all of the sound so far. So such tracks have a graph of their own, which keeps no time;
 its output is steady, and a decoder in the same run (ffmpeg's loopback, ``-dec``) hands it on as if recorded like that.
 """
 

@@ -25,8 +25,8 @@ def unreadable(messages: str) -> SourceRejected:
         words = _COMPRESSED_INDEX
     elif codec := refused_codec(told):
         words = (
-            f"Picture or sound in this file is coded as “{codec}”, which is not taken. Export it anew, for instance as "
-            "H.264 and AAC in .mp4."
+            f"Picture or sound in this file is coded as “{codec}”, which is not accepted. Export it again, for "
+            "instance as H.264 and AAC in .mp4."
         )
     else:
         words = _NO_VIDEO

@@ -97,7 +97,7 @@ class CopyWay:
             self._made.result()
 
     def _plan(self, source: Source) -> Direct | None:
-        # A second try leaves alone what the first had put up.
+        # A second attempt leaves alone what the first has uploaded.
         if self._job.work.attempts > 1:
             return None
         settings = self._job.services.settings

@@ -55,7 +55,7 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
     ladder = services.ladder_of(work)
     with (
         services.workspaces.open(source_bytes=work.source.size_bytes) as folder,
-        _brought(services, folder, name, work, lease) as upload,
+        _downloading(services, folder, name, work, lease) as upload,
     ):
         job = Job(services=services, folder=folder, upload=upload, name=name, work=work, ladder=ladder, stop=lease.stop)
         probed = uploaded.probe(job)
@@ -64,7 +64,7 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
             return
         edition = keys.edition(work.version, work.attempts)
         stream = Stream(services, folder, name, edition, lease)
-        # A second try leaves alone what the first had put up, until all is there: a playlist never gets shorter.
+        # A second attempt leaves alone what the first has uploaded, until all is there: a playlist never gets shorter.
         with (
             nullcontext() if work.hls else beside_the_encode(stream, lease),
             together(lease.stop) as beside,
@@ -140,7 +140,7 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
 
 
 @contextmanager
-def _brought(services: Services, folder: Path, name: str, work: Work, lease: Lease) -> Iterator[Arriving]:
+def _downloading(services: Services, folder: Path, name: str, work: Work, lease: Lease) -> Iterator[Arriving]:
     """The upload, until the work is done; at any moment it may turn out to be gone, or replaced."""
     try:
         with uploaded.bring(services, folder, work, should_stop=lease.stop.is_set) as upload:
@@ -153,7 +153,7 @@ def _brought(services: Services, folder: Path, name: str, work: Work, lease: Lea
     except PreconditionFailed as error:
         # Other bytes lie there by now, and this version is of those that are gone; their event may have been lost.
         services.doorbell.ring(queues.INGEST_TASK, work.source.key)
-        raise LeaseLost(f"{name}: {work.source.key} was uploaded anew") from error
+        raise LeaseLost(f"{name}: {work.source.key} was uploaded again") from error
 
 
 def _package(

@@ -64,7 +64,7 @@ def upload_of(services: Services, record: ClipRecord) -> ObjectInfo:
     """The upload of the version in progress.
 
     Raises:
-        OrderRefused: it is not there any more, was uploaded anew, or can't be a clip.
+        OrderRefused: it no longer exists, was uploaded again, or can't be a clip.
     """
     source = record.work.source
     try:

@@ -1,7 +1,7 @@
-"""Operators' orders, from the command line or over HTTP: the record first, then the bells; each may be given twice.
+"""Operators' orders, from the command line or over HTTP: the record first, then the rings; each may be given twice.
 
-What an order means for the record is told in `tasks.records.orders`. Before work begins anew the mark that its upload
-is done goes away, so if the bell is lost `reconcile` rings again.
+`tasks.records.orders` says what an order means for the record. Before work begins again, the mark that its upload is
+done is removed, so that `reconcile` rings again if the ring is lost.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def retry(services: Services, name: str) -> Outcome:
     """Process a failed, parked or postponed clip again, at once.
 
     Raises:
-        OrderRefused: there is no such clip, it is withdrawn, or its upload is not there any more or no clip.
+        OrderRefused: there is no such clip, it is withdrawn, or its upload no longer exists or is not a clip.
     """
     record = existing(services, name)
     refuse_withdrawn(record)
@@ -103,7 +103,7 @@ def restore(services: Services, name: str) -> Outcome:
     """Process a withdrawn clip again, from its newest upload.
 
     Raises:
-        OrderRefused: there is no such clip, or no upload of it is there any more.
+        OrderRefused: there is no such clip, or no upload of it exists any more.
     """
     record = existing(services, name)
     if record.withdrawn is None:
@@ -127,7 +127,7 @@ def reprocess(services: Services, name: str, *, ladder: str | None = None) -> Ou
     """Encode the clip's newest upload again, with that ladder or the default one; the old version stays meanwhile.
 
     Raises:
-        OrderRefused: there is no such clip or ladder, it is withdrawn, or its upload is not there any more or no clip.
+        OrderRefused: there is no such clip or ladder, it is withdrawn, or its upload no longer exists or is not a clip.
     """
     record = existing(services, name)
     refuse_withdrawn(record)
@@ -181,7 +181,7 @@ def choose_poster(services: Services, name: str, time_s: float | None) -> Outcom
     """Take the poster at that moment, in seconds (to the millisecond); None lets newsreel choose.
 
     Raises:
-        OrderRefused: there is no such clip or moment, it has no poster, or its upload is not there any more.
+        OrderRefused: there is no such clip or moment, it has no poster, or its upload no longer exists.
     """
     record = existing(services, name)
     refuse_withdrawn(record)

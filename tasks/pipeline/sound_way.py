@@ -67,7 +67,7 @@ def make(job: Job, source: Source, stream: Stream) -> Heard:
 
 
 def _verify(folder: Path, source: Source, heard: Heard) -> None:
-    # Where clocks may start anew, hearing the sound alone and making it beside the picture count from different times.
+    # If clocks may restart, measuring the sound alone and encoding it beside the video count from different times.
     if source.container not in RESTARTING_CLOCKS:
         packaging.verify_sound(folder, heard.programmes, heard.lengths_s)
 
