@@ -13,6 +13,8 @@ THROUGH_S: Final = 32.0
 # ffmpeg decodes pictures of these at the opening of a file, and with each seek the file is opened once more.
 _DEAR_TO_OPEN: Final = ("h264", "hevc")
 _MP4: Final = "mov"
+# Left to itself ffmpeg tells, of pictures that come out of order, the times at which others were decoded.
+_OWN_TIMES: Final = "setts=pts=PTS:dts='if(eq(PTS,NOPTS),DTS,NOPTS)'"
 
 
 def reads_through(source: Recording) -> bool:
@@ -31,5 +33,16 @@ def unprobed(source: Recording) -> Options:
 
 
 def dropping(condition: str) -> Options:
-    """The input's option that drops packets before they are decoded, by ffmpeg's noise filter, and adds no noise."""
-    return {"bsf:v": f"noise=amount=0:drop='{condition}'"}
+    """The input's option that drops packets before they are decoded, by ffmpeg's noise filter, and adds no noise.
+
+    As with `keeping_times`.
+    """
+    return {"bsf:v": f"noise=amount=0:drop='{condition}',{_OWN_TIMES}"}
+
+
+def keeping_times() -> Options:
+    """The input's option by which each picture has the time of its own packet, though others before it stay away.
+
+    Without what lies between, key frames of open GOPs come out of order: H.264's decoder counts on it.
+    """
+    return {"bsf:v": _OWN_TIMES}

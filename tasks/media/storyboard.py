@@ -15,7 +15,7 @@ import ffmpeg
 from tasks.media.colour import as_jpeg, scaled
 from tasks.media.encode import OUTPUT, SOURCE_FILE, input_options
 from tasks.media.ladder import Ladder, StoryboardShape
-from tasks.media.opening import dropping, unprobed
+from tasks.media.opening import dropping, keeping_times, unprobed
 from tasks.media.picture import shown
 from tasks.media.source import Source
 from tasks.media.threads import threads_to_look
@@ -126,7 +126,8 @@ def plan_storyboard(
     key_frames_only = dense or (not is_whole and source.duration_s > _DECODED_WHOLE_S)
     options = input_options(max_pixels=max_pixels, video=source.video, key_frames_only=key_frames_only)
     picks = dense and can_pick(source, board)
-    options |= dropping(f"not({board.firsts('pts*tb')})") if picks else {}
+    if key_frames_only:
+        options |= dropping(f"not({board.firsts('pts*tb')})") if picks else keeping_times()
     threads = threads_to_look(source.video.pixels)
     # What softens block edges can't be seen in a picture this small, and takes a fifth of the decoding.
     options |= threads.of_decoder | unprobed(source) | {"skip_loop_filter": "all"}

@@ -136,6 +136,32 @@ def test_key_frames_that_stay_away_or_come_late_are_not_enough(times_s: Sequence
     assert not storyboard.goes_through(board, source, "\n".join(f"pts_time:{time_s:g}" for time_s in times_s))
 
 
+@pytest.mark.parametrize(
+    ("length_s", "coded"),
+    [
+        (22, "keyint=10:bframes=1:b-pyramid=strict:ref=1"),
+        (31, "keyint=15:bframes=2:b-pyramid=normal:ref=1"),
+        (28, "keyint=10:bframes=2:b-pyramid=none:ref=1"),
+    ],
+)
+def test_pictures_of_open_gops_that_come_out_of_order_keep_their_own_times(
+    tmp_path: Path, length_s: int, coded: str
+) -> None:
+    options = {"x264-params": f"open-gop=1:min-keyint=1:b-adapt=0:{coded}", "preset": "veryfast"}
+    clip = counting(tmp_path / "clip.mp4", length_s=length_s, keys_s=1, **options)
+    source = replace(source_of("mov"), duration_s=float(length_s))
+    board = storyboard.lay_out(source, NEWS)
+    (tmp_path / "looked" / "out" / storyboard.FOLDER).mkdir(parents=True)
+    bursts = taken(looks.plan_looks(source, max_pixels=64 * 64, board=board), clip, tmp_path / "looked")
+    seen = [(shown_s(look), int(look.time_s)) for burst in bursts for look in burst]
+    assert len(seen) > 5
+    assert [second for second, _ in seen] == [time_s for _, time_s in seen]
+    # They would have been taken for a storyboard that is whole.
+    if storyboard.has_every_tile(board, (tmp_path / "looked" / storyboard.SEEN).read_text()):
+        shown = seconds_on_sheet(tmp_path / "looked", board)
+        assert all(2 * tile <= second <= 2 * tile + 1 for tile, second in enumerate(shown)), shown
+
+
 def test_of_open_gops_of_hevc_tiles_that_are_far_apart_come_in_order(tmp_path: Path) -> None:
     coded = ("-c:v", "libx265", "-preset", "ultrafast", "-tag:v", "hvc1", "-pix_fmt", "yuv420p", "-x265-params")
     keys = "log-level=error:keyint=25:min-keyint=25:scenecut=0:bframes=4:open-gop=1"
