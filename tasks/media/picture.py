@@ -29,6 +29,17 @@ def shown(
     return _woven(stream.filter("transpose", "clock"), video, rate).filter("transpose", "cclock")
 
 
+def of_one_graph(video: VideoStream) -> dict[str, object]:
+    """Options of an input whose pictures are scaled first: its filters stay as they are where size or colours change.
+
+    Built anew, as where recordings were joined, they would forget what they have seen and written. Only where nothing
+    turns or crops pictures, or lays them over black: that counts on the size that it began with.
+    """
+    if not video.is_as_coded or video.blanking_lines or video.colour.has_alpha:
+        return {}
+    return {"reinit_filter": 0, "noautorotate": None}
+
+
 def field_rate(video: VideoStream) -> Fraction:
     """The rate at which the picture moves: frames per second, fields of interlaced video, frames of telecined film."""
     if video.telecined:

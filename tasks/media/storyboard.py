@@ -16,7 +16,7 @@ from tasks.media.colour import as_jpeg, scaled
 from tasks.media.encode import OUTPUT, SOURCE_FILE, input_options
 from tasks.media.ladder import Ladder, StoryboardShape
 from tasks.media.opening import dropping, keeping_times, unprobed
-from tasks.media.picture import shown
+from tasks.media.picture import of_one_graph, shown
 from tasks.media.source import Source
 from tasks.media.threads import threads_to_look
 from tasks.records.base import Value
@@ -130,7 +130,7 @@ def plan_storyboard(
         options |= dropping(f"not({board.firsts('pts*tb')})") if picks else keeping_times()
     threads = threads_to_look(source.video.pixels)
     # What softens block edges can't be seen in a picture this small, and takes a fifth of the decoding.
-    options |= threads.of_decoder | unprobed(source) | {"skip_loop_filter": "all"}
+    options |= threads.of_decoder | unprobed(source) | of_one_graph(source.video) | {"skip_loop_filter": "all"}
     picture = ffmpeg.input(SOURCE_FILE, **options)[str(source.video.index)]
     output = sheets(picture, source, board, are_picked=picks, are_keys=key_frames_only)
     return StoryboardPlan(

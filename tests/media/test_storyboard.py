@@ -75,6 +75,30 @@ def test_a_picture_that_begins_after_the_sound_stands_at_its_own_time(tmp_path: 
     assert shown == [0, 0, 0, 1, 3, 5, 7, 9, 11, 13, 15]
 
 
+@pytest.mark.parametrize(
+    ("sizes", "matrices"),
+    [
+        (("64x64", "64x64"), ("bt709", "smpte170m")),
+        (("64x64", "48x48"), ("bt709", "bt709")),
+        (("48x48", "64x64"), ("bt709", "bt709")),
+    ],
+)
+def test_where_size_or_colours_change_each_tile_still_shows_its_own_interval(
+    tmp_path: Path, sizes: tuple[str, str], matrices: tuple[str, str]
+) -> None:
+    joined = tmp_path / "joined.ts"
+    for number, (size, matrix) in enumerate(zip(sizes, matrices, strict=True)):
+        start_s = 10 * number
+        grows = f"color=black:size={size}:rate=25:duration=10,format=yuv420p"
+        grows += f",geq=lum='16+4*floor(T+{start_s}.001)':cb=128:cr=128"
+        grows += f",setparams=colorspace={matrix}:range=tv:color_primaries=bt709:color_trc=bt709"
+        coded = ("-c:v", "libx264", "-qp", "1", "-g", "25", "-output_ts_offset", str(start_s))
+        part = clips.make(tmp_path / f"{number}.ts", "-f", "lavfi", "-i", grows, *coded)
+        joined.write_bytes((joined.read_bytes() if number else b"") + part.read_bytes())
+    shown = seconds_shown(joined, tmp_path / "made", container="mpegts", keys_s=1)
+    assert all(abs(second - 2 * tile) <= 1 for tile, second in enumerate(shown[:-1])), shown
+
+
 def test_where_key_frames_become_rare_the_last_one_stands_for_the_tiles_without(tmp_path: Path) -> None:
     clip = counting(tmp_path / "clip.mp4", length_s=SECONDS, keys_s=5)
     assert seconds_shown(clip, tmp_path / "made", container="mov", keys_s=1) == [0, 0, 5, 5, 5, 10, 10, 15, 15, 15, 20]
