@@ -16,7 +16,7 @@ from tasks.media.encoders import encoder_options
 from tasks.media.faults import watched
 from tasks.media.ladder import Ladder, PlannedRung, climb
 from tasks.media.opening import unprobed
-from tasks.media.picture import shown
+from tasks.media.picture import of_one_graph, shown
 from tasks.media.sound import Programme, candidates, mixed
 from tasks.media.source import Recording, Source, VideoStream
 from tasks.media.source_input import RESTARTING_CLOCKS
@@ -146,6 +146,9 @@ def _pictures(
     """One decode for these rungs. The rung ``seen`` is checked for faults on its way to its encoder, or to nowhere."""
     video = source.video
     options = input_options(max_pixels=max_pixels, video=video) | threads.of_decoder
+    if not video.is_interlaced:
+        # What was seen of the picture before its colours changed is to be told, too.
+        options |= of_one_graph(video)
     sizes = rungs or ((seen,) if seen else ())
     streams = _cascade(ffmpeg.input(SOURCE_FILE, **options)[str(video.index)], video, sizes)
     looks = []

@@ -26,6 +26,10 @@ UNTRUSTED = (
     *("-codec_whitelist", DECODERS, "-dn", "-format_whitelist", DEMUXERS, "-max_pixels", "35389440"),
     *("-protocol_whitelist", "file", "-sn", "-i", "source"),
 )
+OF_A_PICTURE = (
+    *("-codec_whitelist", DECODERS, "-dn", "-format_whitelist", DEMUXERS, "-max_pixels", "35389440", "-noautorotate"),
+    *("-protocol_whitelist", "file", "-reinit_filter", "0", "-sn", "-i", "source"),
+)
 PICTURE = (
     "[0:0]fps=25[s0];[s0]scale=960:540:flags=lanczos[s1];[s1]setsar=1[s2];[s2]format=yuv420p[s3];"
     "[s3]setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:field_mode=prog:range=limited[s4];"
@@ -42,7 +46,7 @@ def test_one_decode_feeds_every_rendition_in_one_command() -> None:
     assert run.tracks == ("540p", "360p")
     assert list(run.arguments) == [
         *("-nostdin", "-hide_banner", "-loglevel", "repeat+warning", "-progress", "pipe:1"),
-        *UNTRUSTED,
+        *OF_A_PICTURE,
         *("-filter_complex", PICTURE, "-map", "[s5]", "-map", "[s9]"),
         *("-f", "hls", "-a53cc:v", "0", "-avoid_negative_ts", "disabled"),
         *("-bufsize:v:0", "3200000", "-bufsize:v:1", "1600000", "-c:v", "libx264"),

@@ -30,6 +30,19 @@ def part(path: Path, colours: tuple[str, str, str], codec: tuple[str, ...], *, a
     return clips.make(path, *picture, *codec, "-g", "25", "-output_ts_offset", str(at_s)).read_bytes()
 
 
+def test_what_was_seen_before_colours_change_is_told_too(publish: Callable[[Path], Published], tmp_path: Path) -> None:
+    source = tmp_path / "joined.ts"
+    for number, (picture, matrix) in enumerate((("color=black:", "bt709"), ("testsrc2=", "smpte170m"))):
+        tagged = f"setparams=colorspace={matrix}:range=tv:color_primaries=bt709:color_trc=bt709,format=yuv420p"
+        clips.make(
+            tmp_path / f"{number}.ts",
+            *("-f", "lavfi", "-i", f"{picture}size=320x180:rate=25:duration=4", "-vf", tagged),
+            *(*H264, "-g", "25", "-output_ts_offset", str(4 * number)),
+        )
+        source.write_bytes((source.read_bytes() if number else b"") + (tmp_path / f"{number}.ts").read_bytes())
+    assert "black_stretch" in publish(source).codes()
+
+
 def shown(path: Path) -> list[tuple[float, ...]]:
     """Of each picture, its colour as a player of BT.709 shows it."""
     command = [
