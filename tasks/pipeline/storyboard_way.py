@@ -27,9 +27,10 @@ def make(job: Job, source: Source) -> Storyboard:
     """
     job.upload.whole(job.stop, is_patient=True)
     board = storyboard.lay_out(source, job.ladder)
-    if not (picture_files.sheets(job) and storyboard.has_every_tile(board, picture_files.seen(job))):
+    is_left, seen = bool(picture_files.sheets(job)), picture_files.seen(job)
+    if not (is_left and storyboard.has_every_tile(board, seen)):
         gap_s = uploaded.key_frame_gap_s(job, source)
-        if not (storyboard.is_dense(board, gap_s) and _goes_through(job, source, board)):
+        if not (is_left and storyboard.is_dense(board, gap_s) and storyboard.lacks_the_last(board, seen)):
             picture_files.remove_sheets(job)
             _run(job, source, gap_s)
     return _publish(job, source, board)

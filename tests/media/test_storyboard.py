@@ -114,6 +114,13 @@ def test_whether_each_tile_has_its_key_frame_is_seen(seen: list[float], has_all:
     assert storyboard.has_every_tile(board, noted) == has_all
 
 
+@pytest.mark.parametrize(("seen", "lacks"), [("0 2 4 6", True), ("0 2 4", False), ("0 2 6", False), ("2 4 6", False)])
+def test_the_last_tile_may_lack_one_where_the_picture_does_not_reach_into_it(seen: str, lacks: bool) -> None:
+    board = storyboard.lay_out(replace(source_of("mov"), duration_s=8.1), NEWS)
+    noted = "\n".join(f"frame:0 pts:1 pts_time:{time_s}" for time_s in seen.split())
+    assert storyboard.lacks_the_last(board, noted) == lacks
+
+
 @pytest.mark.parametrize("keys_s", [1.0, 0.4])
 def test_a_look_at_all_of_a_short_film_makes_the_storyboard_as_its_own_run_would(tmp_path: Path, keys_s: float) -> None:
     clip = counting(tmp_path / "clip.mp4", length_s=SECONDS, keys_s=keys_s)
@@ -147,11 +154,12 @@ def test_key_frames_that_come_until_the_end_are_enough(length_s: float) -> None:
     seen = [f"frame:{tile} pts:0 pts_time:{tile * 2}" for tile in range(board.tiles)]
     assert storyboard.goes_through(board, source, "\n".join(seen))
     # Where they become rare the last one stands for the tiles without.
-    assert storyboard.goes_through(board, source, "\n".join([seen[0], seen[-1]]))
+    assert storyboard.goes_through(board, source, "\n".join([*seen[:2], *seen[4:]]))
 
 
 @pytest.mark.parametrize(
-    "times_s", [[], [0, 2, 4], range(20, -1, -2), [0, 4, 2, 20], [0, 0.4, 0.8, 1.2, 1.6, 2], [4, 2, 0]]
+    "times_s",
+    [[], [0, 2, 4], range(20, -1, -2), [0, 4, 2, 20], [0, 0.4, 0.8, 1.2, 1.6, 2], [4, 2, 0], [0, 18, 20], [2, 16]],
 )
 def test_key_frames_that_stay_away_or_come_late_are_not_enough(times_s: Sequence[float]) -> None:
     film = source_of("mov")
@@ -184,6 +192,22 @@ def test_pictures_of_open_gops_that_come_out_of_order_keep_their_own_times(
     if storyboard.has_every_tile(board, (tmp_path / "looked" / storyboard.SEEN).read_text()):
         shown = seconds_on_sheet(tmp_path / "looked", board)
         assert all(2 * tile <= second <= 2 * tile + 1 for tile, second in enumerate(shown)), shown
+
+
+def test_where_only_some_key_frames_of_open_gops_can_stand_alone_they_are_not_enough(tmp_path: Path) -> None:
+    # The second recording begins with a key frame of a closed one, near the end.
+    opened = {"x264-params": "open-gop=1"}
+    parts = [counting(tmp_path / f"{length_s}.mp4", length_s=length_s, keys_s=1, **opened) for length_s in (16, 5)]
+    (tmp_path / "parts.txt").write_text("".join(f"file {part.name}\n" for part in parts), encoding="ascii")
+    clip = clips.make(tmp_path / "clip.mp4", "-f", "concat", "-i", str(tmp_path / "parts.txt"), "-c", "copy")
+    source = source_of("mov")
+    board = storyboard.lay_out(source, NEWS)
+    (tmp_path / "looked" / "out" / storyboard.FOLDER).mkdir(parents=True)
+    taken(looks.plan_looks(source, max_pixels=64 * 64, board=board), clip, tmp_path / "looked")
+    seen = (tmp_path / "looked" / storyboard.SEEN).read_text()
+    assert not storyboard.has_every_tile(board, seen)
+    assert not storyboard.goes_through(board, source, seen)
+    assert not storyboard.lacks_the_last(board, seen)
 
 
 def test_of_open_gops_of_hevc_tiles_that_are_far_apart_come_in_order(tmp_path: Path) -> None:
