@@ -20,6 +20,7 @@ PART: Final = f"{SOURCE_FILE}-part"
 
 _FORM: Final = re.compile(r"^Input #0, (\S+), from ", re.MULTILINE)
 _STREAM: Final = re.compile(r"^ *Stream #0:(\d+)(?:\[\w+\])?(?:\(\w*\))?: (\w+): (.*)$", re.MULTILINE)
+_START: Final = re.compile(r"^  Duration: [^,\n]+, start: (-?[\d.]+)", re.MULTILINE)
 _UNOPENED: Final = re.compile(r"^Could not open codec for input stream (\d+)$", re.MULTILINE)
 _COVER: Final = "(attached pic)"
 # What is held best by its own kind, rotation and programmes included; Matroska holds the rest.
@@ -30,13 +31,15 @@ class Listing(Value):
     """What ffprobe's log says of a file: its form, the types of its streams (``video``, …), one that it can't open.
 
     ``form`` is ffprobe's ``format_name``; ``unopened`` is None where that is a picture that moves: nothing is shown
-    without it. Of ``covers``, pictures that go with the sound, a copy does not always say that they are such.
+    without it. Of ``covers``, pictures that go with the sound, a copy does not always say that they are such; and
+    its clock begins at 0, or where its form has it, not at ``start_s`` (None: not told).
     """
 
     form: str
     types: tuple[str, ...]
     covers: tuple[int, ...] = ()
     unopened: int | None
+    start_s: float | None = None
 
     def kept(self, without: Collection[int]) -> list[int]:
         """Which streams a copy without those has, in its order: what is seen, heard and read."""
@@ -55,7 +58,14 @@ def read_listing(messages: str) -> Listing | None:
     types = tuple(kind.lower() for _, kind, _ in streams)
     covers = tuple(index for index, (_, _, told) in enumerate(streams) if _COVER in told)
     is_shown = types[unopened] == "video" and unopened not in covers
-    return Listing(form=form.group(1), types=types, covers=covers, unopened=None if is_shown else unopened)
+    start = _START.search(messages)
+    return Listing(
+        form=form.group(1),
+        types=types,
+        covers=covers,
+        unopened=None if is_shown else unopened,
+        start_s=float(start.group(1)) if start is not None else None,
+    )
 
 
 def plan_part(listing: Listing, without: Collection[int], *, max_pixels: int) -> tuple[str, ...]:
@@ -67,23 +77,34 @@ def plan_part(listing: Listing, without: Collection[int], *, max_pixels: int) ->
 
 
 def as_of_whole(answer: Mapping[str, object], listing: Listing, without: Collection[int]) -> dict[str, object]:
-    """ffprobe's answer about the part, with the numbers and the form of the whole; of what was left out, its type."""
+    """ffprobe's answer about the part, with the numbers, the form and the clock of the whole.
+
+    Of what was left out it has the type.
+    """
     kept = listing.kept(without)
+    told = answer.get("format")
+    form: dict[str, object] = {**(told if isinstance(told, dict) else {}), "format_name": listing.form}
+    start_s = number(form, "start_time")
+    later_s = listing.start_s - start_s if listing.start_s is not None and start_s is not None else 0.0
+    # Where it begins on its clock is not known else: a part of each form has its own.
+    form["start_time"] = None if listing.start_s is None else f"{listing.start_s:.6f}"
 
     def renumbered(streams: object) -> list[dict[str, object]]:
         known = [each for each in items(streams) if int(number(each, "index") or 0) < len(kept)]
         return [named(each, kept[int(number(each, "index") or 0)]) for each in known]
 
     def named(stream: Mapping[str, object], index: int) -> dict[str, object]:
-        told = stream.get("disposition")
+        marks = stream.get("disposition")
         as_cover = {"attached_pic": 1} if index in listing.covers else {}
-        return {**stream, "index": index, "disposition": {**(told if isinstance(told, dict) else {}), **as_cover}}
+        begins_s = number(stream, "start_time")
+        begins = {} if begins_s is None else {"start_time": f"{begins_s + later_s:.6f}"}
+        marked = {**(marks if isinstance(marks, dict) else {}), **as_cover}
+        return {**stream, **begins, "index": index, "disposition": marked}
 
     left_out = [{"index": index, "codec_type": listing.types[index]} for index in without]
-    form = answer.get("format")
     return {
         **answer,
-        "format": {**(form if isinstance(form, dict) else {}), "format_name": listing.form},
+        "format": form,
         "streams": [*renumbered(answer.get("streams")), *left_out],
         "programs": [{**each, "streams": renumbered(each.get("streams"))} for each in items(answer.get("programs"))],
     }

@@ -67,6 +67,21 @@ def test_sound_stays_in_step_over_a_gap_that_is_hardly_heard(
     assert _beep_s(clip.mp4) - _flash_s(clip.mp4) == pytest.approx(wanted_s, abs=0.02)
 
 
+def test_beside_a_track_that_can_not_be_opened_too(publish: Callable[[Path], Published], tmp_path: Path) -> None:
+    inputs = ("-itsoffset", "0.6", "-f", "lavfi", "-i", FLASH, "-itsoffset", "0.6", "-f", "lavfi", "-i", BEEP)
+    tracks = ("-map", "0", "-map", "1", "-map", "1", *H264, "-c:a:0", "aac", "-c:a:1", "alac")
+    source = clips.make(tmp_path / "a.mov", *inputs, *tracks)
+    wanted_s = _beep_s(source) - _flash_s(source)
+    data = bytearray(source.read_bytes())
+    # The second one's head: how many samples a packet may have.
+    place = data.rindex(b"alac") + 8
+    data[place : place + 4] = bytes(4)
+    source.write_bytes(data)
+    clip = publish(source)
+    assert "sound_unreadable" in clip.codes()
+    assert _beep_s(clip.mp4) - _flash_s(clip.mp4) == pytest.approx(wanted_s, abs=0.02)
+
+
 def _flash_s(path: Path) -> float:
     return _first(r"black_end:([\d.]+)", messages(path, "-map", "0:v:0", "-vf", "blackdetect=d=0.3:pix_th=0.2"))
 
