@@ -31,6 +31,7 @@ from tasks.media.source import Source
 from tasks.media.source_input import SOURCE_FILE
 from tasks.media.teletext import subtitle_pages
 from tasks.media.webvtt import Cue
+from tasks.pipeline import examine
 from tasks.pipeline.services import Services
 from tasks.records.base import Notice, Value
 from tasks.records.clip_facts import CaptionFacts
@@ -62,13 +63,7 @@ def extract(
     """
     there: CaptionSource | None = None
     try:
-        probe = services.ffprobe.source(
-            folder,
-            SOURCE_FILE,
-            max_pixels=services.settings.max_pixels,
-            measures_length=False,
-            stop=stop,
-        )
+        probe = examine.ask(services, folder, measures_length=False, stop=stop)
         pages = {
             index: subtitle_pages(services.ffprobe.extradata(folder, SOURCE_FILE, index, stop=stop), languages)
             for index, languages in in_several_languages(probe)

@@ -26,18 +26,39 @@ def probe(
         process.Stopped: ``stop`` was set.
     """
     settings = services.settings
-    try:
-        answer = services.ffprobe.source(folder, SOURCE_FILE, max_pixels=settings.max_pixels, stop=stop)
-    except SourceRejected as error:
-        if (
-            not is_whole
-            or error.code != "unreadable"
-            or (told := examine_part.ask(services, folder, stop=stop)) is None
-        ):
-            raise
-        answer = told
+    answer = ask(services, folder, is_whole=is_whole, stop=stop)
     limits = SourceLimits(duration_s=settings.max_duration_s, pixels=settings.max_pixels, streams=settings.max_streams)
     return read_recording(answer, limits)
+
+
+def ask(
+    services: Services,
+    folder: Path,
+    *,
+    is_whole: bool = True,
+    measures_length: bool = True,
+    stop: threading.Event | None = None,
+) -> dict[str, object]:
+    """ffprobe's answer about the downloaded source: of one that ``is_whole``, also where not all of it can be opened.
+
+    Raises:
+        As `Ffprobe.source`.
+    """
+    try:
+        return services.ffprobe.source(
+            folder,
+            SOURCE_FILE,
+            max_pixels=services.settings.max_pixels,
+            measures_length=measures_length,
+            stop=stop,
+        )
+    except SourceRejected as error:
+        if not is_whole or error.code != "unreadable":
+            raise
+        told = examine_part.ask(services, folder, stop=stop)
+        if told is None:
+            raise
+        return told
 
 
 def describe_source(known: SourceFacts, source: Recording, sha256: str | None) -> SourceFacts:

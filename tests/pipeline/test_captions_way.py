@@ -73,6 +73,16 @@ def test_text_tracks_keep_languages_times_and_letters(
     assert made.notices == ()
 
 
+@pytest.mark.parametrize("begins_s", ["0", "100"])
+def test_captions_beside_sound_that_can_not_be_opened_are_published(
+    found: Callable[[Path], Extracted], tmp_path: Path, begins_s: str
+) -> None:
+    beside = ("-map", "1", "-c:a:1", "wavpack", "-output_ts_offset", begins_s)
+    made = found(captioned.text_tracks(tmp_path / "clip.mkv", [("eng", "subrip", "Hello")], extra=beside))
+    assert texts(made) == [["Hello", "Hello again"]]
+    assert times(made) == in_step([(1, 2.5), (4, 5.5)])
+
+
 @pytest.mark.parametrize(
     ("ending", "arguments"),
     [

@@ -151,7 +151,13 @@ def test_thumbnails_of_a_clip_that_is_no_longer_wanted_end_while_it_is_probed(
     cancelled = Failure(code="cancelled", message="Nobody wants this clip.")
 
     def endless(
-        self: Ffprobe, folder: Path, name: str, *, max_pixels: int, stop: threading.Event | None = None
+        self: Ffprobe,
+        folder: Path,
+        name: str,
+        *,
+        max_pixels: int,
+        measures_length: bool = True,
+        stop: threading.Event | None = None,
     ) -> dict[str, object]:
         services.clips.update(
             "UNWANTED1",
