@@ -188,6 +188,8 @@ def _is_playable(source: Source) -> bool:
         and not video.is_interlaced
         and video.is_as_coded
         and (source.container in _FOR_GOOD or video.begins_with_key_frame)
+        # A copy has room for one description.
+        and not video.changes_coding
         and (video.width, video.height) == (video.coded_width, video.coded_height)
         and video.width % 2 == 0
         and video.height % 2 == 0

@@ -81,7 +81,7 @@ def plan_looks(source: Source, *, max_pixels: int, is_arriving: bool = False, bo
     duration_s = source.duration_s
     if not can_seek(source):
         return whole_looks(source, max_pixels=max_pixels)
-    if duration_s > _WHOLE_S and not reads_through(source):
+    if (duration_s > _WHOLE_S and not reads_through(source)) or source.video.changes_coding:
         return plan_sought(source, max_pixels=max_pixels, within_s=opening.THROUGH_S if is_arriving else duration_s)
     span_s = min(duration_s or _WHOLE_S, opening.THROUGH_S)
     first_s, apart_s = span_s * _ENDS, span_s * _BETWEEN / _THROUGH_CANDIDATES

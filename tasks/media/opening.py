@@ -18,8 +18,16 @@ _OWN_TIMES: Final = "setts=pts=PTS:dts='if(eq(PTS,NOPTS),DTS,NOPTS)'"
 
 
 def reads_through(source: Recording) -> bool:
-    """Whether reading up to the wanted parts, without decoding what is between, costs less than seeking."""
-    return isinstance(source, Source) and source.video.codec in _DEAR_TO_OPEN and source.container == _MP4
+    """Whether reading up to the wanted parts, without decoding what is between, costs less than seeking.
+
+    Not where it `changes_coding`: the packet that carries the news may be one of those that are dropped.
+    """
+    return (
+        isinstance(source, Source)
+        and source.video.codec in _DEAR_TO_OPEN
+        and source.container == _MP4
+        and not source.video.changes_coding
+    )
 
 
 def unprobed(source: Recording) -> Options:

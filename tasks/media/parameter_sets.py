@@ -50,6 +50,22 @@ def records(movie: memoryview) -> tuple[bytes, ...]:
     return tuple(found)
 
 
+def change(movie: memoryview) -> bool:
+    """Whether a picture's track, in the body of ``moov``, has several sample entries that differ.
+
+    Films that were joined without being coded anew have one for each part.
+
+    Raises:
+        As `records`.
+    """
+    for media in (only(body, "mdia") for kind, body in parts(movie) if kind == "trak"):
+        if bytes(only(media, "hdlr")[8:12]) == b"vide":
+            entries = parts(only(only(only(media, "minf"), "stbl"), "stsd")[8:])
+            if any(each != entries[0] for each in entries):
+                return True
+    return False
+
+
 def read_record(record: bytes) -> tuple[Told, ...]:
     """What each sequence parameter set of an ``avcC`` tells.
 

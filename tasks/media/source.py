@@ -23,7 +23,8 @@ class VideoStream:
     streams in the same programme, empty where the container has none. A picture ``is_as_coded`` if the container asks
     for no turning, mirroring or cropping; ``profile`` is the codec's, as ffprobe names it. With
     ``keeps_overscan`` it is shown whole, whatever the container asks to be cropped. It ``begins_with_key_frame`` unless
-    its first packet is another, or was not among those that were probed.
+    its first packet is another, or was not among those that were probed. Where it ``changes_coding`` its container
+    describes on the way, beside the packets, how the following ones are coded.
     """
 
     index: int
@@ -50,6 +51,7 @@ class VideoStream:
     is_as_coded: bool = True
     begins_with_key_frame: bool = True
     keeps_overscan: bool = False
+    changes_coding: bool = False
 
     @property
     def pixels(self) -> int:

@@ -88,7 +88,7 @@ def can_pick(source: Source, board: Board) -> bool:
     """Whether its packets tell which of them are the first of a tile, and can be decoded without those between."""
     # HEVC's decoder knows the order of pictures that are not too far apart.
     keeps_order = source.video.codec != "hevc" or board.interval_s * source.video.frame_rate < _ORDERED_FRAMES
-    return source.container in _TIMED and keeps_order
+    return source.container in _TIMED and keeps_order and not source.video.changes_coding
 
 
 def has_every_tile(board: Board, seen: str) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -51,8 +53,17 @@ def probe(job: Job) -> Source | SoundSource:
     """Ask ffprobe what the upload is, by its beginning or else by all of it.
 
     Raises:
-        As `examine.probe` and `Arriving.whole`.
+        As `examine.probe` and `Arriving.whole`; OSError: the disk failed.
     """
+    probed = _probed(job)
+    if isinstance(probed, Source) and (index := _index(job, probed)):
+        with suppress(UnsuitedError, TemporarilyUnavailable, struct.error, ValueError):
+            changes = parameter_sets.change(memoryview(index))
+            return replace(probed, video=replace(probed.video, changes_coding=changes))
+    return probed
+
+
+def _probed(job: Job) -> Source | SoundSource:
     if not job.upload.is_whole:
         try:
             probed = examine.probe(job.services, job.folder, is_whole=False, stop=job.stop)

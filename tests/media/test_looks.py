@@ -133,6 +133,15 @@ def test_a_long_clip_that_costs_little_to_open_is_looked_at_by_seeking_however_l
     assert looks.plan_sought(LONG, max_pixels=1).starts == hour.starts
 
 
+@pytest.mark.parametrize("duration_s", [5.0, 20.0, 3600.0])
+def test_a_film_that_changes_its_coding_is_looked_at_by_seeking(duration_s: float) -> None:
+    film = replace(SMALL, duration_s=duration_s, video=replace(SMALL.video, codec="h264", changes_coding=True))
+    plan = looks.plan_looks(film, max_pixels=1)
+    assert "-ss" in plan.arguments
+    assert not any(word.startswith("noise=") for word in plan.arguments)
+    assert not any(word.startswith("noise=") for word in looks.plan_finals(film, (1.0, 2.0), max_pixels=1).arguments)
+
+
 def test_what_is_arriving_is_sought_in_its_first_part_only() -> None:
     plan = looks.plan_looks(TAPE, max_pixels=1, is_arriving=True)
     assert not plan.is_of_all

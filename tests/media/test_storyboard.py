@@ -13,6 +13,7 @@ from tasks.media import looks, storyboard
 from tasks.media.source import Source
 from tasks.media.storyboard import Board
 from tests import clips
+from tests.described import joined
 from tests.media.test_encode import NEWS, SMALL
 from tests.media.test_looks import counting, shown_s, taken
 
@@ -39,9 +40,13 @@ def seconds_on_sheet(folder: Path, board: Board) -> list[int]:
     return [round(middle(tile) * 219 / 255 / 4) for tile in range(board.tiles)]
 
 
-def seconds_shown(clip: Path, folder: Path, *, container: str, keys_s: float) -> list[int]:
+def seconds_shown(
+    clip: Path, folder: Path, *, container: str, keys_s: float, changes_coding: bool = False
+) -> list[int]:
     """As `seconds_on_sheet`, of a run for the storyboard alone."""
-    plan = storyboard.plan_storyboard(source_of(container), NEWS, key_frame_gap_s=keys_s, max_pixels=64 * 64)
+    source = source_of(container)
+    source = replace(source, video=replace(source.video, changes_coding=changes_coding))
+    plan = storyboard.plan_storyboard(source, NEWS, key_frame_gap_s=keys_s, max_pixels=64 * 64)
     (folder / "out" / storyboard.FOLDER).mkdir(parents=True)
     (folder / "source").symlink_to(clip)
     subprocess.run([str(clips.FFMPEG), *plan.arguments], cwd=folder, check=True, timeout=60, capture_output=True)
@@ -62,6 +67,18 @@ def test_each_tile_shows_its_own_interval(tmp_path: Path, container: str, keys_s
 def test_only_one_key_frame_of_each_interval_is_decoded_however_many_there_are(tmp_path: Path) -> None:
     clip = counting(tmp_path / "clip.mov", length_s=SECONDS, keys_s=0.04)
     assert seconds_shown(clip, tmp_path / "made", container="mov", keys_s=0.04) == list(range(0, SECONDS, 2))
+
+
+def test_where_the_coding_changes_each_tile_shows_its_own_interval_too(tmp_path: Path) -> None:
+    # A key frame for no tile brings the news.
+    parts = [
+        counting(tmp_path / f"{number}.mp4", length_s=length_s, keys_s=1, bf="0", coder=str(number))
+        for number, length_s in enumerate((5, SECONDS - 5))
+    ]
+    clip = joined(tmp_path / "clip.mov", parts, size=(64, 64))
+    shown = seconds_shown(clip, tmp_path / "made", container="mov", keys_s=1, changes_coding=True)
+    expected = [0, 2, 4, *range(1, SECONDS - 5, 2)]
+    assert all(0 <= second - wanted <= 1 for second, wanted in zip(shown, expected, strict=True)), shown
 
 
 def test_a_picture_that_begins_after_the_sound_stands_at_its_own_time(tmp_path: Path) -> None:

@@ -30,8 +30,9 @@ from tasks.pipeline.thumbnails import thumbnails
 from tasks.pipeline.transcode import transcode
 from tasks.records.clip_record import ClipRecord, ClipState
 from tests import clips
+from tests.described import joined
 from tests.media.test_parameter_sets import told_by_ffprobe
-from tests.pipeline.published import H264, PICTURE
+from tests.pipeline.published import H264, PICTURE, messages
 from tests.pipeline.test_clip_way import Put
 from tests.pipeline.test_sound_way import coded
 
@@ -245,6 +246,23 @@ def test_a_copy_that_turns_out_to_be_of_fields_is_shown_to_nobody(services: Serv
     published_keys = [each.key for each in services.store.list(services.settings.media_bucket, "clips/120320_COPY5/")]
     assert published_keys
     assert not [key for key in published_keys if "original" in key]
+
+
+def test_a_film_whose_parts_are_coded_in_different_ways_is_not_copied(
+    services: Services, put: Put, tmp_path: Path
+) -> None:
+    parts = [
+        clips.progressive(
+            tmp_path / f"{coder}.mp4", size=SIZE, sound=False, extra=("-g", "25", "-coder", coder, *TAGGED)
+        )
+        for coder in ("0", "1")
+    ]
+    clip = joined(tmp_path / "joined.mp4", parts, size=(640, 360))
+    record, seen = published(ladder(services, copy_max_bitrate_bps=20_000_000), put, "120320_JOINED1", clip)
+    assert not any("original" in text for text in seen)
+    made = tmp_path / "made.mp4"
+    made.write_bytes(read(services, record, record.mp4[0].url))
+    assert "rror" not in messages(made, "-map", "0:v")
 
 
 def test_a_source_whose_flags_say_fields_where_there_are_none_is_copied_all_the_same(
