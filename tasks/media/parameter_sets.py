@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Final
 
+from tasks.media.front_index import UnsuitedError
 from tasks.media.sample_tables import only, parts
 from tasks.records.base import Value
 
@@ -25,6 +26,8 @@ _ASPECTS: Final = (
 )
 _UNSPECIFIED: Final = 2
 _MOST_CYCLE: Final = 255
+# Reading a kilobyte takes two milliseconds, and all parameter sets of a film have some hundred bytes.
+_MOST_BYTES: Final = 32 * 1024
 
 
 class Told(Value):
@@ -39,7 +42,7 @@ def records(movie: memoryview) -> tuple[bytes, ...]:
     """The decoder configurations (``avcC``) of all H.264 in a film, out of the body of ``moov``.
 
     Raises:
-        UnsuitedError, struct.error, TemporarilyUnavailable: they can't be found.
+        UnsuitedError: they are longer than any are; with struct.error, TemporarilyUnavailable: they can't be found.
     """
     found: list[bytes] = []
     for track in (body for kind, body in parts(movie) if kind == "trak"):
@@ -47,6 +50,8 @@ def records(movie: memoryview) -> tuple[bytes, ...]:
         for kind, entry in parts(only(tables, "stsd")[8:]):
             if kind in _SAMPLE_ENTRIES:
                 found.append(bytes(only(entry[_ENTRY_BYTES:], "avcC")))
+    if sum(len(record) for record in found) > _MOST_BYTES:
+        raise UnsuitedError
     return tuple(found)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import subprocess
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tasks.errors import TemporarilyUnavailable
 from tasks.media.front_index import UnsuitedError
 from tasks.media.parameter_sets import Told, read_record, records
 from tests import clips
+from tests.media.test_front_mp4 import box
 
 PICTURE = ("-f", "lavfi", "-i", "testsrc2=size=720x576:rate=25:duration=0.2")
 
@@ -77,6 +79,21 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     sound = ("-f", "lavfi", "-i", "sine=duration=0.2")
     clips.make(path, *PICTURE, *sound, "-c:v", "libx264", "-x264-params", "cqm=jvt", "-pix_fmt", "yuv420p")
     return bytes(index_of(path))
+
+
+def test_no_index_keeps_anybody_reading_for_long() -> None:
+    # Profile, level, number, 4:4:4, depths, and twelve scaling matrices of which each step has as many bits as one may.
+    number = "0" * 31 + "1" + "01" * 12 + "0110100"
+    bits = f"{100:08b}" + "0" * 11 + "11111" + "1" + "00100" + "0" + "11" + "01"
+    bits += "".join("1" + number * (16 if matrix < 6 else 64) for matrix in range(12)) + "1111" + "0" + "111" + "000"
+    unit = b"\x67" + int(bits + "0" * (-len(bits) % 8), 2).to_bytes(-(-len(bits) // 8))
+    record = bytes((1, 100, 0, 31, 255, 31)) + (len(unit).to_bytes(2) + unit) * 31
+    entries = box("avc1", bytes(78), box("avcC", record)) * 200
+    movie = box("trak", box("mdia", box("minf", box("stbl", box("stsd", bytes(8), entries)))))
+    begun = time.process_time()
+    with pytest.raises(UnsuitedError):
+        list(map(read_record, records(memoryview(movie))))
+    assert time.process_time() - begun < 1
 
 
 @given(data=st.data())
