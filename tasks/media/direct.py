@@ -32,6 +32,12 @@ _PROFILES: Final = ("Constrained Baseline", "Baseline", "Main", "High")
 # What players guess of a file that does not tell is one of these, by its size.
 # Their code points (ITU-T H.273), of which some mean the same.
 _MATRICES: Final = {"bt709": (1,), "smpte170m": (6, 5)}
+_PRIMARIES: Final = {
+    **{"bt709": 1, "bt470m": 4, "bt470bg": 5, "smpte170m": 6, "smpte240m": 7, "film": 8, "bt2020": 9},
+    **{"smpte428": 10, "smpte431": 11, "smpte432": 12, "jedec-p22": 22, "ebu3213": 22},
+}
+_VIDEO: Final = 1
+_HDR_TRANSFERS: Final = (16, 18)
 _FASTEST: Final = 61
 _IDR: Final = 5
 # What the ladder allows itself: a buffer of two seconds of the cap.
@@ -98,8 +104,9 @@ def plan_direct(
     streams, options = [clip[str(video.index)]], {"c:v": "copy"}
     if not tells_the_same:
         # Players believe the stream, and would show otherwise what the container, and so the ladder, shows as it is.
-        matrix = _MATRICES[video.colour.matrix][0]
-        options["bsf:v"] = f"h264_metadata=sample_aspect_ratio=1/1:matrix_coefficients={matrix}:video_full_range_flag=0"
+        matrix, primaries = _MATRICES[video.colour.matrix][0], _PRIMARIES.get(video.colour.primaries, 1)
+        colours = f"colour_primaries={primaries}:transfer_characteristics={_VIDEO}:matrix_coefficients={matrix}"
+        options["bsf:v"] = f"h264_metadata=sample_aspect_ratio=1/1:{colours}:video_full_range_flag=0"
     sound = tuple(each.evolve(name=PASSING_SOUND) for each in published(candidates(source), ladder.audio.languages)[:1])
     tracks = [f"v:0,name:{ORIGINAL}"]
     for programme in sound:
@@ -120,9 +127,18 @@ def plan_direct(
 
 def tells_the_same(told: Sequence[Told], source: Source) -> bool:
     """Whether the H.264 parameter sets agree with the container."""
-    matrices = (None, *_MATRICES.get(source.video.colour.matrix, ()))
+    colour = source.video.colour
+    # What is not told Chromium takes for BT.709 in HLS, however small the picture; told in part, it guesses by its size
+    # in the MP4.
+    matrices = (None, 1) if colour.matrix == "bt709" else _MATRICES.get(colour.matrix, ())
     return bool(told) and all(
-        each.pixel_aspect in (None, 1) and not each.is_full_range and each.matrix in matrices for each in told
+        each.pixel_aspect in (None, 1)
+        and not each.is_full_range
+        and each.matrix in matrices
+        and each.primaries in (None, _PRIMARIES.get(colour.primaries))
+        and each.transfer not in _HDR_TRANSFERS
+        and (each.matrix is None or None not in (each.primaries, each.transfer))
+        for each in told
     )
 
 

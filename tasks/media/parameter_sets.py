@@ -31,10 +31,12 @@ _MOST_BYTES: Final = 32 * 1024
 
 
 class Told(Value):
-    """What a parameter set tells; None where it doesn't. ``matrix`` is a code point of ITU-T H.273."""
+    """What a parameter set tells; None where it doesn't. The last three are code points of ITU-T H.273."""
 
     pixel_aspect: Fraction | None = None
     is_full_range: bool | None = None
+    primaries: int | None = None
+    transfer: int | None = None
     matrix: int | None = None
 
 
@@ -119,9 +121,9 @@ def _told(unit: bytes) -> Told:
     told = told.evolve(is_full_range=bool(bits.number(1)))
     if not bits.number(1):  # colour_description_present_flag
         return told
-    bits.number(16)  # primaries, transfer
-    matrix = bits.number(8)
-    return told.evolve(matrix=matrix if matrix != _UNSPECIFIED else None)
+    points = (bits.number(8), bits.number(8), bits.number(8))
+    primaries, transfer, matrix = (point if point != _UNSPECIFIED else None for point in points)
+    return told.evolve(primaries=primaries, transfer=transfer, matrix=matrix)
 
 
 def _pixel_aspect(bits: _Bits) -> Fraction | None:

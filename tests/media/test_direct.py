@@ -167,7 +167,11 @@ def test_a_copy_in_other_colours_than_the_rungs_stands_for_none() -> None:
     ("told", "is_the_same"),
     [
         ([Told()], True),
-        ([Told(pixel_aspect=Fraction(1), is_full_range=False, matrix=1)], True),
+        ([Told(pixel_aspect=Fraction(1), is_full_range=False, primaries=1, transfer=1, matrix=1)], True),
+        ([Told(matrix=1)], False),
+        ([Told(primaries=1, transfer=13, matrix=1)], True),
+        ([Told(primaries=9, transfer=1, matrix=1)], False),
+        ([Told(primaries=1, transfer=16, matrix=1)], False),
         ([Told(pixel_aspect=Fraction(4, 3))], False),
         ([Told(is_full_range=True)], False),
         ([Told(), Told(matrix=6)], False),
@@ -178,5 +182,13 @@ def test_pictures_that_contradict_their_container_are_told_of_anew(told: list[To
     assert tells_the_same(told, PLAIN) is is_the_same
     planned = plan_direct(PLAIN, NEWS, size_bytes=SIZE_BYTES, max_pixels=1, tells_the_same=is_the_same)
     assert planned is not None
-    anew = "h264_metadata=sample_aspect_ratio=1/1:matrix_coefficients=1:video_full_range_flag=0"
-    assert (anew in planned.run.arguments) is not is_the_same
+    anew = "h264_metadata=sample_aspect_ratio=1/1:colour_primaries=1:transfer_characteristics=1:matrix_coefficients=1"
+    assert (f"{anew}:video_full_range_flag=0" in planned.run.arguments) is not is_the_same
+
+
+@pytest.mark.parametrize(
+    ("told", "is_the_same"), [(Told(), False), (Told(matrix=6), False), (Told(primaries=1, transfer=1, matrix=6), True)]
+)
+def test_the_colours_of_sd_are_told_by_the_pictures_themselves(told: Told, is_the_same: bool) -> None:
+    untagged = replace(PLAIN, video=replace(PLAIN.video, colour=Colour(matrix="smpte170m")))
+    assert tells_the_same([told], untagged) is is_the_same

@@ -63,7 +63,11 @@ def test_the_aspect_is_the_one_that_the_stream_itself_tells(
         ("matrix_coefficients=6:video_full_range_flag=0", Told(is_full_range=False, matrix=6)),
         ("matrix_coefficients=1:video_full_range_flag=1", Told(is_full_range=True, matrix=1)),
         ("video_full_range_flag=1:sample_aspect_ratio=2/1", Told(pixel_aspect=Fraction(2), is_full_range=True)),
-        ("colour_primaries=1:overscan_appropriate_flag=1", Told(is_full_range=False)),
+        ("colour_primaries=1:overscan_appropriate_flag=1", Told(is_full_range=False, primaries=1)),
+        (
+            "colour_primaries=9:transfer_characteristics=16:matrix_coefficients=9",
+            Told(is_full_range=False, primaries=9, transfer=16, matrix=9),
+        ),
     ],
 )
 def test_colours_are_those_that_the_stream_itself_tells(tmp_path: Path, options: str, told: Told) -> None:

@@ -280,7 +280,7 @@ def test_a_copy_says_of_pixels_and_colours_what_the_container_of_the_source_said
 ) -> None:
     coded = ("-g", "50", "-b:v", "500k", *TAGGED, "-movflags", "+write_colr")
     plain = clips.progressive(tmp_path / "a.mp4", seconds=3, size=SIZE, extra=coded)
-    changes = "h264_metadata=sample_aspect_ratio=4/3:matrix_coefficients=6"
+    changes = "h264_metadata=sample_aspect_ratio=4/3:matrix_coefficients=6:transfer_characteristics=16"
     wide = ("-c", "copy", "-bsf:v", changes, *coded[-2:])
     clip = clips.make(tmp_path / f"wide.{ending}", "-i", str(plain), *wide)
     name = f"120320_WIDE{ending.upper()}1"
@@ -292,6 +292,7 @@ def test_a_copy_says_of_pixels_and_colours_what_the_container_of_the_source_said
     bare = clips.make(tmp_path / "bare.h264", "-i", str(copied), "-map", "0:v", "-c", "copy")
     assert told_by_ffprobe(bare) == 1
     assert told_by_ffprobe(bare, "color_space") == "bt709"
+    assert told_by_ffprobe(bare, "color_transfer") == "bt709"
 
 
 def test_renditions_whose_segments_part_are_not_published() -> None:
