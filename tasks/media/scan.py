@@ -55,6 +55,12 @@ class Fields(Value):
         return self.are_telling and self.determined >= _CLEARLY * self.frames
 
     @property
+    def are_doubtful(self) -> bool:
+        """Whether much of what little was told is of fields: more movement may show that they are no pattern."""
+        combed = self.top_first + self.bottom_first
+        return combed < _ENOUGH_FRAMES and combed >= _UNFLAGGED_MIX * max(1, self.determined)
+
+    @property
     def frames(self) -> int:
         """All frames that were seen."""
         return self.determined + self.undetermined

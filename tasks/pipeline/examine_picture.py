@@ -78,7 +78,8 @@ def _fields(job: Job, source: Source) -> Fields:
     if sampling.glances_through(source):
         with suppress(SourceRejected, TemporarilyUnavailable):
             fields = _look(job, source, feed=job.upload.part(uploaded.share_of(source, end_s)))
-            if fields.are_telling and fields.frames >= _MOST * sampling.glanced_frames(source):
+            is_whole = fields.frames >= _MOST * sampling.glanced_frames(source)
+            if is_whole and fields.are_telling and not fields.are_doubtful:
                 return fields
         log.info("scan measured by seeking", reason="too little was seen on the way")
     uploaded.have_s(job, source, end_s)

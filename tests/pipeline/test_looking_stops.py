@@ -118,6 +118,22 @@ def test_where_a_glance_on_the_way_tells_too_little_the_places_are_sought(
     assert asked == looks
 
 
+def test_where_a_glance_on_the_way_finds_few_frames_of_fields_more_are_sought(
+    services: Services, tmp_path: Path
+) -> None:
+    # Somebody who hardly moves, in fields that the file says nothing of.
+    moves = "mod(40*(floor(n/24)*3+min(mod(n\\,24)\\,3))\\,600)"
+    picture = "color=gray:size=720x576:rate=50:duration=8[still];color=white:size=60x300:rate=50:duration=8[moved];"
+    picture += f"[still][moved]overlay=x={moves}:y=100,tinterlace=interleave_top,setfield=prog,format=yuv420p"
+    coded = ("-c:v", "libx264", "-preset", "ultrafast", "-g", "25", "-field_order", "progressive")
+    clips.make(tmp_path / "a.mp4", "-f", "lavfi", "-i", picture, *coded).rename(tmp_path / encode.SOURCE_FILE)
+    source = probe(services, tmp_path)
+    assert isinstance(source, Source)
+    assert source.video.scan == "progressive"
+    measured, _ = examine(job_in(tmp_path, services), source)
+    assert measured.video.scan == "interlaced_tff"
+
+
 def test_film_that_says_it_is_progressive_is_seen_on_the_way(services: Services, tmp_path: Path) -> None:
     film = ("-f", "lavfi", "-i", "testsrc2=size=720x480:rate=24000/1001:duration=8", "-vf", "telecine=pattern=23")
     coded = (
