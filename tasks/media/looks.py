@@ -16,6 +16,7 @@ from tasks.media import opening, storyboard
 from tasks.media.appeal import Look
 from tasks.media.encode import SOURCE_FILE, input_options
 from tasks.media.opening import Options, dropping, reads_through, unprobed
+from tasks.media.picture import of_one_graph
 from tasks.media.source import Source
 from tasks.media.storyboard import Board
 from tasks.media.threads import SMALL_PIXELS, Threads, threads_to_look
@@ -94,6 +95,8 @@ def plan_looks(source: Source, *, max_pixels: int, is_arriving: bool = False, bo
         most += board.tiles
         wanted += f"+{board.firsts('pts*tb')}"
     options = _ROUGHLY | _KEYS_ALONE | dropping(f"not({wanted})") | {"t": f"{span_s:.3f}"}
+    # A part of each picture in its own size can only be cut out of those that are as large as the first.
+    options |= {} if _has_lines(source) else of_one_graph(source.video)
     picture = _opened(source, max_pixels, options)
     return _plan(source, (0.0,), [picture], most=most, enough=_ENOUGH, is_of_all=is_of_all, board=board)
 
@@ -110,7 +113,8 @@ def whole_looks(source: Source, *, max_pixels: int) -> LookPlan:
     """Looks all over the first seconds, where too few key frames were found."""
     span_s = min(source.duration_s or _WHOLE_S, _WHOLE_S)
     rate = max(2.0, _WHOLE_LOOKS / span_s)
-    picture = _at_rate(_opened(source, max_pixels, _ROUGHLY | _NOT_BOTH_WAYS | {"t": f"{span_s:g}"}), rate)
+    options = _ROUGHLY | _NOT_BOTH_WAYS | of_one_graph(source.video) | {"t": f"{span_s:g}"}
+    picture = _at_rate(_opened(source, max_pixels, options), rate)
     return _plan(source, (0.0,), [picture], most=_WHOLE_LOOKS)
 
 

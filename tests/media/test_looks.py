@@ -73,6 +73,22 @@ def test_the_looks_are_of_different_moments_and_each_is_of_the_time_it_is_given(
     assert [int(look.time_s) for look in burst] == expected
 
 
+def test_looks_before_the_colours_change_keep_their_times(tmp_path: Path) -> None:
+    joined = tmp_path / "joined.ts"
+    for start_s, matrix in ((0, 1), (5, 6)):
+        told = {"bsf:v": f"h264_metadata=matrix_coefficients={matrix}", "output_ts_offset": str(start_s)}
+        part = counting(tmp_path / f"{start_s}.ts", length_s=5, keys_s=1, **told)
+        joined.write_bytes((joined.read_bytes() if start_s else b"") + part.read_bytes())
+    video = replace(SMALL.video, width=64, height=64, index=0, codec="h264")
+    source = replace(SMALL, container="mpegts", video=video)
+    for plan in (looks.plan_looks(source, max_pixels=64 * 64), looks.whole_looks(source, max_pixels=64 * 64)):
+        (burst,) = taken(plan, joined, tmp_path / f"looks {plan.enough}")
+        assert burst[0].time_s < 2
+        assert burst[-1].time_s > 8
+        # Behind the change the picture counts from 0 again; a frame more or less is none of this.
+        assert all(abs(shown_s(look) - (look.time_s % 5)) < 1.1 for look in burst if look.time_s % 5 < 4.9)
+
+
 def test_looks_are_in_colour_and_so_is_the_storyboard_where_lines_are_looked_at_as_well(tmp_path: Path) -> None:
     red = (
         "-f",
