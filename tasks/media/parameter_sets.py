@@ -57,20 +57,20 @@ def records(movie: memoryview) -> tuple[bytes, ...]:
     return tuple(found)
 
 
-def change(movie: memoryview) -> bool:
-    """Whether a picture's track, in the body of ``moov``, has several sample entries that differ.
+def change(movie: memoryview) -> frozenset[str]:
+    """The handlers (``vide``, ``soun``) of tracks, in the body of ``moov``, with several sample entries that differ.
 
     Films that were joined without being coded anew have one for each part.
 
     Raises:
         As `records`.
     """
+    found: set[str] = set()
     for media in (only(body, "mdia") for kind, body in parts(movie) if kind == "trak"):
-        if bytes(only(media, "hdlr")[8:12]) == b"vide":
-            entries = parts(only(only(only(media, "minf"), "stbl"), "stsd")[8:])
-            if any(each != entries[0] for each in entries):
-                return True
-    return False
+        entries = parts(only(only(only(media, "minf"), "stbl"), "stsd")[8:])
+        if any(each != entries[0] for each in entries):
+            found.add(bytes(only(media, "hdlr")[8:12]).decode("latin-1"))
+    return frozenset(found)
 
 
 def read_record(record: bytes) -> tuple[Told, ...]:

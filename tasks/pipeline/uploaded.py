@@ -56,10 +56,14 @@ def probe(job: Job) -> Source | SoundSource:
         As `examine.probe` and `Arriving.whole`; OSError: the disk failed.
     """
     probed = _probed(job)
-    if isinstance(probed, Source) and (index := _index(job, probed)):
+    changes: frozenset[str] = frozenset()
+    if index := _index(job, probed):
         with suppress(UnsuitedError, TemporarilyUnavailable, struct.error, ValueError):
             changes = parameter_sets.change(memoryview(index))
-            return replace(probed, video=replace(probed.video, changes_coding=changes))
+    if "soun" in changes:
+        probed = replace(probed, audio=tuple(replace(track, may_change=True) for track in probed.audio))
+    if "vide" in changes and isinstance(probed, Source):
+        probed = replace(probed, video=replace(probed.video, changes_coding=True))
     return probed
 
 
@@ -123,7 +127,7 @@ def parameter_sets_of(job: Job, source: Source) -> tuple[Told, ...]:
         return ()
 
 
-def _index(job: Job, source: Source) -> bytes | None:
+def _index(job: Job, source: Recording) -> bytes | None:
     if source.container != _MP4:
         return None
     return film_index.read(job.folder / SOURCE_FILE, job.upload.there)

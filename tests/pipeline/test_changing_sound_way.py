@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tasks.pipeline.services import Services
 from tests import clips
-from tests.pipeline.published import Published, Put, levels, loudness, messages
+from tests.described import joined_sound
+from tests.pipeline.published import H264, Published, Put, levels, loudness, messages
 
 CHANGE_S = 3.0
 NEWS = "sine=frequency=440:sample_rate=48000:duration=3,volume=0.8"
@@ -52,6 +54,30 @@ def test_what_follows_a_change_of_channels_is_heard_in_its_place(
     ((left, right),) = levels(clip.mp4, 440)
     assert left == pytest.approx(right, rel=0.05)
     assert left > 0.01
+
+
+def test_it_is_in_a_film_whose_index_describes_each_part_by_itself_too(
+    services: Services, put: Put, tmp_path: Path
+) -> None:
+    parts = [
+        clips.make(tmp_path / f"{channels}.m4a", "-f", "lavfi", "-i", sound, "-ac", channels, "-c:a", "aac")
+        for channels, sound in (("1", NEWS), ("2", FILM))
+    ]
+    white = f"drawbox=color=white:t=fill:enable='between(t,{CHANGE_S + 1},{CHANGE_S + 2.19})'"
+    pictures = ("-f", "lavfi", "-i", f"color=black:size=160x90:rate=25:duration={2 * CHANGE_S},{white}")
+    sounds = ("-i", str(joined_sound(tmp_path / "joined.m4a", parts)), "-c:a", "copy")
+    clip = Published(services, put, clips.make(tmp_path / "a.mov", *pictures, *sounds, *H264), tmp_path)
+    heard = _beep_s(clip.mp4)
+    assert heard == pytest.approx(_flash_s(clip.mp4), abs=0.06)
+    assert heard == pytest.approx(CHANGE_S + 1, abs=0.1)
+    # Blocks squeezed into less than their own time would still begin in step.
+    assert _blocks(clip.mp4) * 1024 / 48000 == pytest.approx(2 * CHANGE_S, abs=0.2)
+
+
+def _blocks(path: Path) -> int:
+    command = [str(clips.FFPROBE), "-v", "error", "-select_streams", "a", "-count_packets"]
+    command += ["-show_entries", "stream=nb_read_packets", "-of", "csv=p=0", str(path)]
+    return int(subprocess.run(command, capture_output=True, check=True, timeout=60).stdout)
 
 
 def _beep_s(path: Path) -> float:
