@@ -19,10 +19,7 @@ from tasks.media.opening import unprobed
 from tasks.media.picture import of_one_graph, shown
 from tasks.media.sound import Programme, candidates, mixed
 from tasks.media.source import Recording, Source, VideoStream
-from tasks.media.source_input import RESTARTING_CLOCKS
-from tasks.media.source_input import SOURCE_FILE as SOURCE_FILE  # these three: for modules that import them from here
-from tasks.media.source_input import input_options as input_options
-from tasks.media.source_input import piped as piped
+from tasks.media.source_input import RESTARTING_CLOCKS, SOURCE_FILE, input_options
 from tasks.media.steady import steady
 from tasks.media.threads import ALL_THREADS, Threads
 from tasks.records.base import Value

@@ -14,10 +14,10 @@ import ffmpeg
 
 from tasks.media import opening, storyboard
 from tasks.media.appeal import Look
-from tasks.media.encode import SOURCE_FILE, input_options
 from tasks.media.opening import Options, dropping, reads_through, unprobed
 from tasks.media.picture import of_one_graph
 from tasks.media.source import Source
+from tasks.media.source_input import SOURCE_FILE, input_options
 from tasks.media.storyboard import Board
 from tasks.media.threads import SMALL_PIXELS, Threads, threads_to_look
 from tasks.records.base import Value

@@ -12,8 +12,8 @@ from typing import Final
 
 import ffmpeg
 
-from tasks.media.encode import SOURCE_FILE, input_options
 from tasks.media.probed import items, number
+from tasks.media.source_input import SOURCE_FILE, input_options
 from tasks.records.base import Value
 
 PART: Final = f"{SOURCE_FILE}-part"

@@ -8,10 +8,10 @@ from typing import Final
 import ffmpeg
 
 from tasks.media import opening
-from tasks.media.encode import SOURCE_FILE, input_options
 from tasks.media.opening import dropping, reads_through, unprobed
 from tasks.media.scan import may_be_pulldown
 from tasks.media.source import Source, VideoStream
+from tasks.media.source_input import SOURCE_FILE, input_options
 from tasks.media.threads import threads_to_look
 
 _WHOLE_S: Final = 3.0

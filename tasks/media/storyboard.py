@@ -13,11 +13,12 @@ from typing import Final
 import ffmpeg
 
 from tasks.media.colour import as_jpeg, scaled
-from tasks.media.encode import OUTPUT, SOURCE_FILE, input_options
+from tasks.media.encode import OUTPUT
 from tasks.media.ladder import Ladder, StoryboardShape
 from tasks.media.opening import dropping, keeping_times, unprobed
 from tasks.media.picture import of_one_graph, shown
 from tasks.media.source import Source
+from tasks.media.source_input import SOURCE_FILE, input_options
 from tasks.media.threads import threads_to_look
 from tasks.records.base import Value
 

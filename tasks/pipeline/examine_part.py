@@ -9,7 +9,8 @@ from typing import Final
 import structlog
 
 from tasks.errors import SourceRejected
-from tasks.media import encode, partial
+from tasks.media import partial
+from tasks.media.source_input import SOURCE_FILE
 from tasks.pipeline.services import Services
 
 log: Final = structlog.get_logger()
@@ -27,7 +28,7 @@ def ask(services: Services, folder: Path, *, stop: threading.Event | None = None
         process.Stopped: ``stop`` was set.
     """
     max_pixels = services.settings.max_pixels
-    whole = services.ffprobe.listing(folder, encode.SOURCE_FILE, max_pixels=max_pixels, stop=stop)
+    whole = services.ffprobe.listing(folder, SOURCE_FILE, max_pixels=max_pixels, stop=stop)
     if whole is None:
         return None
     latest: partial.Listing | None = whole

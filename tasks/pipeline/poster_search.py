@@ -12,10 +12,11 @@ import structlog
 from tasks.adapters.arriving import Part
 from tasks.adapters.ffmpeg import Urgency, is_of_the_upload
 from tasks.errors import SourceRejected, TemporarilyUnavailable
-from tasks.media import appeal, encode, looks, opening, storyboard, upscaling
+from tasks.media import appeal, looks, opening, storyboard, upscaling
 from tasks.media.appeal import Look
 from tasks.media.looks import LookPlan
 from tasks.media.source import Source
+from tasks.media.source_input import piped
 from tasks.pipeline import picture_files, uploaded
 from tasks.pipeline.job import Job
 from tasks.records.base import Notice, Value
@@ -43,7 +44,7 @@ def find(job: Job, source: Source) -> tuple[Moment, tuple[Notice, ...]]:
     board = storyboard.lay_out(source, job.ladder) if job.work.storyboard is None else None
     plan = looks.plan_looks(source, max_pixels=job.max_pixels, is_arriving=not job.upload.is_whole, board=board)
     end_s = source.duration_s if plan.is_of_all else opening.THROUGH_S
-    if encode.piped(plan.arguments) is not None:
+    if piped(plan.arguments) is not None:
         bursts = _look(job, plan, feed=job.upload.part(uploaded.share_of(source, end_s)))
     else:
         uploaded.have_s(job, source, end_s)
