@@ -126,7 +126,7 @@ def test_where_a_glance_on_the_way_finds_few_frames_of_fields_more_are_sought(
     picture = "color=gray:size=720x576:rate=50:duration=8[still];color=white:size=60x300:rate=50:duration=8[moved];"
     picture += f"[still][moved]overlay=x={moves}:y=100,tinterlace=interleave_top,setfield=prog,format=yuv420p"
     coded = ("-c:v", "libx264", "-preset", "ultrafast", "-g", "25", "-field_order", "progressive")
-    clips.make(tmp_path / "a.mp4", "-f", "lavfi", "-i", picture, *coded).rename(tmp_path / encode.SOURCE_FILE)
+    clips.make(tmp_path / "a.mp4", "-f", "lavfi", "-i", picture, *coded).rename(tmp_path / SOURCE_FILE)
     source = probe(services, tmp_path)
     assert isinstance(source, Source)
     assert source.video.scan == "progressive"
