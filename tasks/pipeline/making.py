@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 from config import queues
@@ -19,7 +20,7 @@ from tasks.media.captions import Caption
 from tasks.media.encode import EncodePlan
 from tasks.media.progress import Progress
 from tasks.media.sound import Programme
-from tasks.media.source import SoundSource
+from tasks.media.source import SoundSource, Source
 from tasks.media.threads import threads_for
 from tasks.pipeline import (
     captions,
@@ -33,14 +34,33 @@ from tasks.pipeline import (
 )
 from tasks.pipeline.copy_way import CopyWay
 from tasks.pipeline.examine import describe_source
+from tasks.pipeline.examine_sound import Heard
 from tasks.pipeline.job import Job
 from tasks.pipeline.lease import Lease
 from tasks.pipeline.services import Services
 from tasks.pipeline.streaming import Stream, beside_the_encode
 from tasks.pipeline.together import together
 from tasks.records import arrival, keys, lifecycle
-from tasks.records.clip_facts import Mp4, Rendition
+from tasks.records.base import Notice
+from tasks.records.clip_facts import Mp4, Rendition, SourceFacts
 from tasks.records.clip_record import Work
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Encoded:
+    """What lies in the workspace once every run has ended, and what became known on the way."""
+
+    source: Source
+    facts: SourceFacts
+    plan: EncodePlan
+    picture: Progress
+    heard: Heard
+    captioned: captions.Extracted
+
+    @property
+    def picture_s(self) -> float:
+        """Its pictures are counted: the sound may be longer or shorter than they are."""
+        return self.picture.frames / float(self.plan.rungs[0].frame_rate)
 
 
 def make(services: Services, name: str, work: Work, lease: Lease) -> None:
@@ -61,82 +81,98 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
         probed = uploaded.probe(job)
         if isinstance(probed, SoundSource):
             making_sound.make(job, probed, lease)
-            return
-        edition = keys.edition(work.version, work.attempts)
-        stream = Stream(services, folder, name, edition, lease)
-        # A second attempt leaves alone what the first has uploaded, until all is there: a playlist never gets shorter.
-        with (
-            nullcontext() if work.hls else beside_the_encode(stream, lease),
-            together(lease.stop) as beside,
-            together(beside.stop) as copying,
-        ):
-            copy = CopyWay(job, stream, copying)
-            copy.begin(probed)
-            # Nothing that is measured of the picture matters to the sound; a smallest rung made first waits for it.
-            sounding = beside.submit(lambda stop: sound_way.make(job.until(stop), probed, stream))
-            source, seen = examine_picture.examine(job.until(copying.stop), probed)
-            # What is still on its way has no checksum yet.
-            facts = describe_source(work.source, source, upload.whole() if upload.is_whole else None)
-            lease.through_outages(
-                lambda: services.clips.update(
-                    name,
-                    lambda record: lifecycle.describe(
-                        record, owner=lease.owner, now=utc_now(), source=facts, warnings=seen
-                    ),
-                )
-            )
-            copy.settle(source)
+        else:
+            _make(job, probed, lease)
 
-            def caption(stop: threading.Event) -> captions.Extracted:
-                upload.whole(stop, is_patient=True)
-                return captions.extract(services, folder, source, stop=stop)
 
-            captioning = beside.submit(caption)
-            plan = encode.plan_encode(
-                source,
-                job.ladder,
-                max_pixels=job.max_pixels,
-                copied=copy.rung(),
-                threads=threads_for(services.settings.encode_cores or usable_cores()),
-            )
-            urgency = Urgency.LADDER_BEHIND_COPY if copy.is_on_its_way else Urgency.ENCODE
-            encoded = picture_way.encode_all(job.until(copying.stop), plan, source, stream, lease, urgency)
-            copy.finish()
-            heard = sounding.result()
-            captioned = captioning.result()
-        # Pictures are counted: the sound may be longer or shorter than they are.
-        encoded_s = encoded.frames / float(plan.rungs[0].frame_rate)
-        sounds_s = [packaging.sound_s(folder, each) for each in heard.programmes]
-        longest_s = max([encoded_s, *sounds_s])
-        told_s = encoded_s
-        if encoded.frames and not source.video.duration_s:
-            # Only the length of the whole is promised, which the longest track has.
-            told_s = max(encoded.time_s, longest_s)
-        warnings = (
-            *quality.judge_length(source, told_s),
-            *quality.judge_ends(encoded_s, sounds_s),
-            *quality.judge_damage(encoded),
-            *quality.audio_notice(heard.programmes),
-            *heard.notices,
-            *captioned.notices,
-            *examine_picture.look(folder, plan.rungs[-1], encoded_s),
+def _make(job: Job, probed: Source, lease: Lease) -> None:
+    edition = keys.edition(job.work.version, job.work.attempts)
+    stream = Stream(job.services, job.folder, job.name, edition, lease)
+    # A second attempt leaves alone what the first has uploaded, until all is there: a playlist never gets shorter.
+    with nullcontext() if job.work.hls else beside_the_encode(stream, lease):
+        encoded = _encode(job, probed, stream, lease)
+    made, warnings = _finish(job, encoded, edition)
+    lease.through_outages(stream.complete)
+    pictures.await_or_make(job, encoded.source)
+    lease.raise_if_stopped()
+    lease.through_outages(
+        lambda: job.services.clips.update(
+            job.name,
+            lambda record: lifecycle.publish(record, owner=lease.owner, now=utc_now(), made=made, warnings=warnings),
         )
-        said = captioned.captions
-        made = _package(job, plan, heard.programmes, said, edition, encoded)
-        made |= {"sound": heard.facts, "captions": captions.facts(said, edition)}
-        lasting_s = round(quality.true_length_s(source, longest_s), 3)
-        made |= {"source": facts.evolve(sha256=upload.whole(), duration_s=lasting_s)}
-        lease.through_outages(stream.complete)
-        pictures.await_or_make(job, source)
-        lease.raise_if_stopped()
+    )
+
+
+def _encode(job: Job, probed: Source, stream: Stream, lease: Lease) -> _Encoded:
+    """Measure, then encode picture and sound side by side; what is known of the source is told in the record."""
+    services, upload = job.services, job.upload
+    with together(lease.stop) as beside, together(beside.stop) as copying:
+        copy = CopyWay(job, stream, copying)
+        copy.begin(probed)
+        # Nothing that is measured of the picture matters to the sound; a smallest rung made first waits for it.
+        sounding = beside.submit(lambda stop: sound_way.make(job.until(stop), probed, stream))
+        source, seen = examine_picture.examine(job.until(copying.stop), probed)
+        # What is still on its way has no checksum yet.
+        facts = describe_source(job.work.source, source, upload.whole() if upload.is_whole else None)
         lease.through_outages(
             lambda: services.clips.update(
-                name,
-                lambda record: lifecycle.publish(
-                    record, owner=lease.owner, now=utc_now(), made=made, warnings=warnings
+                job.name,
+                lambda record: lifecycle.describe(
+                    record, owner=lease.owner, now=utc_now(), source=facts, warnings=seen
                 ),
             )
         )
+        copy.settle(source)
+
+        def caption(stop: threading.Event) -> captions.Extracted:
+            upload.whole(stop, is_patient=True)
+            return captions.extract(services, job.folder, source, stop=stop)
+
+        captioning = beside.submit(caption)
+        plan = encode.plan_encode(
+            source,
+            job.ladder,
+            max_pixels=job.max_pixels,
+            copied=copy.rung(),
+            threads=threads_for(services.settings.encode_cores or usable_cores()),
+        )
+        urgency = Urgency.LADDER_BEHIND_COPY if copy.is_on_its_way else Urgency.ENCODE
+        picture = picture_way.encode_all(job.until(copying.stop), plan, source, stream, lease, urgency)
+        copy.finish()
+        return _Encoded(
+            source=source,
+            facts=facts,
+            plan=plan,
+            picture=picture,
+            heard=sounding.result(),
+            captioned=captioning.result(),
+        )
+
+
+def _finish(job: Job, encoded: _Encoded, edition: str) -> tuple[dict[str, object], tuple[Notice, ...]]:
+    """Verify and package what was encoded; returns the record's fields and what an editor should know."""
+    source, heard = encoded.source, encoded.heard
+    sounds_s = [packaging.sound_s(job.folder, each) for each in heard.programmes]
+    longest_s = max([encoded.picture_s, *sounds_s])
+    told_s = encoded.picture_s
+    if encoded.picture.frames and not source.video.duration_s:
+        # Only the length of the whole is promised, which the longest track has.
+        told_s = max(encoded.picture.time_s, longest_s)
+    warnings = (
+        *quality.judge_length(source, told_s),
+        *quality.judge_ends(encoded.picture_s, sounds_s),
+        *quality.judge_damage(encoded.picture),
+        *quality.audio_notice(heard.programmes),
+        *heard.notices,
+        *encoded.captioned.notices,
+        *examine_picture.look(job.folder, encoded.plan.rungs[-1], encoded.picture_s),
+    )
+    said = encoded.captioned.captions
+    made = _package(job, encoded.plan, heard.programmes, said, edition, encoded.picture)
+    made |= {"sound": heard.facts, "captions": captions.facts(said, edition)}
+    lasting_s = round(quality.true_length_s(source, longest_s), 3)
+    made |= {"source": encoded.facts.evolve(sha256=job.upload.whole(), duration_s=lasting_s)}
+    return made, warnings
 
 
 @contextmanager
