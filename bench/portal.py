@@ -83,7 +83,7 @@ def publish(client: Client, count: int) -> list[str]:
 
     def put(number: int) -> str:
         record = _record(number)
-        client.store.put(bucket, keys.clip_name_marker(record.name), b"", content_type="application/octet-stream")
+        client.store.put(bucket, keys.clip_name_mark(record.name), b"", content_type="application/octet-stream")
         client.store.put(
             bucket,
             keys.clip_record(record.name),

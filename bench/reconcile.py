@@ -134,7 +134,7 @@ def _key(number: int) -> str:
 def _finish(client: Client, number: int) -> None:
     key = _key(number)
     etag = client.store.put(client.settings.incoming_bucket, key, _BODY, content_type=_TYPE)
-    mark = keys.settled_marker(key, arrival.upload_id(etag, len(_BODY)))
+    mark = keys.settled_mark(key, arrival.upload_id(etag, len(_BODY)))
     client.store.put(client.settings.media_bucket, mark, b"", content_type=_TYPE)
 
 

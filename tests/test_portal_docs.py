@@ -68,7 +68,7 @@ def services(s3_server: servers.S3Server, redis_url: str, buckets) -> Iterator[S
 
 
 def told(services: Services, name: str, **changes: object) -> None:
-    services.store.put(services.settings.media_bucket, keys.clip_name_marker(name), b"", content_type="text/plain")
+    services.store.put(services.settings.media_bucket, keys.clip_name_mark(name), b"", content_type="text/plain")
     services.clips.update(name, lambda record: (record or samples.ready_clip(name)).evolve(**changes))
     step.publish(services, CHANGED)
 

@@ -61,7 +61,7 @@ def gather(client: Client) -> Overview:
     store, settings = client.store, client.settings
     names = _clip_names(client)
     sources = keys.article_source("")
-    ids = [marker.key.removeprefix(sources) for marker in store.list(settings.media_bucket, sources)]
+    ids = [mark.key.removeprefix(sources) for mark in store.list(settings.media_bucket, sources)]
     with ThreadPoolExecutor(max_workers=_READERS) as pool:
         found_clips = list(pool.map(_or_told(client.clips.get_strictly), names))
         found_articles = list(pool.map(_or_told(client.articles.get_strictly), ids))
@@ -123,7 +123,7 @@ def _length(broker: redis.Redis, name: str) -> int:
 def _record(client: Client, name: str) -> ClipRecord | None:
     """By the exact name, else by one that differs in case only, if there is just one."""
     prefix = keys.clip_names_prefix(name)
-    found = [marker.key.removeprefix(prefix) for marker in client.store.list(client.settings.media_bucket, prefix)]
+    found = [mark.key.removeprefix(prefix) for mark in client.store.list(client.settings.media_bucket, prefix)]
     if name in found or len(found) == 1:
         return client.clips.get(name if name in found else found[0])
     return None
@@ -142,8 +142,8 @@ def _or_told(get: Callable[[str], R | None]) -> Callable[[str], R | RecordUnread
 
 
 def _clip_names(client: Client) -> list[str]:
-    markers = client.store.list(client.settings.media_bucket, keys.CLIP_NAMES)
-    return [marker.key.rsplit("/", 1)[-1] for marker in markers]
+    marks = client.store.list(client.settings.media_bucket, keys.CLIP_NAMES)
+    return [mark.key.rsplit("/", 1)[-1] for mark in marks]
 
 
 def _uploads(client: Client) -> Iterable[ObjectInfo]:

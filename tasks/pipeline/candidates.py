@@ -23,8 +23,8 @@ def names_for(services: Services, reference: str, decisions: Mapping[str, str]) 
         return [decided]
     found: dict[str, None] = {}
     for prefix in dict.fromkeys(map(keys.clip_names_prefix, spellings(reference))):
-        for marker in services.store.list(services.settings.media_bucket, prefix):
-            found[marker.key.removeprefix(prefix)] = None
+        for mark in services.store.list(services.settings.media_bucket, prefix):
+            found[mark.key.removeprefix(prefix)] = None
     return list(found)
 
 
@@ -39,6 +39,6 @@ def existing(services: Services, unmatched: Iterable[str]) -> set[str]:
     bucket = services.settings.media_bucket
     names: set[str] = set()
     for prefix, most in [*((each, _NEAR_NAMES) for each in prefixes), (keys.CLIP_NAMES, _ALL_NAMES)]:
-        markers = islice(services.store.list(bucket, prefix), most)
-        names.update(marker.key.rpartition("/")[2] for marker in markers)
+        marks = islice(services.store.list(bucket, prefix), most)
+        names.update(mark.key.rpartition("/")[2] for mark in marks)
     return names

@@ -1,6 +1,6 @@
 """Collecting garbage: media that no record names are deleted, once late readers had time to move on.
 
-A clip that came to its end leaves a marker, so a round looks only at clips that something happened to; a thorough one
+A clip that came to its end leaves a mark, so a round looks only at clips that something happened to; a thorough one
 looks at every folder. A folder is listed before its record is read: what the record comes to name later is not listed.
 """
 
@@ -47,8 +47,8 @@ def collect_withdrawn(services: Services, name: str, *, is_dry: bool = False) ->
 def withdrawn(services: Services, tell: Tell, *, is_dry: bool) -> int:
     """Complete the withdrawals of clips whose media are not all deleted, or whose late worker uploaded some again."""
     bucket, grace, count = services.settings.media_bucket, _grace(services), 0
-    for marker in services.store.list(bucket, keys.WITHDRAWN):
-        name = marker.key.removeprefix(keys.WITHDRAWN)
+    for mark in services.store.list(bucket, keys.WITHDRAWN):
+        name = mark.key.removeprefix(keys.WITHDRAWN)
         try:
             found = collect_withdrawn(services, name, is_dry=is_dry)
         except RecordUnreadable as error:
@@ -57,8 +57,8 @@ def withdrawn(services: Services, tell: Tell, *, is_dry: bool) -> int:
         if found:
             tell(f"delete {found} files of the withdrawn clip {name}")
             count += 1
-        elif not is_dry and utc_now() - marker.modified_at > grace:
-            services.store.delete(bucket, marker.key)
+        elif not is_dry and utc_now() - mark.modified_at > grace:
+            services.store.delete(bucket, mark.key)
     return count
 
 
@@ -69,7 +69,7 @@ def leftovers(services: Services, tell: Tell, *, is_dry: bool, is_thorough: bool
     was being withdrawn. So are those of a clip whose record can't be read: it may name any of them.
     """
     count, recordless = 0, dict[str, str]()
-    for name, marker in _candidates(services, is_thorough=is_thorough):
+    for name, mark in _candidates(services, is_thorough=is_thorough):
         objects = list(services.store.list(services.settings.media_bucket, f"{keys.CLIPS}{name}/"))
         try:
             record = services.clips.get(name)
@@ -77,9 +77,9 @@ def leftovers(services: Services, tell: Tell, *, is_dry: bool, is_thorough: bool
             _pass_over(error, tell)
             continue
         if record is not None:
-            count += _delete_unnamed(services, name, marker, unnamed(record, objects), tell, is_dry=is_dry)
+            count += _delete_unnamed(services, name, mark, unnamed(record, objects), tell, is_dry=is_dry)
         elif all(each.key != keys.clip_record(name) for each in objects):
-            recordless[name] = marker
+            recordless[name] = mark
         # Else somebody deletes it at this moment: the next round will see.
     return count + _without_record(services, recordless, tell, is_dry=is_dry)
 
@@ -162,13 +162,13 @@ def _texts(value: object) -> Iterator[str]:
 def _delete_unnamed(
     services: Services,
     name: str,
-    marker: str,
+    mark: str,
     folders: dict[str, list[ObjectInfo]],
     tell: Tell,
     *,
     is_dry: bool,
 ) -> int:
-    """Delete these folders of the clip but those with something young in them, and the marker if there are none."""
+    """Delete these folders of the clip but those with something young in them, and the mark if there are none."""
     bucket, count, has_young = services.settings.media_bucket, 0, False
     for folder, objects in folders.items():
         if max(each.modified_at for each in objects) > utc_now() - _grace(services):
@@ -179,39 +179,39 @@ def _delete_unnamed(
         if not is_dry:
             services.store.delete_all(bucket, [each.key for each in objects])
     if not has_young and not is_dry:
-        services.store.delete(bucket, marker)
+        services.store.delete(bucket, mark)
     return count
 
 
-def _without_record(services: Services, markers: dict[str, str], tell: Tell, *, is_dry: bool) -> int:
-    """Of clips that have no record (``markers`` by name): have those with an upload made again, collect the others."""
-    if not markers:
+def _without_record(services: Services, marks: dict[str, str], tell: Tell, *, is_dry: bool) -> int:
+    """Of clips that have no record (``marks`` by name): have those with an upload made again, collect the others."""
+    if not marks:
         return 0
     bucket, count, uploaded = services.settings.media_bucket, 0, set[str]()
     withdrawn_names = {each.key.removeprefix(keys.WITHDRAWN) for each in services.store.list(bucket, keys.WITHDRAWN)}
-    for name in withdrawn_names & markers.keys():
+    for name in withdrawn_names & marks.keys():
         log.error("record lost", clip=name, reason="it was withdrawn, and is not made again")
         tell(f"{name} was withdrawn and its record is gone: it is not processed again")
-    markers = {name: marker for name, marker in markers.items() if name not in withdrawn_names}
+    marks = {name: mark for name, mark in marks.items() if name not in withdrawn_names}
     for upload in services.store.list(services.settings.incoming_bucket, keys.CLIPS):
         name = keys.stem(upload.key)
-        if name not in markers or not is_upload(upload.key):
+        if name not in marks or not is_upload(upload.key):
             continue
         uploaded.add(name)
-        marks = [each.key for each in services.store.list(bucket, keys.settled_prefix(upload.key))]
-        if not marks:
+        done = [each.key for each in services.store.list(bucket, keys.settled_prefix(upload.key))]
+        if not done:
             continue  # not done yet: its record is about to come
         tell(f"process {name} again from {upload.key}, since its record is gone")
         count += 1
         if not is_dry:
-            services.store.delete_all(bucket, marks)
+            services.store.delete_all(bucket, done)
             services.doorbell.remind(queues.INGEST_TASK, upload.key, every_s=services.settings.lease_s)
-    for name, marker in markers.items():
+    for name, mark in marks.items():
         if name not in uploaded:
             objects = list(services.store.list(bucket, f"{keys.CLIPS}{name}/"))
             if any(each.key == keys.clip_record(name) for each in objects):
                 continue  # somebody has put it back
-            count += _delete_unnamed(services, name, marker, unnamed(None, objects), tell, is_dry=is_dry)
+            count += _delete_unnamed(services, name, mark, unnamed(None, objects), tell, is_dry=is_dry)
     return count
 
 
@@ -233,18 +233,18 @@ def _candidates(services: Services, *, is_thorough: bool) -> Iterator[tuple[str,
         folders = set[str]()
         for name in services.store.folders(bucket, keys.CLIPS):
             folders.add(name)
-            yield name, keys.leftovers_marker(name)
+            yield name, keys.leftovers_mark(name)
         # A clip of which nothing is left, not even its record, has its name marked still.
         for named in services.store.list(bucket, keys.CLIP_NAMES):
             name = named.key.rpartition("/")[2]
             if name not in folders:
-                yield name, keys.leftovers_marker(name)
+                yield name, keys.leftovers_mark(name)
         return
     latest: datetime = utc_now() - _grace(services)
-    for marker in services.store.list(bucket, keys.LEFTOVERS):
-        # What the clip's end left is not older than its marker.
-        if marker.modified_at <= latest:
-            yield marker.key.removeprefix(keys.LEFTOVERS), marker.key
+    for mark in services.store.list(bucket, keys.LEFTOVERS):
+        # What the clip's end left is not older than its mark.
+        if mark.modified_at <= latest:
+            yield mark.key.removeprefix(keys.LEFTOVERS), mark.key
 
 
 def _grace(services: Services) -> timedelta:

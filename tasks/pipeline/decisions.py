@@ -70,7 +70,7 @@ def _replace(services: Services, article_id: str, reference: str, clip: str | No
         if wanted == known:
             return False
         # Before the decision: whatever becomes of this process, the rebuild is then found to be due.
-        derived.put_mark(services, keys.waiting_marker(article_id))
+        derived.put_mark(services, keys.waiting_mark(article_id))
         try:
             services.store.put(
                 services.settings.media_bucket,

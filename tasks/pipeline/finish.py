@@ -21,14 +21,14 @@ def referring_articles(services: Services, name: str) -> tuple[str, ...]:
     """Ids of the articles that refer to the clip, whatever case they write it in."""
     prefix = keys.references_prefix(name)
     found = services.store.list(services.settings.media_bucket, prefix)
-    return tuple(marker.key.removeprefix(prefix) for marker in found)
+    return tuple(mark.key.removeprefix(prefix) for mark in found)
 
 
 def ring_articles(services: Services, name: str) -> None:
     """Queue the rebuild of every article that refers to the clip."""
     for article_id in referring_articles(services, name):
         # If the ring gets lost, the mark remains for `reconcile`; the rebuild takes it away.
-        derived.put_mark(services, keys.waiting_marker(article_id))
+        derived.put_mark(services, keys.waiting_mark(article_id))
         services.doorbell.ring(queues.LINK_TASK, article_id)
 
 
@@ -62,7 +62,7 @@ def settle(services: Services, name: str, *, key: str, etag: str, size_bytes: in
         services.doorbell.ring(queues.THUMBNAILS_TASK, name)
         return
     # What the clip names no more is looked for once, after the time that late readers are given.
-    derived.put_mark(services, keys.leftovers_marker(name))
+    derived.put_mark(services, keys.leftovers_mark(name))
     mark_settled(services, key=key, etag=etag, size_bytes=size_bytes)
 
 
@@ -75,8 +75,8 @@ def forget_settled(services: Services, key: str) -> None:
 def mark_settled(services: Services, *, key: str, etag: str, size_bytes: int) -> None:
     """Mark the upload under an incoming key as done, and no earlier one: that may come back."""
     bucket = services.settings.media_bucket
-    marker = keys.settled_marker(key, arrival.upload_id(etag, size_bytes))
-    derived.put_mark(services, marker)
+    mark = keys.settled_mark(key, arrival.upload_id(etag, size_bytes))
+    derived.put_mark(services, mark)
     for other in services.store.list(bucket, keys.settled_prefix(key)):
-        if other.key != marker:
+        if other.key != mark:
             services.store.delete(bucket, other.key)

@@ -72,10 +72,10 @@ def _ingest_article(services: Services, info: ObjectInfo) -> None:
     services.doorbell.ring(queues.LINK_TASK, article_id)
 
 
-def read_source(marker: bytes) -> str | None:
-    """The incoming key that an article's marker (`keys.article_source`) names; None if it can't be read."""
+def read_source(mark: bytes) -> str | None:
+    """The incoming key that an article's mark (`keys.article_source`) names; None if it can't be read."""
     try:
-        key = json.loads(marker)["key"]
+        key = json.loads(mark)["key"]
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
     return key if isinstance(key, str) and key.startswith(keys.ARTICLES) else None
@@ -85,11 +85,11 @@ def _release_article(services: Services, key: str) -> None:
     """The upload of an article is gone: if it was the one that is shown, have the record say so."""
     article_id = keys.stem(key)
     try:
-        marker = services.store.get(services.settings.media_bucket, keys.article_source(article_id))
+        mark = services.store.get(services.settings.media_bucket, keys.article_source(article_id))
     except NoSuchObject:
         log.info("ignored", key=key, reason="gone")
         return
-    if read_source(marker.body) in (key, None):
+    if read_source(mark.body) in (key, None):
         services.doorbell.ring(queues.LINK_TASK, article_id)
 
 
@@ -97,8 +97,8 @@ def _is_displaced(services: Services, article_id: str, info: ObjectInfo) -> bool
     """The article is read from another upload, which is newer, or of a kind that can be read when this one is not."""
     settings = services.settings
     try:
-        marker = services.store.get(settings.media_bucket, keys.article_source(article_id))
-        shown = read_source(marker.body)
+        mark = services.store.get(settings.media_bucket, keys.article_source(article_id))
+        shown = read_source(mark.body)
         if shown is None:
             return False
         known = services.store.head(settings.incoming_bucket, shown)
@@ -115,8 +115,8 @@ def _ingest_clip(services: Services, info: ObjectInfo) -> None:
     clip = parse_clip_name(keys.stem(info.key))
     refused = rejection(services, info)
     arrived = _first_record(services, info, clip, refused)
-    # The marker comes first: an article that looks for the name between the two finds no record, and waits.
-    derived.put_mark(services, keys.clip_name_marker(arrived.name))
+    # The mark comes first: an article that looks for the name between the two finds no record, and waits.
+    derived.put_mark(services, keys.clip_name_mark(arrived.name))
     try:
         committed = services.clips.update(
             arrived.name, lambda record: _received(record, arrived, displace=refused is None)

@@ -32,7 +32,7 @@ def link(services: Services, article_id: str) -> None:
 
     The record is read before the clips are, and written only if nobody wrote it meanwhile: of two rebuilds that run at
     once, the one that saw the older clips loses and starts again. An article that waits, and of which nothing changed
-    since its last rebuild, is left as it is. A record or a marker of the article that can't be read counts as absent,
+    since its last rebuild, is left as it is. A record or a mark of the article that can't be read counts as absent,
     and so does a clip whose record can't be read: the story goes on without it.
 
     Raises:
@@ -52,7 +52,7 @@ def link(services: Services, article_id: str) -> None:
             # Before the record forgets them: a rebuild that stops here is done again, one that stops later is not.
             _take_links(services, before, record)
             if before is not None and before.state is ArticleState.WITHDRAWN:
-                services.store.delete(services.settings.media_bucket, keys.gone_marker(article_id))
+                services.store.delete(services.settings.media_bucket, keys.gone_mark(article_id))
         committed = services.articles.update(article_id, partial(_replaced, before=before, after=record))
         if committed.record == record:
             break
@@ -74,15 +74,15 @@ def _replaced(
 
 def _source_key(services: Services, article_id: str) -> str | None:
     try:
-        marker = services.store.get(services.settings.media_bucket, keys.article_source(article_id))
+        mark = services.store.get(services.settings.media_bucket, keys.article_source(article_id))
     except NoSuchObject:
         log.info("ignored", article=article_id, reason="no upload is known for it")
         return None
-    return read_source(marker.body) or _found_source(services, article_id)
+    return read_source(mark.body) or _found_source(services, article_id)
 
 
 def _found_source(services: Services, article_id: str) -> str | None:
-    """In the place of a marker that can't be read: None where `ingest` is rung to set it anew, from the uploads."""
+    """In the place of a mark that can't be read: None where `ingest` is rung to set it anew, from the uploads."""
     log.warning("object unreadable", key=keys.article_source(article_id))
     listed = services.store.list(services.settings.incoming_bucket, keys.ARTICLES)
     uploads = [each.key for each in listed if keys.stem(each.key) == article_id and is_upload(each.key)]
@@ -125,11 +125,11 @@ def _set_links(services: Services, name: str, article_id: str, paragraphs: Seque
 
 
 def _drop_references(services: Services, before: ArticleRecord | None, record: ArticleRecord) -> None:
-    """Remove the markers of references that an edit took out; one that stays costs a rebuild that changes nothing."""
+    """Remove the marks of references that an edit took out; one that stays costs a rebuild that changes nothing."""
     wanted = set(map(keys.fold, _awaited(record)))
     for name in sorted(_awaited(before) if before else ()):
         if keys.fold(name) not in wanted:
-            services.store.delete(services.settings.media_bucket, keys.reference_marker(name, record.id))
+            services.store.delete(services.settings.media_bucket, keys.reference_mark(name, record.id))
 
 
 def _hasten(services: Services, record: ArticleRecord) -> None:
@@ -146,12 +146,12 @@ def _mark(services: Services, rebuilt: Rebuilt) -> None:
     if record.state is ArticleState.WAITING:
         waiting.remember(services, record.id, names=rebuilt.names, seen=rebuilt.seen)
     else:
-        services.store.delete(bucket, keys.waiting_marker(record.id))
+        services.store.delete(bucket, keys.waiting_mark(record.id))
     if record.state is ArticleState.WITHDRAWN:
         # The mark of a deleted upload would make reconcile pass over the same bytes when they come back.
         finish.forget_settled(services, record.source.key)
         decisions.forget(services, record.id)
-        derived.put_mark(services, keys.gone_marker(record.id))
+        derived.put_mark(services, keys.gone_mark(record.id))
         return
     source = record.next.source if record.next else record.source
     finish.mark_settled(services, key=source.key, etag=source.etag, size_bytes=source.size_bytes)

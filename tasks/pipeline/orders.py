@@ -85,8 +85,8 @@ def withdraw(services: Services, name: str, *, reason: str = "") -> Outcome:
         OrderRefused: there is no such clip.
     """
     before = existing(services, name)
-    # The marker first: whatever this call does not come to is completed by `reconcile`.
-    derived.put_mark(services, keys.withdrawn_marker(name))
+    # The mark first: whatever this call does not come to is completed by `reconcile`.
+    derived.put_mark(services, keys.withdrawn_mark(name))
     changed, record = changed_by(services, name, lambda now: orders.withdraw(now, reason=reason, now=utc_now()))
     removed = collect.collect_withdrawn(services, name)
     source = record.source
@@ -113,7 +113,7 @@ def restore(services: Services, name: str) -> Outcome:
     if not any(is_there(services, key) for key in uploads):
         raise OrderRefused("upload_removed", f"No upload of {name} exists any more. Upload it, then restore it.")
     queue = queue_of(services, name)
-    services.store.delete(services.settings.media_bucket, keys.withdrawn_marker(name))
+    services.store.delete(services.settings.media_bucket, keys.withdrawn_mark(name))
     recipe = services.ladder.revision
     changed, record = begin(
         services, name, lambda now: orders.restore(now, recipe=recipe, queue=queue, now=utc_now()), uploads

@@ -94,9 +94,9 @@ def _assembled(
     names = {reference.name for reference in parsed.references}
     decided = decisions.read(services, article_id)
     shown = [decided[each] for each in map(keys.fold, names) if each in decided]
-    # The marker first, the clip's record after: whichever of article and clip comes last sees the other.
+    # The mark first, the clip's record after: whichever of article and clip comes last sees the other.
     for name in sorted(candidates.awaited(names, shown)):
-        derived.put_mark(services, keys.reference_marker(name, article_id))
+        derived.put_mark(services, keys.reference_mark(name, article_id))
     clips: dict[str, tuple[ClipRecord, ...]] = {}
     etags: dict[str, str] = {}
     for name in names:

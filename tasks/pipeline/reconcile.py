@@ -76,7 +76,7 @@ def reconcile(
             done += forgotten
         for waiting in services.store.list(services.settings.media_bucket, keys.WAITING):
             article_id = waiting.key.removeprefix(keys.WAITING)
-            # An empty marker was set by a clip that changed, and no rebuild came since: its ring may have got lost.
+            # An empty mark was set by a clip that changed, and no rebuild came since: its ring may have got lost.
             every_s = _WAITING_S if waiting.size_bytes else services.settings.lease_s
             ring(queues.LINK_TASK, article_id, f"queue the article {article_id}, which waits", every_s=every_s)
         for article_id in _bereft(services):
@@ -110,7 +110,7 @@ def unfinished(uploads: Iterable[ObjectInfo]) -> Iterator[str]:
     """A line for each upload that is a clip or an article: the name of its mark, a tab, and its key in JSON."""
     for upload in uploads:
         if is_upload(upload.key):
-            mark = keys.settled_marker(upload.key, arrival.upload_id(upload.etag, upload.size_bytes))
+            mark = keys.settled_mark(upload.key, arrival.upload_id(upload.etag, upload.size_bytes))
             yield f"{mark.removeprefix(keys.SETTLED)}\t{json.dumps(upload.key)}"
 
 

@@ -1,6 +1,6 @@
 """What an article waits for, and what was seen of it: while nothing of that changes, no rebuild is needed.
 
-The marker of a waiting article says so as JSON, ``{"names": […], "seen": "…"}``; an empty one asks for a rebuild.
+The mark of a waiting article says so as JSON, ``{"names": […], "seen": "…"}``; an empty one asks for a rebuild.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ def is_unchanged(services: Services, article_id: str, key: str) -> bool:
     """The article waits, and neither its upload nor a clip that it could show was written since its last rebuild."""
     settings = services.settings
     try:
-        told = services.store.get(settings.media_bucket, keys.waiting_marker(article_id)).body
-        marker = _read_waiting(told)
-        if marker is None:
+        told = services.store.get(settings.media_bucket, keys.waiting_mark(article_id)).body
+        mark = _read_waiting(told)
+        if mark is None:
             return False  # somebody wants it rebuilt
-        waited_for, waited_with = marker
+        waited_for, waited_with = mark
         source = services.store.head(settings.incoming_bucket, key)
     except NoSuchObject:
         return False
@@ -44,10 +44,10 @@ def is_unchanged(services: Services, article_id: str, key: str) -> bool:
     return seen == waited_with and services.articles.get(article_id) is not None
 
 
-def _read_waiting(marker: bytes) -> tuple[list[str], str] | None:
+def _read_waiting(mark: bytes) -> tuple[list[str], str] | None:
     """The names that the article waits for, and what was seen of them; None if it is empty or can't be read."""
     try:
-        told = json.loads(marker)
+        told = json.loads(mark)
         return [str(name) for name in told["names"]], str(told["seen"])
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
@@ -70,7 +70,7 @@ def remember(services: Services, article_id: str, *, names: Iterable[str], seen:
     told = json.dumps({"names": list(names), "seen": seen}, ensure_ascii=False).encode()
     services.store.put(
         services.settings.media_bucket,
-        keys.waiting_marker(article_id),
+        keys.waiting_mark(article_id),
         told,
         content_type="application/json; charset=utf-8",
     )

@@ -1,7 +1,7 @@
 """Object keys of both buckets: the public layout, spelt in one place.
 
 Incoming bucket: ``clips/…/<name>.<ext>`` and ``articles/…/<id>.(txt|html|json)``. Media bucket: ``clips/``,
-``articles/``, ``days/`` and ``changes/`` are public; ``index/`` holds marker objects that only newsreel reads:
+``articles/``, ``days/`` and ``changes/`` are public; ``index/`` holds marks that only newsreel reads:
 
 - ``index/references/<folded clip name>/<article id>``: this article refers to that clip;
 - ``index/clips/<folded clip name>/<clip name>``: there is a clip of that name;
@@ -12,7 +12,7 @@ Incoming bucket: ``clips/…/<name>.<ext>`` and ``articles/…/<id>.(txt|html|js
 - ``index/gone/<article id>``: the article's upload was deleted, and its record says so;
 - ``index/withdrawn/<clip name>``: the clip was taken from public view, its media are to be deleted;
 - ``index/leftovers/<clip name>``: the clip came to an end; what it no longer names is to be deleted after a while;
-- ``index/sessions/<mark>``: that session of the desk was ended by a click;
+- ``index/sessions/<session>``: that session of the desk was ended by a click;
 - ``index/probe``: is written by who wants to know whether the store works again;
 - ``index/changed/<kind>/<name>/<former day>_<token>``: that record is being changed, and the feeds do not tell it yet;
 - ``index/webhooks/cursor`` and ``…/told/<shard>``: what outgoing webhooks have told so far (JSON);
@@ -130,22 +130,22 @@ def article_record(article_id: str) -> str:
 
 
 def references_prefix(clip_name: str) -> str:
-    """Prefix of the markers that name the articles referring to a clip."""
+    """Prefix of the marks that name the articles referring to a clip."""
     return f"{REFERENCES}{fold(clip_name)}/"
 
 
-def reference_marker(clip_name: str, article_id: str) -> str:
-    """Marker: the article refers to the clip."""
+def reference_mark(clip_name: str, article_id: str) -> str:
+    """Mark: the article refers to the clip."""
     return references_prefix(clip_name) + article_id
 
 
 def clip_names_prefix(clip_name: str) -> str:
-    """Prefix of the markers that name the clips matching a reference, whatever its case."""
+    """Prefix of the marks that name the clips matching a reference, whatever its case."""
     return f"{CLIP_NAMES}{fold(clip_name)}/"
 
 
-def clip_name_marker(clip_name: str) -> str:
-    """Marker: a clip of exactly this name exists."""
+def clip_name_mark(clip_name: str) -> str:
+    """Mark: a clip of exactly this name exists."""
     return clip_names_prefix(clip_name) + clip_name
 
 
@@ -154,8 +154,8 @@ def article_source(article_id: str) -> str:
     return ARTICLE_SOURCES + article_id
 
 
-def waiting_marker(article_id: str) -> str:
-    """Marker: the article has references whose clips are not ready."""
+def waiting_mark(article_id: str) -> str:
+    """Mark: the article has references whose clips are not ready."""
     return WAITING + article_id
 
 
@@ -164,28 +164,28 @@ def decisions(article_id: str) -> str:
     return DECISIONS + article_id
 
 
-def gone_marker(article_id: str) -> str:
-    """Marker: the article's upload was deleted, which its record knows."""
+def gone_mark(article_id: str) -> str:
+    """Mark: the article's upload was deleted, which its record knows."""
     return GONE + article_id
 
 
-def withdrawn_marker(clip_name: str) -> str:
-    """Marker: nothing of the clip but its record may stay in the store."""
+def withdrawn_mark(clip_name: str) -> str:
+    """Mark: nothing of the clip but its record may stay in the store."""
     return WITHDRAWN + clip_name
 
 
-def leftovers_marker(clip_name: str) -> str:
-    """Marker: there may be media of the clip that its record does not name."""
+def leftovers_mark(clip_name: str) -> str:
+    """Mark: there may be media of the clip that its record does not name."""
     return LEFTOVERS + clip_name
 
 
-def ended_session_marker(mark: str) -> str:
-    """Marker: the desk's session of that mark was ended by who began it."""
-    return ENDED_SESSIONS + mark
+def ended_session_mark(session: str) -> str:
+    """Mark: that session of the desk was ended by who began it."""
+    return ENDED_SESSIONS + session
 
 
-def settled_marker(incoming_key: str, upload_id: str) -> str:
-    """Marker: these bytes, uploaded under that key, have come to their final state."""
+def settled_mark(incoming_key: str, upload_id: str) -> str:
+    """Mark: these bytes, uploaded under that key, have come to their final state."""
     return settled_prefix(incoming_key) + upload_id
 
 

@@ -74,7 +74,7 @@ def publish(store: ObjectStore, bucket: str, *records: Record) -> None:
     for record in records:
         if isinstance(record, ClipRecord):
             key = keys.clip_record(record.name)
-            store.put(bucket, keys.clip_name_marker(record.name), b"", content_type="application/octet-stream")
+            store.put(bucket, keys.clip_name_mark(record.name), b"", content_type="application/octet-stream")
         else:
             assert isinstance(record, ArticleRecord)
             key = keys.article_record(record.id)

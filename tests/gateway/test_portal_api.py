@@ -26,8 +26,8 @@ PATIENCE_S = 30.0
 
 def commit(services: Services, name: str, **changes: Any) -> None:
     """Write a clip's record as the pipeline does, without a word to the feeds' worker."""
-    marker = keys.clip_name_marker(name)
-    services.store.put(services.settings.media_bucket, marker, b"", content_type="text/plain")
+    mark = keys.clip_name_mark(name)
+    services.store.put(services.settings.media_bucket, mark, b"", content_type="text/plain")
     services.clips.update(name, lambda record: (record or samples.clip(name)).evolve(**changes))
 
 

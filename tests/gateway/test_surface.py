@@ -169,7 +169,7 @@ def test_many_words_cost_no_more_than_those_that_say_something() -> None:
 def test_a_state_that_is_asked_for_many_times_is_asked_for_once(services: Services, gateway: str) -> None:
     for name in ("a", "b"):
         services.clips.update(name, lambda _, n=name: samples.ready_clip(n))
-        services.store.put(services.settings.media_bucket, keys.clip_name_marker(name), b"", content_type="text/plain")
+        services.store.put(services.settings.media_bucket, keys.clip_name_mark(name), b"", content_type="text/plain")
     deadline = time.monotonic() + 30
     with httpx.Client(base_url=gateway, timeout=30) as http:
         while time.monotonic() < deadline:

@@ -43,7 +43,7 @@ def published(services: Services) -> None:
     store, bucket = services.store, services.settings.media_bucket
     for name in MEDIA:
         store.put(bucket, PREFIX + name, b"x" * 100, content_type="image/jpeg", cache_control=keys.CACHE_IMMUTABLE)
-    store.put(bucket, keys.clip_name_marker(NAME), b"", content_type="text/plain")
+    store.put(bucket, keys.clip_name_mark(NAME), b"", content_type="text/plain")
     feeds.publish(services, REBUILD)
     services.clips.update(NAME, lambda _: samples.ready_clip(NAME, updated_at=utc_now()))
     now = utc_now().astimezone(services.settings.zone)

@@ -29,14 +29,14 @@ def media(services: Services, name: str) -> list[str]:
 
 def publish(services: Services, name: str, **changes: Any) -> None:
     record = ready_clip(name, **changes)
-    write(services, keys.clip_name_marker(name))
+    write(services, keys.clip_name_mark(name))
     services.clips.update(name, lambda _: record)
     write(services, f"{keys.CLIPS}{name}/{record.version}/hls/master.m3u8", b"#EXTM3U")
 
 
 def withdraw(services: Services, name: str) -> None:
     publish(services, name, state="withdrawn", withdrawn=Withdrawal(at=utc_now()), hls=None, mp4=(), poster=None)
-    write(services, keys.withdrawn_marker(name))
+    write(services, keys.withdrawn_mark(name))
 
 
 def rung(services: Services, task: str, name: str) -> bool:

@@ -31,8 +31,8 @@ def _clean(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def commit(services: Services, name: str, **changes: Any) -> None:
     """Write a clip's record as the pipeline does."""
-    marker = keys.clip_name_marker(name)
-    services.store.put(services.settings.media_bucket, marker, b"", content_type="text/plain")
+    mark = keys.clip_name_mark(name)
+    services.store.put(services.settings.media_bucket, mark, b"", content_type="text/plain")
     services.clips.update(name, lambda record: (record or samples.clip(name)).evolve(**changes))
 
 

@@ -26,7 +26,7 @@ RICE = "Giống lúa thơm của xã vẫn cho 52 tạ một héc ta nhờ bà c
 
 def have_clip(services: Services, name: str) -> None:
     bucket = services.settings.media_bucket
-    services.store.put(bucket, keys.clip_name_marker(name), b"", content_type="application/octet-stream")
+    services.store.put(bucket, keys.clip_name_mark(name), b"", content_type="application/octet-stream")
     record = ClipRecord(
         name=name,
         state=ClipState.READY,

@@ -41,7 +41,7 @@ def test_an_article_whose_clip_changed_is_rung_for_again_though_it_was_reminded_
     reconcile(services)
     assert answer(services, redis_url) == 0, "but not all the time"
 
-    services.store.put(services.settings.media_bucket, keys.reference_marker(NAME, ARTICLE), b"", content_type="a/b")
+    services.store.put(services.settings.media_bucket, keys.reference_mark(NAME, ARTICLE), b"", content_type="a/b")
     finish.ring_articles(services, NAME)
     assert answer(services, redis_url) == 1
     reconcile(services)

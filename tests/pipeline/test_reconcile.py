@@ -42,7 +42,7 @@ def upload(number: int) -> ObjectInfo:
 
 
 def mark(of: ObjectInfo) -> ObjectInfo:
-    return info(keys.settled_marker(of.key, arrival.upload_id(of.etag, of.size_bytes)))
+    return info(keys.settled_mark(of.key, arrival.upload_id(of.etag, of.size_bytes)))
 
 
 def shuffled(count: int, make: Callable[[int], ObjectInfo]) -> Iterator[ObjectInfo]:
@@ -136,8 +136,8 @@ def publish(services: Services, name: str, version: str = "v2") -> None:
         updated_at=utc_now(),
     )
     services.clips.update(name, lambda _: record)
-    marker = keys.leftovers_marker(name)
-    services.store.put(services.settings.media_bucket, marker, b"", content_type="application/octet-stream")
+    mark = keys.leftovers_mark(name)
+    services.store.put(services.settings.media_bucket, mark, b"", content_type="application/octet-stream")
 
 
 def have(services: Services, *paths: str) -> None:

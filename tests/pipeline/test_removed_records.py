@@ -56,7 +56,7 @@ def test_a_clip_whose_record_was_removed_is_made_again_and_keeps_its_media(
     publish(services, GOOD)
     marks = {name: settle(services, put, name) for name in (GONE, GOOD)}
     if not is_thorough:
-        write(services, keys.leftovers_marker(GONE))
+        write(services, keys.leftovers_mark(GONE))
     services.store.delete(services.settings.media_bucket, keys.clip_record(GONE))
     before, told = media(services, GONE), list[str]()
     assert before
@@ -76,7 +76,7 @@ def test_a_clip_whose_record_was_removed_is_made_again_and_keeps_its_media(
 
 
 def test_a_clip_of_which_nothing_is_left_is_made_again(services: Services, at_once: Services, put: Put) -> None:
-    write(services, keys.clip_name_marker(GONE))
+    write(services, keys.clip_name_mark(GONE))
     mark = settle(services, put, GONE)
     reconcile(at_once, collects=True, is_thorough=True)
     assert not is_there(services, mark)
@@ -87,7 +87,7 @@ def test_a_clip_that_was_withdrawn_is_not_made_again(services: Services, at_once
     mark = settle(services, put, GONE)
     services.store.delete(services.settings.media_bucket, keys.clip_record(GONE))
     told: list[str] = []
-    # With a grace: the marker of its withdrawal stands until then.
+    # With a grace: the mark of its withdrawal stands until then.
     reconcile(services, tell=told.append, collects=True, is_thorough=True)
     assert is_there(services, mark)
     assert f"{GONE} was withdrawn and its record is gone: it is not processed again" in told

@@ -87,8 +87,8 @@ def test_other_withdrawals_and_all_of_a_round_are_completed_and_its_own_media_st
     services: Services, at_once: Services, garbage: bytes
 ) -> None:
     publish(services, BAD)
-    write(services, keys.withdrawn_marker(BAD))
-    write(services, keys.leftovers_marker(BAD))
+    write(services, keys.withdrawn_mark(BAD))
+    write(services, keys.leftovers_mark(BAD))
     write(services, f"{keys.CLIPS}{BAD}/v0/hls/1.m4s")
     withdraw(services, GOOD)
     write(services, keys.clip_record(BAD), garbage)
@@ -101,8 +101,8 @@ def test_other_withdrawals_and_all_of_a_round_are_completed_and_its_own_media_st
     assert media(services, BAD) == before, "no media of a clip are deleted since its record can't be read"
     assert any(keys.clip_record(BAD) in each and "reconcile --thorough" in each for each in told)
     assert rung(services, queues.FEEDS_TASK, "rebuild")
-    listed_markers = services.store.list(services.settings.media_bucket, "index/")
-    assert {keys.withdrawn_marker(BAD), keys.leftovers_marker(BAD)} <= {each.key for each in listed_markers}
+    listed_marks = services.store.list(services.settings.media_bucket, "index/")
+    assert {keys.withdrawn_mark(BAD), keys.leftovers_mark(BAD)} <= {each.key for each in listed_marks}
 
 
 @pytest.mark.parametrize("garbage", GARBAGE)
@@ -208,15 +208,15 @@ def test_an_unreadable_article_whose_upload_is_gone_is_withdrawn(services: Servi
 
 
 @pytest.mark.parametrize("garbage", [b"", b"{}", b"[]", b"[" * 5000, b'{"key": 1}', b"\xff"])
-def test_markers_of_an_article_heal(services: Services, put: Put, garbage: bytes) -> None:
+def test_marks_of_an_article_heal(services: Services, put: Put, garbage: bytes) -> None:
     publish(services, GOOD)
     with_story(services, put, GOOD, GOOD)
     rung(services, queues.LINK_TASK, "story")
-    for marker in (keys.article_source("story"), keys.waiting_marker("story"), keys.decisions("story")):
-        write(services, marker, garbage)
+    for mark in (keys.article_source("story"), keys.waiting_mark("story"), keys.decisions("story")):
+        write(services, mark, garbage)
     rung(services, queues.INGEST_TASK, "articles/story.txt")
     link(services, "story")
-    assert rung(services, queues.INGEST_TASK, "articles/story.txt"), "the uploads tell what the marker does not"
+    assert rung(services, queues.INGEST_TASK, "articles/story.txt"), "the uploads tell what the mark does not"
     ingest(services, "articles/story.txt")
     link(services, "story")
     assert record_of(services).state is ArticleState.COMPLETE
@@ -274,12 +274,12 @@ def test_other_deliveries_are_made(services: Services) -> None:
 
 def test_status_shows_all_others_and_names_key_and_remedy(services: Services, put: Put) -> None:
     publish(services, GOOD)
-    write(services, keys.clip_name_marker(BAD))
+    write(services, keys.clip_name_mark(BAD))
     write(services, keys.clip_record(BAD))
     put(f"clips/{BAD}.mp4", b"film")
     with_story(services, put, GOOD, BAD)
     write(services, keys.article_record("story"), b"{")
-    write(services, keys.clip_name_marker(GONE))
+    write(services, keys.clip_name_mark(GONE))
     put(f"clips/{GONE}.mp4", b"film")
     client = Client(
         settings=services.settings, store=services.store, clips=services.clips, articles=services.articles, env={}
@@ -300,7 +300,7 @@ def test_status_shows_all_others_and_names_key_and_remedy(services: Services, pu
 def test_status_prints_them(
     services: Services, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write(services, keys.clip_name_marker(BAD))
+    write(services, keys.clip_name_mark(BAD))
     write(services, keys.clip_record(BAD))
     client = Client(
         settings=services.settings, store=services.store, clips=services.clips, articles=services.articles, env={}

@@ -51,7 +51,7 @@ def have(store: ObjectStore, buckets: Buckets, name: str) -> None:
         updated_at=now,
         source=SourceFacts(key=f"clips/{name}.mp4", etag="e", size_bytes=9),
     )
-    store.put(buckets.media, keys.clip_name_marker(name), b"", content_type="application/octet-stream")
+    store.put(buckets.media, keys.clip_name_mark(name), b"", content_type="application/octet-stream")
     store.put(buckets.media, keys.clip_record(name), record.to_json(), content_type="application/json")
 
 

@@ -38,7 +38,7 @@ def _clip(store: ObjectStore, buckets: Buckets) -> None:
         source=SourceFacts(key="clips/120320_OHAI1.mp4", etag=etag, size_bytes=9, duration_s=20),
         poster=Poster(url="v1/poster.jpg", width=2, height=2, time_s=1),
     )
-    store.put(buckets.media, keys.clip_name_marker(record.name), b"", content_type="application/octet-stream")
+    store.put(buckets.media, keys.clip_name_mark(record.name), b"", content_type="application/octet-stream")
     store.put(buckets.media, keys.clip_record(record.name), record.to_json(), content_type="application/json")
 
 

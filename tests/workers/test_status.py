@@ -70,7 +70,7 @@ def client(env: dict[str, str], store: ObjectStore, buckets: Buckets) -> Iterato
         clip("Đê điều 2", ClipState.FAILED, failure=failure),
     ):
         made.clips.update(record.name, lambda _, record=record: record)
-        store.put(buckets.media, keys.clip_name_marker(record.name), b"", content_type="text/plain")
+        store.put(buckets.media, keys.clip_name_mark(record.name), b"", content_type="text/plain")
     for key in ("clips/120320_OHAI4.mp4", "clips/.hidden", "clips/120320_OHAI1.mp4"):
         store.put(buckets.incoming, key, b"film", content_type="video/mp4")
     store.put(buckets.media, keys.article_source("story"), b"{}", content_type="text/plain")

@@ -64,7 +64,7 @@ class DeskSessions:
         return True
 
     def _mark(self, cookie: str) -> str:
-        return keys.ended_session_marker(self.signed.mark(cookie))
+        return keys.ended_session_mark(self.signed.mark(cookie))
 
     def _with_cookie(self, answer: Response, request: Request, cookie: str) -> Response:
         answer.set_cookie(

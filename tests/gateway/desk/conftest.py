@@ -48,8 +48,8 @@ def told(services: Services) -> Callable[..., None]:
             if isinstance(each, ArticleRecord):
                 services.articles.update(each.id, partial(_instead, each))
             else:
-                marker = keys.clip_name_marker(each.name)
-                services.store.put(services.settings.media_bucket, marker, b"", content_type="text/plain")
+                mark = keys.clip_name_mark(each.name)
+                services.store.put(services.settings.media_bucket, mark, b"", content_type="text/plain")
                 services.clips.update(each.name, partial(_instead, each))
         feeds.publish(services, CHANGED)
 

@@ -32,7 +32,7 @@ def with_endpoints(services: Services, text: str) -> Services:
 
 def change(services: Services, name: str, **changes: Any) -> None:
     """Change a clip's record as the pipeline does, and have the feeds tell of it."""
-    services.store.put(services.settings.media_bucket, keys.clip_name_marker(name), b"", content_type="text/plain")
+    services.store.put(services.settings.media_bucket, keys.clip_name_mark(name), b"", content_type="text/plain")
     services.clips.update(name, lambda record: (record or samples.clip(name)).evolve(**changes))
     feeds.publish(services, CHANGED)
 
