@@ -19,8 +19,9 @@ TABLE_OF_MAPS: Final = 0
 
 _PACKET_BYTES: Final = 188
 _SYNC: Final = 0x47
-# Plain packets, and those of Blu-ray and AVCHD, which begin with four bytes of arrival time.
-_FORMS: Final = ((188, 0), (192, 4))
+# Plain packets; those of Blu-ray and AVCHD, which begin with four bytes of arrival time; and those of tuners, which end
+# with sixteen bytes for the correction of errors.
+_FORMS: Final = ((188, 0), (192, 4), (204, 0))
 _HEAD_BYTES: Final = 19
 _MOST_GAPS: Final = 64
 _CRC_BYTES: Final = 4

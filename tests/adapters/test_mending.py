@@ -130,6 +130,21 @@ def test_only_what_lies_behind_the_joint_is_written_anew(joined: bytes, tmp_path
     assert path.read_bytes() == after
 
 
+def padded(upload: bytes) -> bytes:
+    """The same in packets of 204 bytes."""
+    return b"".join(upload[place : place + 188] + bytes(16) for place in range(0, len(upload), 188))
+
+
+def test_packets_with_bytes_for_correction_behind_them_are_joined_as_others_are(joined: bytes, tmp_path: Path) -> None:
+    plain, longer = tmp_path / "a.ts", tmp_path / "b.ts"
+    plain.write_bytes(joined)
+    longer.write_bytes(padded(joined))
+    mend(plain)
+    mend(longer)
+    assert plain.read_bytes() != joined
+    assert longer.read_bytes() == padded(plain.read_bytes())
+
+
 def test_much_damage_behind_a_joint_is_read_in_the_same_parts_both_times(joined: bytes, tmp_path: Path) -> None:
     path = tmp_path / "a.ts"
     empty = b"\x47\x1f\xff\x10" + bytes(184)
