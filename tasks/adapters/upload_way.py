@@ -127,7 +127,7 @@ def layout_of(front: FrontIndex) -> str:
 
 def beginning_of(front: FrontIndex, size_bytes: int) -> int:
     """How many bytes of a file of that size it takes to begin work on it."""
-    return min(size_bytes, front.media_at + _BEGINNING_BYTES)
+    return min(size_bytes, front.lead_bytes + _BEGINNING_BYTES)
 
 
 def _laid(front: FrontIndex, chunk: memoryview, first: int) -> Iterator[tuple[int, memoryview]]:

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from tasks.media.transport import CLOCK, WRAP, UnclearError
 
-# Decoding times of one stream never go back; where only some pictures tell them, those of presentation do by less.
-_BACK: Final = CLOCK // 2
+BACK: Final = CLOCK // 2
+"""Decoding times of one stream never go back; where only some pictures tell them, those of presentation do by less."""
+
 # All streams of a programme change over within so many bytes: what a multiplexer holds back.
 _APART_BYTES: Final = 8 * 1024**2
 _MOST_STEPS: Final = 64
@@ -71,12 +72,17 @@ def find_steps(places: NDArray[np.int64], pids: NDArray[np.int64], times: NDArra
     return tuple(steps)
 
 
+def apart(earlier: NDArray[np.int64], later: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How far the later ones are from the earlier; the clock may have wrapped around in between."""
+    return np.asarray((later - earlier + WRAP // 2) % WRAP - WRAP // 2)
+
+
 def _backs(times: NDArray[np.int64]) -> list[int]:
     """After which of a track's times its clock goes back and stays there; a single odd time is damage."""
-    numbers = np.flatnonzero(_since(times) < -_BACK)
+    numbers = np.flatnonzero(_since(times) < -BACK)
     numbers = numbers[(numbers > 0) & (numbers < len(times) - 2)]
     before, behind = (times[numbers - 1], times[numbers]), (times[numbers + 1], times[numbers + 2])
-    stays = (_apart(before[0], behind[0]) < -_BACK) & (_apart(before[1], behind[1]) < -_BACK)
+    stays = (apart(before[0], behind[0]) < -BACK) & (apart(before[1], behind[1]) < -BACK)
     return [int(number) for number in numbers[stays]]
 
 
@@ -88,15 +94,10 @@ def _ticks(tracks: Sequence[tuple[NDArray[np.int64], int]]) -> int:
         length = int(np.median(np.clip(lengths, 0, CLOCK))) if len(lengths) else 0
         found.append((length, int(track[number] - track[number + 1]) % WRAP))
     # Where little comes at a time it is known best when the last of it ends; of sound often much does.
-    finest, apart = min(found)
-    return max(apart + finest, *(each for _, each in found))
+    finest, back = min(found)
+    return max(back + finest, *(each for _, each in found))
 
 
 def _since(times: NDArray[np.int64]) -> NDArray[np.int64]:
     """How far each time is from the one before."""
-    return _apart(times[:-1], times[1:])
-
-
-def _apart(earlier: NDArray[np.int64], later: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How far the later ones are from the earlier; the clock may have wrapped around in between."""
-    return np.asarray((later - earlier + WRAP // 2) % WRAP - WRAP // 2)
+    return apart(times[:-1], times[1:])

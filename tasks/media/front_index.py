@@ -25,12 +25,13 @@ class UnsuitedError(Exception):
 class FrontIndex(Value):
     """A file that can be read from front to back: ``prefix``, then these byte ranges of the object, as (first, end).
 
-    It is as long as the object; without a prefix it is the object. ``media_at`` is the place in it where media begin.
+    It is as long as the object; without a prefix it is the object. Work can begin with ``lead_bytes`` of it and some
+    MiB of media more.
     """
 
     prefix: bytes
     pieces: tuple[tuple[int, int], ...]
-    media_at: int
+    lead_bytes: int
 
 
 Looks = Generator[range, bytes, FrontIndex | None]

@@ -78,7 +78,7 @@ def _laid(found: _Found, size_bytes: int) -> FrontIndex:
     sample_tables.check(tracks, found.media)
     first, end = found.index_at
     if first < found.media_at:
-        return FrontIndex(prefix=b"", pieces=((0, size_bytes),), media_at=found.media_at)
+        return FrontIndex(prefix=b"", pieces=((0, size_bytes),), lead_bytes=found.media_at)
     sample_tables.move(tracks, before=first, by=len(index))
     if not int.from_bytes(index[:4]):
         # "To the end of the file", where it is no more.
@@ -88,7 +88,7 @@ def _laid(found: _Found, size_bytes: int) -> FrontIndex:
     return FrontIndex(
         prefix=found.brand + index,
         pieces=tuple(piece for piece in pieces if piece[0] < piece[1]),
-        media_at=found.media_at + len(index),
+        lead_bytes=found.media_at + len(index),
     )
 
 

@@ -238,7 +238,7 @@ def _laid(front: bytes, parts: list[_Partition], essence: _Essence, size_bytes: 
     told = _PARTITION.pack(*version, 1, len(front), 0, 0, 0, len(tables) + missing, table_number, 0, essence.number)
     pack = _PACK + bytes([_BODY, _CLOSED_AND_COMPLETE, 0, 0x83]) + len(header).to_bytes(3) + told + header[_PATTERN_AT:]
     prefix = front + pack + tables + fill
-    return FrontIndex(prefix=prefix, pieces=tuple(essence.pieces), media_at=len(prefix))
+    return FrontIndex(prefix=prefix, pieces=tuple(essence.pieces), lead_bytes=len(prefix))
 
 
 def _without_what_follows(front: bytes) -> bytes:

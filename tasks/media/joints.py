@@ -7,7 +7,6 @@ the last picture. So the numbers and the clock of the first recording are carrie
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,12 +20,12 @@ from tasks.media.transport import (
     TABLE_OF_MAPS,
     WRAP,
     Packets,
-    Starts,
     UnclearError,
     read_maps,
     read_times,
     shift_clocks,
     starts,
+    tables_in,
     write_times,
 )
 
@@ -90,9 +89,11 @@ class Survey:
         if self._count > _MOST_STARTS:
             raise UnclearError
         # Those that name the others come first.
-        for _, _, table in self._tables_in(packets, begun, {TABLE_OF_MAPS}):
+        for _, _, table in tables_in(packets, begun, {TABLE_OF_MAPS}):
+            self._look_at_another()
             self._maps.update(read_maps(table))
-        for pid, place, table in self._tables_in(packets, begun, self._maps):
+        for pid, place, table in tables_in(packets, begun, self._maps):
+            self._look_at_another()
             self._note(pid, place, table)
 
     def joints(self) -> Joints:
@@ -111,15 +112,10 @@ class Survey:
         kept = pids != NO_PROGRAMME
         return Joints(renamings=renamings, steps=find_steps(places[kept], pids[kept], times[kept]))
 
-    def _tables_in(self, packets: Packets, begun: Starts, streams: Set[int]) -> Iterator[tuple[int, int, bytes]]:
-        """The tables that begin in these packets of these streams: the stream's number, the place, and the bytes."""
-        pids, places = packets.pids, packets.places
-        chosen = np.isin(pids[begun.numbers], [*streams])
-        self._looked_at += int(chosen.sum())
+    def _look_at_another(self) -> None:
+        self._looked_at += 1
         if self._looked_at > _MOST_STARTS:
             raise UnclearError
-        for number, column in zip(begun.numbers[chosen].tolist(), begun.columns[chosen].tolist(), strict=True):
-            yield int(pids[number]), int(places[number]), packets.rows[number, column:].tobytes()
 
     def _note(self, pid: int, place: int, table: bytes) -> None:
         self._noted += 1

@@ -13,8 +13,8 @@ from typing import Final
 # How far the pace of a whole recording may be from that of its beginning before its length is measured. To measure
 # one that merely begins with a still picture costs a second for each gigabyte, in each task that probes it.
 _UNLIKE: Final = 1.5
-# A step of more is another clock: ffmpeg's own bound (-dts_delta_threshold), below which it fills gaps.
-_MOST_STEP_S: Final = 10.0
+MOST_STEP_S: Final = 10.0
+"""A step of more is another clock: ffmpeg's own bound (-dts_delta_threshold), below which it fills gaps."""
 
 
 def is_doubtful(begun: Sequence[tuple[float, float]], size_bytes: float, claimed_s: float) -> bool:
@@ -53,4 +53,4 @@ def played_s(tracks: Sequence[Sequence[tuple[float, float]]]) -> float:
 
 
 def _is_of_one_clock(step_s: float) -> bool:
-    return 0 <= step_s <= _MOST_STEP_S
+    return 0 <= step_s <= MOST_STEP_S

@@ -5,7 +5,7 @@ Times are ticks of 90 kHz, of 33 bits. All work on packets is done on many at on
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -141,6 +141,14 @@ def starts(packets: Packets) -> Starts:
     numbers, columns, some = numbers[fits], columns[fits], some[fits]
     heads = np.take_along_axis(some, columns[:, None] + np.arange(_HEAD_BYTES), axis=1)
     return Starts(numbers=numbers, columns=columns, heads=heads)
+
+
+def tables_in(packets: Packets, begun: Starts, streams: Set[int]) -> Iterator[tuple[int, int, bytes]]:
+    """The tables that begin in these packets of these streams: the stream's number, the place, and the bytes."""
+    pids, places = packets.pids, packets.places
+    chosen = np.isin(pids[begun.numbers], [*streams])
+    for number, column in zip(begun.numbers[chosen].tolist(), begun.columns[chosen].tolist(), strict=True):
+        yield int(pids[number]), int(places[number]), packets.rows[number, column:].tobytes()
 
 
 def read_times(fields: Bytes2D) -> NDArray[np.int64]:

@@ -71,7 +71,7 @@ def test_an_index_in_front_stays_as_it_was_uploaded_and_one_look_is_enough(made:
     assert front is not None
     assert not front.prefix
     assert front.pieces == ((0, len(upload)),)
-    assert upload[front.media_at + 4 : front.media_at + 8] == b"mdat"
+    assert upload[front.lead_bytes + 4 : front.lead_bytes + 8] == b"mdat"
     assert asked == [range(len(upload))]
 
 
@@ -85,7 +85,7 @@ def test_an_index_at_the_end_of_a_large_file_is_asked_for_by_itself(made: Callab
     front, asked = looked(upload)
     assert front is not None
     assert asked == [range(1024**2), range(index_at + padding, len(upload))]
-    assert front.media_at == media_at + len(small) - index_at
+    assert front.lead_bytes == media_at + len(small) - index_at
     assert front.prefix
 
 

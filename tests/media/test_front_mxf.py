@@ -106,7 +106,7 @@ def test_the_tables_come_first_and_what_is_between_the_parts_of_the_essence_goes
     assert len(front.pieces) == 3
     assert upload.count(TABLE) == 3
     assert front.prefix.count(TABLE) == 3
-    body = front.media_at
+    body = front.lead_bytes
     assert body == len(front.prefix)
     essence = b"".join(upload[first:end] for first, end in front.pieces)
     assert TABLE not in essence
@@ -176,7 +176,7 @@ def test_all_parts_become_one_behind_their_tables(parts: int) -> None:
     whole = laid(upload)
     assert len(whole) == len(upload)
     assert whole.endswith(ESSENCE * parts)
-    assert whole.index(b"set") < whole.index(b"table") < front.media_at == len(whole) - parts * len(ESSENCE)
+    assert whole.index(b"set") < whole.index(b"table") < front.lead_bytes == len(whole) - parts * len(ESSENCE)
     # It no longer tells of a footer, nor of tables in itself.
     assert (99).to_bytes(8) not in whole[:120]
     # Everything in it can still be walked through.
