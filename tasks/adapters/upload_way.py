@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from tasks.media.front_index import FrontIndex
 # With the index and this much of the media, ffprobe learns all about a file.
 _BEGINNING_BYTES: Final = 4 * 1024**2
 _READ_BYTES: Final = 1024**2
+_LOOKS_AT_A_TIME: Final = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,17 +48,23 @@ class Upload:
             NoSuchObject: it isn't there.
             PreconditionFailed: it is not the one of ``etag`` any more.
         """
-        looks = fronts.look(self.size_bytes)
-        part = next(looks, None)
-        while part is not None:
+
+        def part(each: range) -> bytes:
             if is_stopped():
                 raise Stopped(f"the look at {self.key} was stopped")
-            answer = self._part(part, is_begun=is_begun)
-            try:
-                part = looks.send(answer)
-            except StopIteration as outcome:
-                front: FrontIndex | None = outcome.value
-                return front
+            return self._part(each, is_begun=is_begun)
+
+        looks = fronts.look(self.size_bytes)
+        wanted: tuple[range, ...] | None = next(looks, None)
+        with ThreadPoolExecutor(_LOOKS_AT_A_TIME) as pool:
+            while wanted is not None:
+                # One alone needs no other thread.
+                answers = tuple((pool.map if len(wanted) > 1 else map)(part, wanted))
+                try:
+                    wanted = looks.send(answers)
+                except StopIteration as outcome:
+                    front: FrontIndex | None = outcome.value
+                    return front
         return None
 
     def bring(

@@ -6,11 +6,13 @@ parts of an object have to be seen to lay it so, its format's module tells (`tas
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
 
 from tasks.records.base import Value
+
+_Told = TypeVar("_Told")
 
 _LOOK_BYTES: Final = 1024**2
 _MOST_LOOKS: Final = 8
@@ -34,8 +36,10 @@ class FrontIndex(Value):
     lead_bytes: int
 
 
-Looks = Generator[range, bytes, FrontIndex | None]
-"""Yields the byte range of the object that it is to be sent next; returns what came out of it."""
+Looking = Generator[tuple[range, ...], tuple[bytes, ...], _Told]
+"""Yields the byte ranges of the object that it is to be sent next, which may be fetched all at once; returns what came
+out of it.
+"""
 
 
 @dataclass(kw_only=True)
@@ -52,22 +56,39 @@ class Window:
     data: bytes = b""
     looks: int = 0
     asked_bytes: int = 0
+    _fetched: dict[int, bytes] = field(default_factory=dict)
 
-    def read(self, first: int, end: int) -> Generator[range, bytes, bytes]:
+    def fetch(self, places: Iterable[int]) -> Looking[None]:
+        """Fetch what begins at these places, all at once: a distant store takes as long to answer for one of them.
+
+        Raises:
+            UnsuitedError: they are too many.
+        """
+        wanted = tuple(self._ahead(place, place) for place in places)
+        self._fetched = dict(zip((part.start for part in wanted), (yield from self._ask(*wanted)), strict=True))
+
+    def read(self, first: int, end: int) -> Looking[bytes]:
         """The object's bytes from ``first`` to ``end``, all of them.
 
         Raises:
             UnsuitedError: the store has fewer, or too many have been asked for.
         """
         if not self.start <= first <= end <= self.start + len(self.data):
-            wanted = range(first, min(max(end, first + self.ahead_bytes), self.size_bytes))
-            self.looks += 1
-            self.asked_bytes += len(wanted)
-            if self.looks > self.most_looks or self.asked_bytes > _MOST_BYTES:
-                raise UnsuitedError
-            self.start, self.data = first, b""  # not both at once
-            self.data = yield wanted
+            self.start, self.data = first, self._fetched.pop(first, b"")
+            if len(self.data) < end - first:
+                self.data = b""  # not both at once
+                (self.data,) = yield from self._ask(self._ahead(first, end))
         found = self.data[first - self.start : end - self.start]
         if len(found) != end - first:
             raise UnsuitedError
         return found
+
+    def _ahead(self, first: int, end: int) -> range:
+        return range(first, min(max(end, first + self.ahead_bytes), self.size_bytes))
+
+    def _ask(self, *wanted: range) -> Looking[tuple[bytes, ...]]:
+        self.looks += len(wanted)
+        self.asked_bytes += sum(map(len, wanted))
+        if self.looks > self.most_looks or self.asked_bytes > _MOST_BYTES:
+            raise UnsuitedError
+        return (yield wanted) if wanted else ()

@@ -6,13 +6,12 @@ behind the media. Put in front, with its chunk offsets moved, it lets a program 
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Final
 
 from tasks.media import sample_tables
 from tasks.media.boxes import box_at
-from tasks.media.front_index import FrontIndex, UnsuitedError, Window
+from tasks.media.front_index import FrontIndex, Looking, UnsuitedError, Window
 
 _PLAIN: Final = frozenset({b"free", b"skip", b"wide", b"uuid", b"pdin", b"udta"})
 _MOST_BOXES: Final = 1000
@@ -34,7 +33,7 @@ class _Found:
     media_at: int = 0
 
 
-def laid(window: Window) -> Generator[range, bytes, FrontIndex]:
+def laid(window: Window) -> Looking[FrontIndex]:
     """The layout of the MP4 or MOV file behind ``window``.
 
     Raises:

@@ -7,12 +7,12 @@ from typing import Final
 
 from tasks.errors import TemporarilyUnavailable
 from tasks.media import front_mp4, front_mxf
-from tasks.media.front_index import Looks, UnsuitedError, Window
+from tasks.media.front_index import FrontIndex, Looking, UnsuitedError, Window
 
 _HEAD_BYTES: Final = 16
 
 
-def look(size_bytes: int) -> Looks:
+def look(size_bytes: int) -> Looking[FrontIndex | None]:
     """Find out whether an object of that size can be read so, from parts of it, the first from its beginning.
 
     Each part is to be answered with just its bytes; in all they are 64 MiB at most. The outcome is None for all other

@@ -15,11 +15,12 @@ from tests import clips
 
 def looked_at(size_bytes: int, answer: Callable[[range], bytes]) -> tuple[FrontIndex | None, list[range]]:
     """What comes out of the looks at an object of that size, and what they asked for."""
-    looks, asked = look(size_bytes), []
+    looks, asked = look(size_bytes), list[range]()
     try:
-        asked.append(next(looks))
+        wanted = next(looks)
         while True:
-            asked.append(looks.send(answer(asked[-1])))
+            asked += wanted
+            wanted = looks.send(tuple(map(answer, wanted)))
     except StopIteration as ended:
         return ended.value, asked
 

@@ -234,9 +234,9 @@ def test_offsets_that_would_not_fit_any_more_are_left_alone() -> None:
 
     looks = look(size + len(index))
     next(looks)
-    assert looks.send(head + bytes(1024**2 - len(head))) == range(size, size + len(index))
+    assert looks.send((head + bytes(1024**2 - len(head)),)) == (range(size, size + len(index)),)
     with pytest.raises(StopIteration) as ended:
-        looks.send(index)
+        looks.send((index,))
     assert ended.value.value is None
 
 
@@ -246,7 +246,7 @@ def test_an_index_of_more_than_32_mib_is_not_asked_for() -> None:
     looks = look(size)
     next(looks)
     with pytest.raises(StopIteration) as ended:
-        looks.send(head + bytes(1024**2 - len(head)))
+        looks.send((head + bytes(1024**2 - len(head)),))
     assert ended.value.value is None
 
 
