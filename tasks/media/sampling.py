@@ -7,12 +7,14 @@ from typing import Final
 
 import ffmpeg
 
-from tasks.media import opening
 from tasks.media.opening import dropping, reads_through, unprobed
 from tasks.media.scan import may_be_pulldown
 from tasks.media.source import Source, VideoStream
 from tasks.media.source_input import SOURCE_FILE, input_options
 from tasks.media.threads import threads_to_look
+
+BEGINNING_S: Final = 16.0
+"""Of what still arrives so much is looked at: nobody is to wait for the end of a long clip."""
 
 _WHOLE_S: Final = 3.0
 # Fields are told from mixtures by a closer look than it takes to believe a file that it is progressive, and from film
@@ -24,8 +26,6 @@ _GLANCE_S: Final = 0.48
 # On the way through a film, whose pictures cost most to decode: where they tell too little they are sought once more.
 _PASSING_GLANCE_S: Final = 0.32
 _GLANCES: Final = (0.25, 0.7)
-# A glance need not wait for the end of a long clip to arrive.
-_GLANCED_S: Final = 16.0
 # The numbers of lines in which interlaced pictures come: 525 and 625 line systems, half HD on tape, HD.
 _INTERLACED_HEIGHTS: Final = (480, 486, 512, 576, 608, 1080, 1088)
 _NEVER_INTERLACED: Final = ("av1", "hevc", "vp8", "vp9", "gif", "png", "webp", "vvc")
@@ -60,7 +60,7 @@ def looked_at_s(source: Source) -> float:
 
 def beginning(source: Source) -> Source:
     """The source as though it ended after what of a long one is looked at first."""
-    return replace(source, duration_s=min(source.duration_s, opening.THROUGH_S))
+    return replace(source, duration_s=min(source.duration_s, BEGINNING_S))
 
 
 def plan_fields(source: Source, *, max_pixels: int, seeks: bool = False) -> tuple[str, ...]:
@@ -124,4 +124,4 @@ def _stretches(source: Source) -> tuple[float, tuple[float, ...], float]:
     if source.video.is_interlaced:
         length_s = _FILM_STRETCH_S if may_be_pulldown(source.video.frame_rate) else _STRETCH_S
         return source.duration_s, _PLACES, length_s
-    return min(source.duration_s, _GLANCED_S), _GLANCES, _GLANCE_S
+    return min(source.duration_s, BEGINNING_S), _GLANCES, _GLANCE_S

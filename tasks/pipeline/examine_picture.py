@@ -63,7 +63,7 @@ def _decide(job: Job, source: Source) -> ScanDecision:
     video = source.video
     begun = sampling.beginning(source)
     if video.is_interlaced and begun != source and not job.upload.is_whole:
-        uploaded.have_s(job, source, begun.duration_s)
+        uploaded.have_s(job, source, sampling.looked_at_s(begun))
         fields = _look(job, begun)
         decision = decide_scan(video.scan, video.frame_rate, fields)
         # Behind anything but such fields as the file tells of, others may follow: left alone, they would show as combs.

@@ -21,7 +21,7 @@ from tasks.adapters.object_store import ObjectStore
 from tasks.adapters.process import Stopped
 from tasks.adapters.sources import Sources
 from tasks.errors import TemporarilyUnavailable
-from tasks.media import opening
+from tasks.media import opening, sampling
 from tasks.media.source import SoundSource, Source
 from tasks.pipeline import examine, sound_way, uploaded
 from tasks.pipeline.ingest import ingest
@@ -211,6 +211,7 @@ def test_a_tape_plays_and_is_seen_before_it_has_come_whole_and_becomes_what_it_w
     slow: Services, services: Services, put: Put, pace: Pace, tape: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(opening, "THROUGH_S", 5.0)
+    monkeypatch.setattr(sampling, "BEGINNING_S", 5.0)
     monkeypatch.setattr(uploaded, "KEY_FRAMES_OF_S", 5.0)
     pace.let(tape.stat().st_size * 3 // 4 // MIB)
     put("clips/tape.mxf", tape)
@@ -261,7 +262,7 @@ def test_pictures_that_begin_otherwise_than_they_say_are_looked_at_to_the_end(
     goes_on: str,
     expected: tuple[str, bool],
 ) -> None:
-    monkeypatch.setattr(opening, "THROUGH_S", 4.0)
+    monkeypatch.setattr(sampling, "BEGINNING_S", 4.0)
     shots = [*begins, goes_on]
     parts = ";".join(f"{shot}[shot{number}]" for number, shot in enumerate(shots))
     names = "".join(f"[shot{number}]" for number in range(len(shots)))
