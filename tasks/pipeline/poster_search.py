@@ -23,6 +23,7 @@ from tasks.records.base import Notice, Value
 
 log: Final = structlog.get_logger()
 _TIMEOUT_S: Final = 60.0
+_AFTER_S: Final = 1.0
 
 
 class Moment(Value):
@@ -43,10 +44,12 @@ def find(job: Job, source: Source) -> tuple[Moment, tuple[Notice, ...]]:
     """
     board = storyboard.lay_out(source, job.ladder) if job.work.storyboard is None else None
     plan = looks.plan_looks(source, max_pixels=job.max_pixels, is_arriving=not job.upload.is_whole, board=board)
-    end_s = source.duration_s if plan.is_of_all else opening.THROUGH_S
     if piped(plan.arguments) is not None:
+        end_s = source.duration_s if plan.is_of_all else opening.THROUGH_S
         bursts = _look(job, plan, feed=job.upload.part(uploaded.share_of(source, end_s)))
     else:
+        # What is sought is a key frame before that place; the closer look sees what moves after it.
+        end_s = source.duration_s if plan.is_of_all else plan.starts[-1] + _AFTER_S
         uploaded.have_s(job, source, end_s)
         bursts = _look(job, plan)
     notices = _look_at_lines(job.folder, plan)
