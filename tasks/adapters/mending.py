@@ -17,7 +17,7 @@ from tasks.adapters import film_index
 from tasks.adapters.disk import write_at
 from tasks.adapters.process import Stopped
 from tasks.errors import TemporarilyUnavailable
-from tasks.media import compressed_index, joints
+from tasks.media import compressed_index, joints, left_out
 from tasks.media.front_index import UnsuitedError
 from tasks.media.transport import CLOCK, Packets, UnclearError, form_of, found_in
 
@@ -43,6 +43,28 @@ def mend(path: Path, *, is_stopped: Callable[[], bool] = lambda: False) -> None:
             _join(file.fileno(), form, is_stopped)
         elif beginning[4:8] in _FILMS:
             _inflate(file)
+
+
+def unseen_s(path: Path, shown: int | None, *, is_stopped: Callable[[], bool] = lambda: False) -> float:
+    """How many seconds of picture a mended transport stream holds besides the stream of that number (None: any).
+
+    0 for any other file, and where it can't be told (`tasks.media.left_out`).
+
+    Raises:
+        As `mend`.
+    """
+    pictures = left_out.Pictures()
+    with path.open("rb", buffering=0) as file:
+        form = form_of(file.read(_BEGINNING_BYTES))
+        if form is None:
+            return 0.0
+        try:
+            for _, _, parts in _read(file.fileno(), form, 0, is_stopped):
+                for packets in parts:
+                    pictures.add(packets)
+        except UnclearError:
+            return 0.0
+    return pictures.unseen_s(shown)
 
 
 def _inflate(file: IO[bytes]) -> None:

@@ -24,7 +24,8 @@ class VideoStream:
     for no turning, mirroring or cropping; ``profile`` is the codec's, as ffprobe names it. With
     ``keeps_overscan`` it is shown whole, whatever the container asks to be cropped. It ``begins_with_key_frame`` unless
     its first packet is another, or was not among those that were probed. Where it ``changes_coding`` its container
-    describes on the way, beside the packets, how the following ones are coded.
+    describes on the way, beside the packets, how the following ones are coded. ``pid`` is its number in a transport
+    stream, None in any other container.
     """
 
     index: int
@@ -52,6 +53,7 @@ class VideoStream:
     begins_with_key_frame: bool = True
     keeps_overscan: bool = False
     changes_coding: bool = False
+    pid: int | None = None
 
     @property
     def pixels(self) -> int:

@@ -84,6 +84,7 @@ def read_video(
             text(side_data, "side_data_type") in _CHANGES_THE_PICTURE
             for side_data in items(stream.get("side_data_list"))
         ),
+        pid=_pid(stream) if container == "mpegts" else None,
     )
 
 
@@ -149,6 +150,13 @@ def _companions(index: int, programmes: list[Mapping[str, object]]) -> frozenset
         if index in members:
             return frozenset(members)
     return frozenset()
+
+
+def _pid(stream: Mapping[str, object]) -> int | None:
+    try:
+        return int(text(stream, "id"), 16)
+    except ValueError:
+        return None
 
 
 def _may_change(codec: str, container: str) -> bool:

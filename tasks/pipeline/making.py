@@ -56,6 +56,7 @@ class _Encoded:
     picture: Progress
     heard: Heard
     captioned: captions.Extracted
+    left_out: tuple[Notice, ...]
 
     @property
     def picture_s(self) -> float:
@@ -124,11 +125,16 @@ def _encode(job: Job, probed: Source, stream: Stream, lease: Lease) -> _Encoded:
         )
         copy.settle(source)
 
+        def survey(stop: threading.Event) -> tuple[Notice, ...]:
+            upload.whole(stop, is_patient=True)
+            return uploaded.left_out_notice(job.until(stop), source)
+
         def caption(stop: threading.Event) -> captions.Extracted:
             upload.whole(stop, is_patient=True)
             return captions.extract(services, job.folder, source, stop=stop)
 
         captioning = beside.submit(caption)
+        surveying = beside.submit(survey)
         plan = encode.plan_encode(
             source,
             job.ladder,
@@ -146,6 +152,7 @@ def _encode(job: Job, probed: Source, stream: Stream, lease: Lease) -> _Encoded:
             picture=picture,
             heard=sounding.result(),
             captioned=captioning.result(),
+            left_out=surveying.result(),
         )
 
 
@@ -161,6 +168,7 @@ def _finish(job: Job, encoded: _Encoded, edition: str) -> tuple[dict[str, object
     warnings = (
         *quality.judge_length(source, told_s),
         *quality.judge_ends(encoded.picture_s, sounds_s),
+        *encoded.left_out,
         *quality.judge_damage(encoded.picture),
         *quality.audio_notice(heard.programmes),
         *heard.notices,

@@ -12,7 +12,7 @@ from tasks.media import dash, encode, package, quality, sound_only
 from tasks.media.progress import Progress
 from tasks.media.sound_only import SoundRendition
 from tasks.media.source import SoundSource
-from tasks.pipeline import packaging, pictures
+from tasks.pipeline import packaging, pictures, uploaded
 from tasks.pipeline.examine import describe_source
 from tasks.pipeline.examine_sound import Heard, listen
 from tasks.pipeline.job import Job
@@ -51,7 +51,8 @@ def make(job: Job, source: SoundSource, lease: Lease) -> None:
     with nullcontext() if work.hls else beside_the_encode(stream, lease):
         encoded_s = _encode(job, source, renditions, stream, lease)
     is_estimated = not source.duration_s or source.container in _ESTIMATED
-    warnings = (*_short(source, encoded_s, is_estimated=is_estimated), *heard.notices)
+    shortness = _short(source, encoded_s, is_estimated=is_estimated)
+    warnings = (*shortness, *heard.notices, *uploaded.left_out_notice(job, source))
     made = _package(job, heard, renditions, edition, encoded_s)
     if is_estimated:
         made["source"] = facts.evolve(duration_s=round(encoded_s, 3))

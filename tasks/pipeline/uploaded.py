@@ -11,11 +11,11 @@ from typing import Final
 
 import structlog
 
-from tasks.adapters import film_index
+from tasks.adapters import film_index, mending
 from tasks.adapters.arriving import Arriving
 from tasks.adapters.ffprobe import KEY_FRAMES_OF_S
 from tasks.errors import SourceRejected, TemporarilyUnavailable
-from tasks.media import key_frames, parameter_sets
+from tasks.media import key_frames, left_out, parameter_sets
 from tasks.media.front_index import UnsuitedError
 from tasks.media.parameter_sets import Told, read_record
 from tasks.media.source import Recording, SoundSource, Source
@@ -23,6 +23,7 @@ from tasks.media.source_input import SOURCE_FILE
 from tasks.pipeline import examine
 from tasks.pipeline.job import Job
 from tasks.pipeline.services import Services
+from tasks.records.base import Notice
 from tasks.records.clip_record import Work
 
 log: Final = structlog.get_logger()
@@ -125,6 +126,21 @@ def parameter_sets_of(job: Job, source: Source) -> tuple[Told, ...]:
         return tuple(told for each in parameter_sets.records(memoryview(index)) for told in read_record(each))
     except (UnsuitedError, TemporarilyUnavailable, struct.error, ValueError):
         return ()
+
+
+def left_out_notice(job: Job, source: Recording) -> tuple[Notice, ...]:
+    """A notice if the upload, all of which is there, holds a recording that can't be shown with its first one.
+
+    Reading a transport stream for that takes half a second for each gigabyte; other files are not read.
+
+    Raises:
+        process.Stopped: the job was stopped; OSError: the disk failed.
+    """
+    if source.container != "mpegts":
+        return ()
+    shown = source.video.pid if isinstance(source, Source) else None
+    unseen_s = mending.unseen_s(job.folder / SOURCE_FILE, shown, is_stopped=job.stop.is_set)
+    return left_out.left_out_notice(unseen_s)
 
 
 def _index(job: Job, source: Recording) -> bytes | None:

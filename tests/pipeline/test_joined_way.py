@@ -9,8 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tasks.adapters import mending
+from tasks.pipeline.services import Services
 from tests import clips
-from tests.pipeline.published import H264, Published
+from tests.pipeline.published import H264, Published, Put
+from tests.pipeline.published import publish as publish_whole
 
 LENGTH_S = 3
 OTHER_STREAMS = ("-mpegts_start_pid", "0x200", "-mpegts_pmt_start_pid", "0x1100")
@@ -79,7 +82,8 @@ def test_what_was_joined_is_one_clip_with_all_pictures_and_sound_in_step(
     assert heard.index(1000) / 20 == pytest.approx(changed_s, abs=0.1)
     assert len(heard) / 20 == pytest.approx(6, abs=0.2)
     assert made.record.source.duration_s == pytest.approx(6, abs=0.2)
-    assert not {"frozen_stretch", "truncated", "picture_ends_early", "sound_ends_early"} & made.codes()
+    told = {"frozen_stretch", "truncated", "picture_ends_early", "sound_ends_early", "recording_left_out"}
+    assert not told & made.codes()
 
 
 def test_two_recorders_that_take_turns_are_one_clip(publish: Callable[[Path], Published], tmp_path: Path) -> None:
@@ -103,6 +107,31 @@ def test_a_picture_of_another_codec_cannot_follow_and_is_told_of(
     made = publish(source)
     assert "picture_ends_early" in made.codes()
     assert pitches(made.mp4)[-5] == 1000
+
+
+@pytest.mark.parametrize("begins", ["picture", "sound"])
+def test_a_recording_of_which_neither_picture_nor_sound_can_follow_is_told_of(
+    services: Services, put: Put, tmp_path: Path, begins: str
+) -> None:
+    source = tmp_path / "joined.ts"
+    if begins == "picture":
+        begun = recording(tmp_path / "1.ts", "red", 440)
+    else:
+        tone = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=12", "-c:a", "mp2")
+        begun = clips.make(tmp_path / "1.ts", *tone).read_bytes()
+    other = recording(tmp_path / "2.ts", "blue", 1000, codec=MPEG2, mux=(*OTHER_STREAMS, "-c:a", "aac"))
+    source.write_bytes(begun + other)
+    record = publish_whole(services, put, source, f"joined-{begins}")
+    (told,) = (notice.message for notice in record.warnings if notice.code == "recording_left_out")
+    assert "0:03 of its picture" in told
+
+
+def test_programmes_that_run_beside_each_other_are_no_recordings_that_are_left_out(tmp_path: Path) -> None:
+    pictures = ("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25:duration=5")
+    shorter = ("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25:duration=4")
+    coded = ("-map", "0", "-map", "1", *H264, "-program", "st=0", "-program", "st=1")
+    path = clips.make(tmp_path / "a.ts", *pictures, *shorter, *coded)
+    assert [mending.unseen_s(path, shown) for shown in (0x100, 0x101)] == [0, 0]
 
 
 def test_sound_of_another_codec_that_has_the_pictures_number_does_not_get_into_the_picture(

@@ -197,6 +197,7 @@ _WARNINGS_VI: Final[Mapping[str, str]] = {
     "truncated": "Tệp bị cụt; chỉ có phần đọc được.",
     "picture_ends_early": "Hình hết sớm hơn tiếng; hãy xem lại tệp.",
     "sound_ends_early": "Tiếng hết sớm hơn hình; hãy xem lại tệp.",
+    "recording_left_out": "Tệp ghép các đoạn ghi mã hóa khác nhau nên thiếu một phần; hãy tải từng đoạn lên.",
     "damaged": "Một số hình trong tệp bị hỏng; hãy xem lại trước khi đăng.",
     "no_poster": "Không tạo được ảnh bìa.",
     "field_order_corrected": "Thứ tự trường ghi trong tệp sai và đã được sửa.",
