@@ -29,6 +29,8 @@ _TIMEOUT_S: Final = 30.0
 KEY_FRAMES_OF_S: Final = 30
 RATE_OF_S: Final = 20
 _LOOKED_AT_PACKETS: Final = 16
+# A listing takes a few hundred bytes for each stream, and what was written of it besides.
+_LISTING_BYTES: Final = 256 * 1024
 _NOT_STARTED: Final = "probe_not_started"
 # A line of its dumps: the place, and sixteen bytes in hexadecimal, by twos.
 _DUMPED: Final = re.compile(r"[0-9a-f]{8}: (?=[0-9a-f ]{41})[0-9a-f]{2}")
@@ -92,9 +94,8 @@ class Ffprobe:
         """
         guards = _UNTRUSTED[_UNTRUSTED.index("-max_alloc") :]
         try:
-            finished = self._run(
-                folder, ["-v", "info", "-hide_banner", *guards, "-max_pixels", str(max_pixels), name], stop
-            )
+            arguments = ["-v", "info", "-hide_banner", *guards, "-max_pixels", str(max_pixels), name]
+            finished = self._run(folder, arguments, stop, tail_bytes=_LISTING_BYTES)
         except process.Overran:
             return None
         return read_listing(without_lists(finished.stderr_tail))
@@ -176,7 +177,14 @@ class Ffprobe:
                 "encoder_output_damaged", "The encoder made a damaged file.", f"{name}: {error!r}"
             ) from error
 
-    def _run(self, folder: Path, arguments: list[str], stop: threading.Event | None = None) -> process.Finished:
+    def _run(
+        self,
+        folder: Path,
+        arguments: list[str],
+        stop: threading.Event | None = None,
+        *,
+        tail_bytes: int = process.TAIL_BYTES,
+    ) -> process.Finished:
         try:
             finished = process.run(
                 self._program,
@@ -186,6 +194,7 @@ class Ffprobe:
                 limits=_LIMITS,
                 timeout_s=_TIMEOUT_S,
                 stop=stop,
+                tail_bytes=tail_bytes,
             )
         except (process.NotStarted, OSError) as error:
             raise TemporarilyUnavailable(_NOT_STARTED, "The file could not be examined.", str(error)) from error

@@ -23,7 +23,7 @@ _TICK_S = 0.2
 # Whoever keeps a dead program's pipes open for longer was left behind by it: the cage's inner process waits for ever if
 # the outer one is killed at its very beginning.
 _LEFT_BEHIND_S = 1.0
-_TAIL_BYTES = 8192
+TAIL_BYTES = 8192
 _MAX_OUTPUT_BYTES = 32 * 1024**2
 
 
@@ -72,13 +72,14 @@ def run(
     stop: threading.Event | None = None,
     feed: Feed | None = None,
     counting: re.Pattern[bytes] | None = None,
+    tail_bytes: int = TAIL_BYTES,
 ) -> Finished:
     """Run the program in the cage, in ``folder``, and wait for it.
 
     With ``on_line``, standard output is handed over line by line and not kept. With ``feed``, its standard input is
     what that gives; it need not read all of it, and the time in which it waits for more doesn't count. Its messages of
-    which a line has what ``counting`` finds are counted. However this call ends, the program and whatever it started
-    are gone.
+    which a line has what ``counting`` finds are counted, and the last ``tail_bytes`` of all are kept. However this call
+    ends, the program and whatever it started are gone.
 
     Raises:
         Overran: it ran for more than ``timeout_s``, printed nothing for ``silence_s``, or more than 32 MiB.
@@ -106,7 +107,7 @@ def run(
     feeder: Feeder | None = None
     reader: _Reader | None = None
     try:
-        reader = _Reader(process.stdout, process.stderr, on_line, counting)
+        reader = _Reader(process.stdout, process.stderr, on_line, counting, tail_bytes)
         if feed is not None and process.stdin is not None:
             feeder = Feeder(process.stdin, feed)
         started = time.monotonic()
@@ -157,10 +158,12 @@ class _Reader:
         stderr: IO[bytes],
         on_line: Callable[[str], None] | None,
         counting: re.Pattern[bytes] | None,
+        tail_bytes: int,
     ) -> None:
         self.kept = bytearray()
         self.counted = 0
         self._counting = counting
+        self._tail_bytes = tail_bytes
         self._line = b""
         self.heard_at = time.monotonic()
         self._messages = bytearray()
@@ -181,7 +184,7 @@ class _Reader:
                 self.heard_at = time.monotonic()
                 self._take(chunk)
             else:
-                self._messages = (self._messages + chunk)[-_TAIL_BYTES:]
+                self._messages = (self._messages + chunk)[-self._tail_bytes :]
                 if self._counting is not None:
                     self._count(self._counting, chunk)
         return bool(self._selector.get_map())
@@ -191,7 +194,7 @@ class _Reader:
 
     def _count(self, counting: re.Pattern[bytes], chunk: bytes) -> None:
         *lines, rest = (self._line + chunk).split(b"\n")
-        self._line = rest[-_TAIL_BYTES:]
+        self._line = rest[-TAIL_BYTES:]
         self.counted += sum(counting.search(line) is not None for line in lines)
 
     def _take(self, chunk: bytes) -> None:

@@ -12,14 +12,16 @@ from typing import Final
 
 import ffmpeg
 
+from tasks.media.decoders import refused_codec
 from tasks.media.probed import items, number
+from tasks.media.source import Source
 from tasks.media.source_input import SOURCE_FILE, input_options
 from tasks.records.base import Value
 
 PART: Final = f"{SOURCE_FILE}-part"
 
 _FORM: Final = re.compile(r"^Input #0, (\S+), from ", re.MULTILINE)
-_STREAM: Final = re.compile(r"^ *Stream #0:(\d+)(?:\[\w+\])?(?:\(\w*\))?: (\w+): (.*)$", re.MULTILINE)
+_STREAM: Final = re.compile(r"^ *Stream #0:(\d+)(?:\[\w+\])?(?:\([^)\n]*\))?: (\w+): (.*)$", re.MULTILINE)
 _START: Final = re.compile(r"^  Duration: [^,\n]+, start: (-?[\d.]+)", re.MULTILINE)
 _UNOPENED: Final = re.compile(r"^Could not open codec for input stream (\d+)$", re.MULTILINE)
 _COVER: Final = "(attached pic)"
@@ -30,15 +32,16 @@ _MUXERS: Final = {"mov": "mov", "mpegts": "mpegts"}
 class Listing(Value):
     """What ffprobe's log says of a file: its form, the types of its streams (``video``, …), one that it can't open.
 
-    ``form`` is ffprobe's ``format_name``; ``unopened`` is None where that is a picture that moves: nothing is shown
-    without it. Of ``covers``, pictures that go with the sound, a copy does not always say that they are such; and
-    its clock begins at 0, or where its form has it, not at ``start_s`` (None: not told).
+    ``form`` is ffprobe's ``format_name``; ``unopened`` are that stream and, where its codec is not accepted, all others
+    of that codec: none where a picture that moves is among them, since nothing is shown without it. Of ``covers``,
+    pictures that go with the sound, a copy does not always say that they are such; and its clock begins at 0, or where
+    its form has it, not at ``start_s`` (None: not told).
     """
 
     form: str
     types: tuple[str, ...]
     covers: tuple[int, ...] = ()
-    unopened: int | None
+    unopened: tuple[int, ...]
     start_s: float | None = None
 
     def kept(self, without: Collection[int]) -> list[int]:
@@ -52,18 +55,24 @@ def read_listing(messages: str) -> Listing | None:
     form, failed, streams = _FORM.search(messages), _UNOPENED.search(messages), _STREAM.findall(messages)
     if form is None or failed is None or [int(index) for index, *_ in streams] != list(range(len(streams))):
         return None
-    unopened = int(failed.group(1))
-    if unopened >= len(streams):
+    first = int(failed.group(1))
+    if first >= len(streams):
         return None
+    codecs = [(kind, told.split(maxsplit=1)[0].rstrip(",")) for _, kind, told in streams]
+    # The head of one may be damaged; what may not be opened at all need not be tried again and again.
+    is_refused = refused_codec(messages) is not None
+    unopened = [
+        index for index, codec in enumerate(codecs) if index == first or (is_refused and codec == codecs[first])
+    ]
     types = tuple(kind.lower() for _, kind, _ in streams)
     covers = tuple(index for index, (_, _, told) in enumerate(streams) if _COVER in told)
-    is_shown = types[unopened] == "video" and unopened not in covers
+    is_shown = any(types[index] == "video" and index not in covers for index in unopened)
     start = _START.search(messages)
     return Listing(
         form=form.group(1),
         types=types,
         covers=covers,
-        unopened=None if is_shown else unopened,
+        unopened=() if is_shown else tuple(unopened),
         start_s=float(start.group(1)) if start is not None else None,
     )
 
@@ -74,6 +83,14 @@ def plan_part(listing: Listing, without: Collection[int], *, max_pixels: int) ->
     muxer = _MUXERS.get(listing.form.split(",")[0], "matroska")
     kept = [clip[str(index)] for index in listing.kept(without)]
     return ("-nostdin", "-v", "error", *ffmpeg.output(*kept, PART, c="copy", f=muxer).get_args())
+
+
+def plan_pictures(source: Source, first_s: float, *, max_pixels: int) -> tuple[str, ...]:
+    """Arguments of a run that copies the picture's first seconds to `PART`, as its only stream."""
+    clip = ffmpeg.input(SOURCE_FILE, t=f"{first_s:g}", **input_options(max_pixels=max_pixels))
+    muxer = _MUXERS.get(source.container, "matroska")
+    output = ffmpeg.output(clip[str(source.video.index)], PART, c="copy", f=muxer)
+    return ("-nostdin", "-v", "error", *output.get_args())
 
 
 def as_of_whole(answer: Mapping[str, object], listing: Listing, without: Collection[int]) -> dict[str, object]:

@@ -3,19 +3,47 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
 from tasks.errors import SourceRejected
 from tasks.media import partial
+from tasks.media.source import Source
 from tasks.media.source_input import SOURCE_FILE
+from tasks.pipeline.job import Job
 from tasks.pipeline.services import Services
 
+T = TypeVar("T")
 log: Final = structlog.get_logger()
-_MOST_LEFT_OUT: Final = 4
+# Each time all of the rest is copied.
+_MOST_TRIES: Final = 4
 _TIMEOUT_S: Final = 600.0
+
+
+def of_pictures(job: Job, source: Source, ask: Callable[[str, int], T], *, first_s: float) -> T:
+    """What ``ask`` tells by the name of a file and the number of the picture in it.
+
+    It is asked of the upload; if that tells nothing, since another stream can't be opened, of its first seconds'
+    pictures alone.
+
+    Raises:
+        As ``ask``; otherwise as the function `ask`.
+    """
+    told = ask(SOURCE_FILE, source.video.index)
+    if told:
+        return told
+    try:
+        arguments = partial.plan_pictures(source, first_s, max_pixels=job.max_pixels)
+        job.services.ffmpeg.run(job.folder, arguments, timeout_s=_TIMEOUT_S, stop=job.stop)
+        return ask(partial.PART, 0)
+    except SourceRejected as error:
+        log.info("pictures can't be copied", detail=error.detail)
+        return told
+    finally:
+        (job.folder / partial.PART).unlink(missing_ok=True)
 
 
 def ask(services: Services, folder: Path, *, stop: threading.Event | None = None) -> dict[str, object] | None:
@@ -34,8 +62,10 @@ def ask(services: Services, folder: Path, *, stop: threading.Event | None = None
     latest: partial.Listing | None = whole
     kept, without = list(range(len(whole.types))), list[int]()
     try:
-        while latest is not None and latest.unopened is not None and len(without) < _MOST_LEFT_OUT:
-            without.append(kept[latest.unopened])
+        for _ in range(_MOST_TRIES):
+            if latest is None or not latest.unopened:
+                return None
+            without += [kept[index] for index in latest.unopened]
             kept = whole.kept(without)
             if not kept:
                 return None

@@ -17,9 +17,8 @@ from tasks.media.colour import colour_notice
 from tasks.media.ladder import PlannedRung
 from tasks.media.scan import Fields, ScanDecision, decide_scan, read_fields, scan_notice
 from tasks.media.source import Source
-from tasks.media.source_input import SOURCE_FILE
 from tasks.media.timing import measured_rate
-from tasks.pipeline import uploaded
+from tasks.pipeline import examine_part, uploaded
 from tasks.pipeline.job import Job
 from tasks.records.base import Notice
 
@@ -42,7 +41,12 @@ def examine(job: Job, source: Source) -> tuple[Source, tuple[Notice, ...]]:
     video = source.video
     if not video.rate_is_sure:
         uploaded.have_s(job, source, RATE_OF_S)
-        times_s = job.services.ffprobe.packet_times_s(job.folder, SOURCE_FILE, video.index, stop=job.stop)
+        probe = job.services.ffprobe
+
+        def ask(name: str, stream: int) -> list[float]:
+            return probe.packet_times_s(job.folder, name, stream, stop=job.stop)
+
+        times_s = examine_part.of_pictures(job, source, ask, first_s=RATE_OF_S)
         rate = measured_rate(times_s, video.frame_rate, video.nominal_rate)
         video = replace(video, frame_rate=rate, is_alone=len(times_s) == 1)
     if not sampling.may_be_interlaced(video):

@@ -20,7 +20,7 @@ from tasks.media.front_index import UnsuitedError
 from tasks.media.parameter_sets import Told, read_record
 from tasks.media.source import Recording, SoundSource, Source
 from tasks.media.source_input import SOURCE_FILE
-from tasks.pipeline import examine
+from tasks.pipeline import examine, examine_part
 from tasks.pipeline.job import Job
 from tasks.pipeline.services import Services
 from tasks.records.base import Notice
@@ -110,7 +110,12 @@ def key_frame_gap_s(job: Job, source: Source) -> float | None:
         except (UnsuitedError, TemporarilyUnavailable, struct.error, ValueError, LookupError):
             log.info("key frames not told by the index")
     have_s(job, source, KEY_FRAMES_OF_S)
-    return job.services.ffprobe.key_frame_gap_s(job.folder, SOURCE_FILE, source.video.index, stop=job.stop)
+    probe = job.services.ffprobe
+
+    def ask(name: str, stream: int) -> float | None:
+        return probe.key_frame_gap_s(job.folder, name, stream, stop=job.stop)
+
+    return examine_part.of_pictures(job, source, ask, first_s=KEY_FRAMES_OF_S)
 
 
 def parameter_sets_of(job: Job, source: Source) -> tuple[Told, ...]:

@@ -71,6 +71,29 @@ def test_a_picture_beside_sound_that_cannot_be_opened_is_published(
     assert "sound_unreadable" in {each.code for each in record.warnings}
 
 
+def test_a_rate_that_varies_is_measured_beside_sound_that_cannot_be_opened(
+    services: Services, put: Put, tmp_path: Path
+) -> None:
+    # 23 pictures a second, none of them on time, and none in the second half: on average there are 11.
+    picture = ("-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=1.2")
+    late = "settb=1/90000,setpts=(N/23+0.012*sin(N*N)+1.5*gte(N\\,29))/TB"
+    coded = ("-vf", late, "-fps_mode", "passthrough", "-enc_time_base", "1:90000", "-c:a", "libvorbis", "-ar", "44100")
+    source = clips.make(tmp_path / "a.mp4", *picture, *SOUND, *H264, *coded)
+    source.write_bytes(source.read_bytes().replace(b"\x05vorbis", bytes(7)))
+    record = publish(services, put, source, "varying")
+    assert record.source.video is not None
+    assert record.source.video.frame_rate == 25
+    assert "sound_unreadable" in codes(record)
+
+
+def test_many_tracks_of_a_codec_that_is_not_accepted_are_left_out(services: Services, put: Put, tmp_path: Path) -> None:
+    tracks = ("-map", "0", *("-map", "1") * 41, "-c:a", "wavpack", "-c:a:40", "aac")
+    source = clips.make(tmp_path / "a.mkv", *PICTURE, *SOUND, *tracks, *H264)
+    record = publish(services, put, source, "40 tracks")
+    assert [each.codec for each in record.source.audio] == ["aac"]
+    assert "sound_unreadable" in codes(record)
+
+
 def test_a_single_picture_that_is_not_said_to_last_is_published_with_its_sound(
     services: Services, put: Put, tmp_path: Path
 ) -> None:
