@@ -142,10 +142,8 @@ def _pictures(
 ) -> Run:
     """One decode for these rungs. The rung ``seen`` is checked for faults on its way to its encoder, or to nowhere."""
     video = source.video
-    options = input_options(max_pixels=max_pixels, video=video) | threads.of_decoder
-    if not video.is_interlaced:
-        # What was seen of the picture before its colours changed is to be told, too.
-        options |= of_one_graph(video)
+    # What was seen of the picture before its size or colours changed is to be told, too.
+    options = input_options(max_pixels=max_pixels, video=video) | threads.of_decoder | of_one_graph(video)
     sizes = rungs or ((seen,) if seen else ())
     streams = _cascade(ffmpeg.input(SOURCE_FILE, **options)[str(video.index)], video, sizes)
     looks = []

@@ -23,6 +23,9 @@ def shown(
         stream = stream.filter("crop", "iw", f"ih-{video.blanking_lines}", 0, video.blanking_lines)
     if not video.is_interlaced:
         return stream
+    if of_one_graph(video):
+        # Fields are parted in pictures of one size only; where it changes, each field is scaled by itself.
+        stream = stream.filter("scale", video.coded_width, video.coded_height, flags="lanczos", interl=1)
     if video.rotation % 180 == 0:
         return _woven(stream, video, rate)
     # ffmpeg has turned the fields' lines into columns; they are parted lying, as they were taken.
@@ -30,10 +33,11 @@ def shown(
 
 
 def of_one_graph(video: VideoStream) -> dict[str, object]:
-    """Options of an input whose pictures are scaled first: its filters stay as they are where size or colours change.
+    """Options of an input whose pictures are scaled first, or `shown` if they are interlaced.
 
-    Built anew, as where recordings were joined, they would forget what they have seen and written. Only where nothing
-    turns or crops pictures, or lays them over black: that counts on the size that it began with.
+    Its filters then stay as they are where size or colours change. Built anew, as where recordings were joined, they
+    would forget what they have seen and written. Only where nothing turns or crops pictures, or lays them over black:
+    that counts on the size that it began with.
     """
     if not video.is_as_coded or video.blanking_lines or video.colour.has_alpha:
         return {}

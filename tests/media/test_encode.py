@@ -147,7 +147,8 @@ def test_fields_are_separated_before_anything_else() -> None:
     source = replace(SMALL, video=replace(SMALL.video, scan="interlaced_bff"))
     graph = plan_encode(source, NEWS, max_pixels=1).runs[0].arguments
     filters = graph[graph.index("-filter_complex") + 1]
-    assert "[0:0]bwdif=mode=send_frame:parity=bff[s0];[s0]fps=25[s1]" in filters
+    steady = "[0:0]scale=1920:1080:flags=lanczos:interl=1[s0]"
+    assert f"{steady};[s0]bwdif=mode=send_frame:parity=bff[s1];[s1]fps=25[s2]" in filters
 
 
 def test_key_frames_stand_at_whole_frames_for_broken_rates_too() -> None:

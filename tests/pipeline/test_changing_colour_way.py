@@ -43,6 +43,21 @@ def test_what_was_seen_before_colours_change_is_told_too(publish: Callable[[Path
     assert "black_stretch" in publish(source).codes()
 
 
+def test_what_was_seen_before_the_size_of_interlaced_pictures_changes_is_told_too(
+    publish: Callable[[Path], Published], tmp_path: Path
+) -> None:
+    source = tmp_path / "joined.ts"
+    fields = ("-vf", "tinterlace=mode=interleave_top,fieldorder=tff,format=yuv420p", *MPEG2, "-flags", "+ildct+ilme")
+    for number, picture in enumerate(("color=black:size=640x576", "testsrc2=size=720x576")):
+        length = ("-f", "lavfi", "-i", f"{picture}:rate=50:duration=4", "-output_ts_offset", str(4 * number))
+        made = clips.make(tmp_path / f"{number}.ts", *length, *fields)
+        source.write_bytes((source.read_bytes() if number else b"") + made.read_bytes())
+    made_of_both = publish(source)
+    assert made_of_both.record.source.video is not None
+    assert made_of_both.record.source.video.scan == "interlaced_tff"
+    assert "black_stretch" in made_of_both.codes()
+
+
 def shown(path: Path) -> list[tuple[float, ...]]:
     """Of each picture, its colour as a player of BT.709 shows it."""
     command = [
