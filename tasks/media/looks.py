@@ -95,8 +95,6 @@ def plan_looks(source: Source, *, max_pixels: int, is_arriving: bool = False, bo
         most += board.tiles
         wanted += f"+{board.firsts('pts*tb')}"
     options = _ROUGHLY | _KEYS_ALONE | dropping(f"not({wanted})") | {"t": f"{span_s:.3f}"}
-    # A part of each picture in its own size can only be cut out of those that are as large as the first.
-    options |= {} if _has_lines(source) else of_one_graph(source.video)
     picture = _opened(source, max_pixels, options)
     return _plan(source, (0.0,), [picture], most=most, enough=_ENOUGH, is_of_all=is_of_all, board=board)
 
@@ -113,7 +111,7 @@ def whole_looks(source: Source, *, max_pixels: int) -> LookPlan:
     """Looks all over the first seconds, where too few key frames were found."""
     span_s = min(source.duration_s or _WHOLE_S, _WHOLE_S)
     rate = max(2.0, _WHOLE_LOOKS / span_s)
-    options = _ROUGHLY | _NOT_BOTH_WAYS | of_one_graph(source.video) | {"t": f"{span_s:g}"}
+    options = _ROUGHLY | _NOT_BOTH_WAYS | {"t": f"{span_s:g}"}
     picture = _at_rate(_opened(source, max_pixels, options), rate)
     return _plan(source, (0.0,), [picture], most=_WHOLE_LOOKS)
 
@@ -172,7 +170,8 @@ def fitted(width: int, height: int, longest: int) -> tuple[int, int]:
 
 def _opened(source: Source, max_pixels: int, more: Options, start_s: float = 0.0) -> ffmpeg.nodes.FilterableStream:
     options = input_options(max_pixels=max_pixels, video=source.video) | _threads(source).of_decoder
-    options |= unprobed(source) | more
+    # Built anew where the size changes, the filters would write the times that they note from the beginning.
+    options |= unprobed(source) | of_one_graph(source.video) | more
     if start_s > 0:
         options["ss"] = f"{start_s:.3f}"
     return ffmpeg.input(SOURCE_FILE, **options)[str(source.video.index)]
@@ -203,14 +202,14 @@ def _plan(
         branches = each.split()
         picture = branches["look"]
         if keeps:
-            outputs.append(branches["kept"].output(KEPT, f="nut", **raw))
+            outputs.append(_as_large_as_told(branches["kept"], source).output(KEPT, f="nut", **raw))
         if board is not None:
             firsts = branches["tiles"].filter("select", board.firsts("t"))
             outputs.append(storyboard.sheets(firsts, source, board, are_picked=True, are_keys=True))
             # The very beginning has a tile, and is no poster.
             picture = picture.filter("select", f"gt(t,{source.duration_s * _ENDS:.3f})")
         if has_lines:
-            lines = branches["lines"].filter("crop", f"min(iw,{_LINES_WIDTH})", "ih")
+            lines = _as_large_as_told(branches["lines"], source).filter("crop", f"min(iw,{_LINES_WIDTH})", "ih")
             # Without a filter that converts in between, ffmpeg would take the colours off all branches.
             lines = lines.filter("scale").filter("format", "gray")
             outputs.append(
@@ -237,6 +236,13 @@ def _plan(
         keeps=keeps,
         has_sheets=board is not None,
     )
+
+
+def _as_large_as_told(picture: ffmpeg.nodes.FilterableStream, source: Source) -> ffmpeg.nodes.FilterableStream:
+    """All pictures in the size of the first, if their filters stay: what is cut or written as it is counts on it."""
+    if not of_one_graph(source.video):
+        return picture
+    return picture.filter("scale", source.video.coded_width, source.video.coded_height)
 
 
 def _has_lines(source: Source) -> bool:

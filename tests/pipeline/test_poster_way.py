@@ -17,6 +17,7 @@ from tasks.records.clip_facts import Poster
 from tests import clips
 from tests.pipeline.test_clip_way import Put
 
+CORNER = "crop=iw/8:ih/8:0:ih*7/8,scale=1:1"
 TYPES = {"image/jpeg": b"\xff\xd8\xff", "image/webp": b"RIFF", "image/avif": b"ftypavif"}
 
 
@@ -85,6 +86,32 @@ def test_every_size_and_format_can_be_fetched_and_is_what_the_record_says(
         assert size.split()[0].rstrip(",") == f"{each.width},{each.height}"
     assert poster.thumbhash is not None
     assert 15 <= len(base64.b64decode(poster.thumbhash)) <= 25
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["before it", "after it"])
+def test_a_poster_of_pictures_whose_size_changes_is_the_picture_of_its_time(
+    services: Services, put: Put, tmp_path: Path, is_first: bool
+) -> None:
+    tagged = ("-vf", "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv,format=yuv420p")
+    parts = []
+    # What is grey all over is no poster.
+    for number, size in enumerate(("320x180", "640x360")):
+        picture = "testsrc2" if (number == 0) == is_first else "color=gray"
+        made = ("-f", "lavfi", "-i", f"{picture}{'=' if '=' not in picture else ':'}size={size}:rate=25:duration=3")
+        coded = ("-c:v", "libx264", "-preset", "ultrafast", "-g", "25", "-output_ts_offset", str(3 * number))
+        parts.append(clips.make(tmp_path / f"{number}.ts", *made, *tagged, *coded).read_bytes())
+    (tmp_path / "joined.ts").write_bytes(b"".join(parts))
+    name = f"grows {is_first}"
+    put(f"clips/{name}.mp4", clips.make(tmp_path / "a.mp4", "-i", str(tmp_path / "joined.ts"), "-c", "copy"))
+    ingest(services, f"clips/{name}.mp4")
+    thumbnails(services, name)
+    poster = poster_of(services, name)
+    assert (poster.time_s < 3) == is_first
+    still = tmp_path / "poster.jpg"
+    still.write_bytes(services.store.get(services.settings.media_bucket, f"clips/{name}/{poster.url}").body)
+    command = [str(clips.FFMPEG), "-nostdin", "-v", "error", "-i", str(still), "-vf", CORNER, "-pix_fmt", "rgb24"]
+    corner = subprocess.run([*command, "-f", "rawvideo", "-"], capture_output=True, check=True, timeout=30).stdout
+    assert max(corner) - min(corner) > 100
 
 
 def test_where_the_kept_picture_is_gone_the_upload_still_has_it(
