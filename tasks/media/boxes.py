@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from mmap import mmap
 from typing import Final, TypeVar
 
 from tasks.errors import TemporarilyUnavailable
@@ -81,7 +82,7 @@ def read_header(init: bytes) -> Header:
         raise _damaged(f"the initialization section: {error!r}") from error
 
 
-def bytes_before_media(segment: bytes, size_bytes: int) -> int | None:
+def bytes_before_media(segment: bytes | mmap, size_bytes: int) -> int | None:
     """How many bytes of a segment of that size `read_fragment` needs; ``segment`` is its beginning.
 
     None where that is too short to tell, or the media are not its last box.
@@ -189,7 +190,7 @@ def _placed(data: _Data, size_bytes: int) -> Iterator[tuple[int, str, _Data]]:
         offset += size
 
 
-def box_at(data: bytes | memoryview, offset: int) -> tuple[int, bytes, int]:
+def box_at(data: bytes | memoryview | mmap, offset: int) -> tuple[int, bytes, int]:
     """The size of the box (0: it goes on to the end), its type, and the size of its head.
 
     Raises:

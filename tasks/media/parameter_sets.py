@@ -7,12 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from mmap import mmap
 from typing import Final
 
+from tasks.errors import TemporarilyUnavailable
+from tasks.media.boxes import find
 from tasks.media.front_index import UnsuitedError
 from tasks.media.sample_tables import only, parts
 from tasks.records.base import Value
 
+# Unit types of both kinds (table 7-1).
+_SETS: Final = (7, 8)
 _SAMPLE_ENTRIES: Final = ("avc1", "avc3")
 _ENTRY_BYTES: Final = 78
 # Profiles whose parameter sets tell of chroma, depth and scaling matrices.
@@ -79,16 +84,45 @@ def read_record(record: bytes) -> tuple[Told, ...]:
     Raises:
         ValueError: it is damaged.
     """
+    return tuple(_told(unit) for unit in _units(record)[0])
+
+
+def are_described(samples: bytes | mmap, begin: int, configuration: bytes) -> bool:
+    """Whether all parameter sets among H.264 samples, from ``begin`` on, stand in their track's ``avcC`` as well.
+
+    The samples' units lie as ISO/IEC 14496-15 has them, each behind its length; ``configuration`` are the boxes of the
+    sample entry. What can't be read is not described.
+    """
+    try:
+        record = find(configuration, "avcC") or b""
+        known = {unit.rstrip(b"\0") for units in _units(record) for unit in units}
+    except (ValueError, TemporarilyUnavailable):
+        return False
+    width, place = (record[4] & 3) + 1, begin
+    while place + width < len(samples):
+        end = place + width + int.from_bytes(samples[place : place + width])
+        if samples[place + width] & 31 in _SETS and samples[place + width : end].rstrip(b"\0") not in known:
+            return False
+        place = end
+    return place == len(samples)
+
+
+def _units(record: bytes) -> tuple[list[bytes], list[bytes]]:
+    """The sequence and the picture parameter sets of an ``avcC``."""
     if len(record) < 6:
         raise ValueError("too short")
-    made, place = [], 6
-    for _ in range(record[5] & 31):
-        end = place + 2 + int.from_bytes(record[place : place + 2])
-        if end > len(record):
-            raise ValueError("cut off")
-        made.append(_told(record[place + 2 : end]))
-        place = end
-    return tuple(made)
+    made, place = [], 5
+    for mask in (31, 255):
+        count = record[place] & mask if place < len(record) else 0
+        units, place = [], place + 1
+        for _ in range(count):
+            end = place + 2 + int.from_bytes(record[place : place + 2])
+            if end > len(record):
+                raise ValueError("cut off")
+            units.append(record[place + 2 : end])
+            place = end
+        made.append(units)
+    return made[0], made[1]
 
 
 def _told(unit: bytes) -> Told:

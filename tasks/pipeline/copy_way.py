@@ -16,16 +16,23 @@ from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media import coded_sound, direct, encode, package
 from tasks.media.direct import Direct
 from tasks.media.ladder import PlannedRung
+from tasks.media.progress import Progress
 from tasks.media.sound import Programme
 from tasks.media.source import Source
 from tasks.media.threads import sound_pace
 from tasks.pipeline import examine_sound, packaging, picture_way, uploaded
+from tasks.pipeline.copied_coding import CopiedCoding
 from tasks.pipeline.job import Job
 from tasks.pipeline.streaming import Stream
 from tasks.pipeline.together import LinkedStop, Together
+from tasks.records.keys import ORIGINAL
 
 log: Final = structlog.get_logger()
 _LISTENED_TO_S: Final = 2.0
+
+
+class _ChangedError(Exception):
+    """Some of its pictures are coded otherwise than its header says."""
 
 
 class CopyWay:
@@ -42,6 +49,7 @@ class CopyWay:
         self._beside = beside
         self._planned: Direct | None = None
         self._is_given_up = False
+        self._coding = CopiedCoding(job.output / encode.HLS / ORIGINAL)
         self._made: Future[PlannedRung | None] | None = None
 
     def begin(self, source: Source) -> None:
@@ -64,7 +72,7 @@ class CopyWay:
         if self._planned is None:
             return
         if is_wanted:
-            self._stream.follow_original(self._planned.run)
+            self._stream.follow_original(self._planned.run, self._coding.has_changed)
             return
         log.info("not copied", scan=source.video.scan)
         self._stop.set()
@@ -121,6 +129,9 @@ class CopyWay:
             # The encode will tell what is wrong with it, if anything is.
             log.info("not copied", code=error.code, detail=error.detail)
             self._give_up(planned)
+        except _ChangedError:
+            log.info("not copied", reason="it is not coded as its header says")
+            self._give_up(planned)
         except Stopped:
             if self._beside.stop.is_set():
                 raise
@@ -149,7 +160,14 @@ class CopyWay:
             log.info("not copied", reason="its sound is no PCM")
             self._give_up(planned)
             return None
-        picture_way.run(self._job, source, planned.run, Urgency.FIRST)
+
+        def watch(_: Progress) -> None:
+            if self._coding.has_changed():
+                raise _ChangedError
+
+        picture_way.run(self._job, source, planned.run, Urgency.FIRST, on_progress=watch)
+        if self._coding.has_changed():
+            raise _ChangedError
         is_rung = planned.stands_for is not None and packaging.complies(
             self._job.output / encode.HLS, planned, self._job.ladder
         )

@@ -8,7 +8,7 @@ does a reader find a name without its file. The same addresses serve the finishe
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,6 +53,7 @@ class Stream:
         self._edition = edition
         self._lease = lease
         self._original: Run | None = None
+        self._has_changed: Callable[[], bool] = lambda: False
         self._is_forgotten = False
         self._pictures: list[Run] = []
         self._sound: tuple[Programme, ...] | None = None
@@ -66,9 +67,12 @@ class Stream:
         """A run that encodes pictures begins."""
         self._pictures.append(run)
 
-    def follow_original(self, run: Run) -> None:
-        """The run that copies the source's own video has begun, unless it was forgotten already."""
-        self._original = run
+    def follow_original(self, run: Run, has_changed: Callable[[], bool]) -> None:
+        """The run that copies the source's own video has begun, unless it was forgotten already.
+
+        It is, as soon as what there is of it ``has_changed`` in a way that players don't follow.
+        """
+        self._original, self._has_changed = run, has_changed
         # Another thread may forget it at this very moment.
         if self._is_forgotten:
             self._original = None
@@ -91,6 +95,8 @@ class Stream:
 
         So many at a time that no playlist stands still for long. Returns whether some are left for the next time.
         """
+        if self._original is not None and self._has_changed():
+            self.forget_original()
         tracks = [track for run in (self._original, *self._pictures) if run is not None for track in run.tracks]
         tracks += [programme.name for programme in self._sound or ()]
         grown = {

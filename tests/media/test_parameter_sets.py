@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tasks.adapters import film_index
 from tasks.errors import TemporarilyUnavailable
 from tasks.media.front_index import UnsuitedError
-from tasks.media.parameter_sets import Told, read_record, records
+from tasks.media.parameter_sets import Told, are_described, read_record, records
 from tests import clips
 from tests.media.test_front_mp4 import box
 
@@ -111,3 +111,22 @@ def test_whatever_is_damaged_is_told_by_an_error(film: bytes, data: st.DataObjec
             read_record(record)
     except (UnsuitedError, TemporarilyUnavailable, struct.error, ValueError):
         pass
+
+
+@given(st.binary(max_size=60), st.binary(max_size=60))
+def test_samples_and_headers_of_any_kind_are_described_or_not(samples: bytes, record: bytes) -> None:
+    assert are_described(samples, 0, box("avcC", record)) in (True, False)
+
+
+def test_parameter_sets_among_the_samples_are_to_be_those_of_the_header() -> None:
+    header = box("avcC", bytes([1, 66, 0, 30, 0xFF, 0xE1, 0, 3, 0x67, 1, 2, 1, 0, 2, 0x68, 3]))
+
+    def samples(*units: bytes) -> bytes:
+        return b"before" + b"".join(len(unit).to_bytes(4) + unit for unit in units)
+
+    assert are_described(samples(b"\x65\x88", b"\x41\x88"), 6, header)
+    assert are_described(samples(b"\x67\x01\x02", b"\x68\x03\x00", b"\x65\x88"), 6, header)
+    assert not are_described(samples(b"\x65\x88", b"\x67\x01\x03", b"\x65\x88"), 6, header)
+    assert not are_described(samples(b"\x68\x04", b"\x65\x88"), 6, header)
+    assert not are_described(samples(b"\x65\x88")[:-1], 6, header)
+    assert not are_described(samples(b"\x65\x88"), 6, b"")

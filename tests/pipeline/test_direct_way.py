@@ -265,6 +265,27 @@ def test_a_film_whose_parts_are_coded_in_different_ways_is_not_copied(
     assert "rror" not in messages(made, "-map", "0:v")
 
 
+@pytest.mark.parametrize("second", [("-s", "320x180"), ("-coder", "1")], ids=["size", "profile"])
+def test_what_is_coded_in_another_way_from_somewhere_on_is_not_published_by_copy(
+    services: Services, put: Put, tmp_path: Path, second: tuple[str, ...]
+) -> None:
+    stream = b""
+    for number, changes in enumerate(((), second)):
+        coded = ("-g", "50", "-b:v", "400k", *TAGGED, *changes, "-output_ts_offset", str(6 * number))
+        part = clips.progressive(tmp_path / f"{number}.ts", seconds=6, size=SIZE, sound=False, extra=coded)
+        stream += part.read_bytes()
+    (tmp_path / "joined.ts").write_bytes(stream)
+    clip = clips.make(tmp_path / "joined.mp4", "-i", str(tmp_path / "joined.ts"), "-c", "copy")
+    name = f"120320_CODED{len(second[1])}"
+    record, _ = published(ladder(services, copy_max_bitrate_bps=20_000_000), put, name, clip)
+    assert [each.name for each in record.renditions] == ["360p", "180p"]
+    made = tmp_path / "made.mp4"
+    made.write_bytes(read(services, record, record.mp4[0].url))
+    frames = messages(made, "-map", "0:v", "-vf", "showinfo")
+    assert len(re.findall(r" n: *\d+ ", frames)) == 300
+    assert set(re.findall(r" s:(\d+x\d+)", frames)) == {SIZE}
+
+
 def test_a_source_whose_flags_say_fields_where_there_are_none_is_copied_all_the_same(
     services: Services, put: Put, tmp_path: Path
 ) -> None:

@@ -110,7 +110,7 @@ def test_what_a_fast_copy_has_made_goes_up_in_steps_and_readers_are_told_even_if
     monkeypatch.setattr(Stream, "_become_playable", become_playable)
     monkeypatch.setattr(package, "growing_playlist", lambda *_: "#EXTM3U\n")
     stream = Stream(services, tmp_path, "120320_STEPS1", "edition", Lease(services, "120320_STEPS1", "somebody"))
-    stream.follow_original(Run(arguments=(), rungs=(rung,)))
+    stream.follow_original(Run(arguments=(), rungs=(rung,)), lambda: False)
 
     def published_segments() -> int:
         key = f"clips/120320_STEPS1/edition/{encode.HLS}/{rung.name}/{encode.MEDIA_PLAYLIST}"
