@@ -204,6 +204,8 @@ def _cascade(
     # A single picture that isn't said to last is shown for a tick of its clock: rounded as others are, not at all.
     end = {"eof_action": "pass"} if video.is_alone else {}
     stream = shown(picture, video, rate=rate).filter("fps", str(rate), **end)
+    if video.held:
+        stream = stream.filter("tpad", stop_mode="clone", stop_duration=f"{video.held / float(video.frame_rate):.6f}")
     made = []
     for number, rung in enumerate(rungs):
         if number == 0:

@@ -11,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from tasks.adapters import film_index, mending
+from tasks.adapters import avi_index, film_index, mending
 from tasks.adapters.arriving import Arriving
 from tasks.adapters.ffprobe import KEY_FRAMES_OF_S
 from tasks.errors import SourceRejected, TemporarilyUnavailable
@@ -30,6 +30,7 @@ log: Final = structlog.get_logger()
 # A second at the beginning may take more bytes than one later on.
 _UNEVENNESS: Final = 1.25
 _MP4: Final = "mov"
+_AVI: Final = "avi"
 
 
 def bring(services: Services, folder: Path, work: Work, *, should_stop: Callable[[], bool]) -> Arriving:
@@ -65,6 +66,12 @@ def probe(job: Job) -> Source | SoundSource:
         probed = replace(probed, audio=tuple(replace(track, may_change=True) for track in probed.audio))
     if "vide" in changes and isinstance(probed, Source):
         probed = replace(probed, video=replace(probed.video, changes_coding=True))
+    if probed.container == _AVI and isinstance(probed, Source):
+        # Dropped pictures at the end look like a file that is cut off.
+        video = probed.video
+        held = avi_index.dropped_at_end(job.folder / SOURCE_FILE, video.index)
+        if held < (video.duration_s or 0) * video.frame_rate:
+            probed = replace(probed, video=replace(video, held=held))
     return probed
 
 

@@ -15,7 +15,7 @@ from tasks.pipeline.transcode import transcode
 from tasks.records.clip_record import ClipRecord
 from tests import clips
 from tests.adapters.test_mending import squeezed
-from tests.pipeline.published import Put, publish
+from tests.pipeline.published import Published, Put, messages, publish
 
 PICTURE = ("-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=3")
 SOUND = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=3")
@@ -254,6 +254,34 @@ def test_a_clip_with_damaged_pictures_says_how_many_it_has(services: Services, p
 
 def codes(record: ClipRecord) -> set[str]:
     return {each.code for each in record.warnings}
+
+
+def with_pictures_dropped(path: Path, count: int) -> None:
+    """Empty the last chunks of pictures of an AVI; what was in them becomes unused."""
+    data = bytearray(path.read_bytes())
+    index = data.rindex(b"idx1")
+    entries = range(index + 8, index + 8 + struct.unpack_from("<I", data, index + 4)[0], 16)
+    pictures = [place for place in entries if data[place : place + 4] == b"00dc"]
+    movie = data.index(b"movi")
+    for entry in pictures[-count:]:
+        place, size = struct.unpack_from("<II", data, entry + 8)
+        struct.pack_into("<I4sI", data, movie + place + 4, 0, b"JUNK", size - 8)
+        struct.pack_into("<I", data, entry + 12, 0)
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("codec", ["mjpeg", "mpeg4"])
+def test_the_last_picture_is_shown_as_long_as_pictures_were_dropped(
+    services: Services, put: Put, tmp_path: Path, codec: str
+) -> None:
+    source = clips.make(tmp_path / "a.avi", *PICTURE, *SOUND, "-c:v", codec, "-c:a", "pcm_s16le")
+    with_pictures_dropped(source, 40)
+    made = Published(services, put, source, tmp_path)
+    assert not {"truncated", "picture_ends_early"} & made.codes()
+    assert len(re.findall(r" n: *\d+ ", messages(made.mp4, "-map", "0:v", "-vf", "showinfo"))) == 75
+    # One that is cut off is not made longer.
+    source.write_bytes(source.read_bytes()[: source.stat().st_size * 2 // 3])
+    assert "truncated" in codes(publish(services, put, source, f"dropped and cut {codec}"))
 
 
 def test_an_index_that_is_damaged_so_that_the_sound_ends_early_is_told_of(
