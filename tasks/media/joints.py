@@ -33,6 +33,8 @@ _PIDS: Final = 8192
 # More is no recording: one of half a day has fewer.
 _MOST_STARTS: Final = 4_000_000
 _MOST_TABLES: Final = 256
+# One comes ten times a second for hours, and is read once; damage makes others of it.
+_MOST_LISTS: Final = 4096
 # Maps come by turns, some more often than others. One that stays away for so many rounds was of another recording.
 _FAR_APART: Final = 10
 
@@ -68,6 +70,7 @@ class Survey:
     _pids: list[NDArray[np.int64]] = field(default_factory=list)
     _times: list[NDArray[np.int64]] = field(default_factory=list)
     _tables: dict[tuple[int, bytes], list[_Run]] = field(default_factory=dict)
+    _lists: set[bytes] = field(default_factory=set)
     _maps: set[int] = field(default_factory=set)
     _count: int = 0
     _looked_at: int = 0
@@ -91,7 +94,11 @@ class Survey:
         # Those that name the others come first.
         for _, _, table in tables_in(packets, begun, {TABLE_OF_MAPS}):
             self._look_at_another()
-            self._maps.update(read_maps(table))
+            if table not in self._lists:
+                self._lists.add(table)
+                self._maps.update(read_maps(table))
+        if len(self._lists) > _MOST_LISTS:
+            raise UnclearError
         for pid, place, table in tables_in(packets, begun, self._maps):
             self._look_at_another()
             self._note(pid, place, table)
