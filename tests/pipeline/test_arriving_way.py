@@ -3,35 +3,29 @@
 from __future__ import annotations
 
 import itertools
-import re
 import threading
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from tasks.adapters import arriving, upload_way
 from tasks.adapters.arriving import Arriving
-from tasks.adapters.object_store import ObjectStore
 from tasks.adapters.process import Stopped
-from tasks.adapters.sources import Sources
 from tasks.errors import TemporarilyUnavailable
 from tasks.media import opening, sampling
 from tasks.media.source import SoundSource, Source
-from tasks.pipeline import examine, sound_way, uploaded
+from tasks.pipeline import examine, uploaded
 from tasks.pipeline.ingest import ingest
 from tasks.pipeline.services import Services
 from tasks.pipeline.thumbnails import thumbnails
 from tasks.pipeline.transcode import transcode
-from tasks.records import keys
 from tasks.records.clip_record import ClipRecord, ClipState
 from tests import clips
-from tests.adapters.arriving.paced import MIB, Pace, Paced
+from tests.adapters.arriving.paced import MIB, Pace
+from tests.pipeline.coming import clip_of, files, rest_held_back, until
 from tests.pipeline.jobs import job_in
 from tests.pipeline.published import Put
 from tests.pipeline.test_direct_way import ladder
@@ -49,64 +43,6 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert 12 * MIB < path.stat().st_size < 24 * MIB
     return path
-
-
-@pytest.fixture
-def pace() -> Iterator[Pace]:
-    pace = Pace()
-    yield pace
-    pace.let()
-
-
-@pytest.fixture
-def slow(
-    services: Services, store: ObjectStore, pace: Pace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Services:
-    """The services, to which films come as the test lets them, twelve seconds are long, and nothing is copied."""
-    monkeypatch.setattr(upload_way, "_BEGINNING_BYTES", MIB // 4)
-    monkeypatch.setattr(arriving, "_RESERVE_BYTES", MIB // 4)
-    monkeypatch.setattr(sound_way, "_HEARD_WHOLE_S", 5.0)
-    monkeypatch.setattr(sound_way, "_HEARD_FIRST_S", 2.0)
-    paced = Paced(store._client)
-    paced.pace = pace
-    return ladder(replace(services, sources=Sources(paced, tmp_path, large_bytes=MIB)), copy_max_bitrate_bps=0)
-
-
-def clip_of(services: Services, name: str) -> ClipRecord:
-    record = services.clips.get(name)
-    assert record is not None
-    return record
-
-
-def until(services: Services, name: str, is_so: Callable[[ClipRecord], bool]) -> ClipRecord:
-    deadline = time.monotonic() + 20
-    while not is_so(record := clip_of(services, name)):
-        assert time.monotonic() < deadline, record
-        time.sleep(0.05)
-    return record
-
-
-@contextmanager
-def rest_held_back(pace: Pace, task: Callable[[Services, str], None], services: Services, name: str) -> Iterator[None]:
-    """Have the task at work in the block, then let the rest of the upload come, and see the task to its end."""
-    with ThreadPoolExecutor(1) as pool:
-        work = pool.submit(task, services, name)
-        try:
-            yield
-        finally:
-            pace.let()
-        work.result()
-
-
-def files(services: Services, record: ClipRecord) -> dict[str, bytes]:
-    """What was published of the version, without what x264 makes a little differently each time: the pictures."""
-    prefix = keys.version_prefix(record.name, record.version)
-    bucket = services.settings.media_bucket
-    found = {each.key.removeprefix(prefix): each.key for each in services.store.list(bucket, prefix)}
-    is_picture = re.compile(r"p/\d+\.m4s$|\.mp4$|/iframes\.m3u8$|main\.|\.mpd$")
-    return {
-        name: b"" if is_picture.search(name) else services.store.get(bucket, key).body for name, key in found.items()
-    }
 
 
 def test_a_clip_plays_before_its_upload_has_come_whole_and_becomes_what_it_would_have_become(
