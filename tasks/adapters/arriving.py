@@ -68,6 +68,7 @@ class Arriving:
 
         Raises:
             NoSuchObject, PreconditionFailed, TemporarilyUnavailable: as `ObjectStore.download`.
+            JoinedError: another recording follows what is there; all work on it is to begin anew, with the whole.
             process.Stopped: ``stop`` was set, the download was stopped, or this closed.
         """
         self._await(lambda: self._digest is not None, stop, is_patient=is_patient)

@@ -24,6 +24,7 @@ from tasks.adapters.object_store import ObjectStore
 from tasks.adapters.process import Stopped
 from tasks.adapters.upload_way import Upload, beginning_of, layout_of
 from tasks.errors import TemporarilyUnavailable
+from tasks.media.one_recording import JoinedError
 
 LARGE_BYTES: Final = 48 * 1024**2
 """From this size on an upload is processed while it arrives: with smaller ones nobody would notice."""
@@ -53,22 +54,26 @@ class Sources:
         *,
         etag: str,
         size_bytes: int,
+        waits_for_all: bool = False,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> Arriving:
         """Download the object to ``path``, a new file, and return when work on it can begin; the caller closes it.
 
         For a file of `LARGE_BYTES` or more that can be read from front to back (`tasks.media.fronts`) that is when its
         index and its first seconds are there; the index is moved to the front, if need be. All other uploads are
-        complete by then, as they are in the store. Nobody may write to the file.
+        complete by then, as they are in the store but for what is mended (`tasks.adapters.mending`), and so are all
+        with ``waits_for_all``. Nobody may write to the file.
 
         Raises:
+            JoinedError: it can't be read from front to back after all. Later that is told to whoever waits for more of
+                it. It takes a beginning that ``waits_for_all``.
             As `ObjectStore.download`; waiting for another job's download can be stopped as well.
         """
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         arriving = Arriving(path, size_bytes)
         fetch = _Fetch(
             upload=Upload(store=self._store, bucket=bucket, key=key, etag=etag, size_bytes=size_bytes),
-            is_large=size_bytes >= self._large_bytes,
+            is_large=size_bytes >= self._large_bytes and not waits_for_all,
             shared=self._folder / hashlib.sha256(f"{bucket}/{key}/{etag}".encode()).hexdigest()[:32],
             arriving=arriving,
             is_stopped=lambda: arriving.is_closing or should_stop(),
@@ -168,7 +173,12 @@ class _Fetch:
             self.arriving.linger(grown_bytes)
 
         is_new = growing is None
-        return upload.bring(path, front, is_new=is_new, on_growth=on_growth, is_stopped=self.is_stopped), name
+        try:
+            return upload.bring(path, front, is_new=is_new, on_growth=on_growth, is_stopped=self.is_stopped), name
+        except JoinedError:
+            if name is not None:
+                name.unlink(missing_ok=True)
+            raise
 
 
 def forget_unused(root: Path) -> None:

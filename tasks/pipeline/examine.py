@@ -25,8 +25,16 @@ def probe(
         SourceRejected: it is nothing we take.
         process.Stopped: ``stop`` was set.
     """
+    return read(services, ask(services, folder, is_whole=is_whole, stop=stop))
+
+
+def read(services: Services, answer: dict[str, object]) -> Source | SoundSource:
+    """What ffprobe's answer describes.
+
+    Raises:
+        SourceRejected: it is nothing we take.
+    """
     settings = services.settings
-    answer = ask(services, folder, is_whole=is_whole, stop=stop)
     limits = SourceLimits(duration_s=settings.max_duration_s, pixels=settings.max_pixels, streams=settings.max_streams)
     return read_recording(answer, limits)
 
@@ -35,11 +43,14 @@ def ask(
     services: Services,
     folder: Path,
     *,
+    name: str = SOURCE_FILE,
     is_whole: bool = True,
     measures_length: bool = True,
     stop: threading.Event | None = None,
 ) -> dict[str, object]:
-    """ffprobe's answer about the downloaded source: of one that ``is_whole``, also where not all of it can be opened.
+    """ffprobe's answer about the source, or another file, of the ``name``.
+
+    Of one that ``is_whole`` it has an answer also where not all of it can be opened.
 
     Raises:
         As `Ffprobe.source`.
@@ -47,7 +58,7 @@ def ask(
     try:
         return services.ffprobe.source(
             folder,
-            SOURCE_FILE,
+            name,
             max_pixels=services.settings.max_pixels,
             measures_length=measures_length,
             stop=stop,

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+import structlog
 
 from config import queues
 from tasks.adapters.arriving import Arriving
@@ -18,6 +21,7 @@ from tasks.errors import LeaseLost, SourceRejected
 from tasks.media import dash, encode, package, quality
 from tasks.media.captions import Caption
 from tasks.media.encode import EncodePlan
+from tasks.media.one_recording import JoinedError
 from tasks.media.progress import Progress
 from tasks.media.sound import Programme
 from tasks.media.source import SoundSource, Source
@@ -45,6 +49,8 @@ from tasks.records.base import Notice
 from tasks.records.clip_facts import Mp4, Rendition, SourceFacts
 from tasks.records.clip_record import Work
 
+log: Final = structlog.get_logger()
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Encoded:
@@ -67,26 +73,43 @@ class _Encoded:
 def make(services: Services, name: str, work: Work, lease: Lease) -> None:
     """Make a clip's version and publish it; the lease is the caller's.
 
+    Where the upload is not what its beginning was taken for, it is made once more, by the whole.
+
     Raises:
         SourceRejected: nothing can be made of it.
         TemporarilyUnavailable: something failed that may do another time.
         LeaseLost, process.Stopped: the work had to end.
         OSError: the disk failed.
     """
+    try:
+        _make_once(services, name, work, lease)
+    except JoinedError as error:
+        log.info("begun anew", clip=name, version=work.version, reason=str(error))
+        lease.report(0.0, None)
+        begun = lease.through_outages(
+            lambda: services.clips.update(
+                name, lambda record: lifecycle.begin_anew(record, owner=lease.owner, now=utc_now())
+            )
+        )
+        assert begun.record is not None  # noqa: S101 # the lease is in it
+        _make_once(services, name, begun.record.work, lease, waits_for_all=True)
+
+
+def _make_once(services: Services, name: str, work: Work, lease: Lease, *, waits_for_all: bool = False) -> None:
     ladder = services.ladder_of(work)
     with (
         services.workspaces.open(source_bytes=work.source.size_bytes) as folder,
-        _downloading(services, folder, name, work, lease) as upload,
+        _downloading(services, folder, name, work, lease, waits_for_all=waits_for_all) as upload,
     ):
         job = Job(services=services, folder=folder, upload=upload, name=name, work=work, ladder=ladder, stop=lease.stop)
         probed = uploaded.probe(job)
         if isinstance(probed, SoundSource):
             making_sound.make(job, probed, lease)
         else:
-            _make(job, probed, lease)
+            _make_film(job, probed, lease)
 
 
-def _make(job: Job, probed: Source, lease: Lease) -> None:
+def _make_film(job: Job, probed: Source, lease: Lease) -> None:
     edition = keys.edition(job.work.version, job.work.attempts)
     stream = Stream(job.services, job.folder, job.name, edition, lease)
     # A second attempt leaves alone what the first has uploaded, until all is there: a playlist never gets shorter.
@@ -184,10 +207,14 @@ def _finish(job: Job, encoded: _Encoded, edition: str) -> tuple[dict[str, object
 
 
 @contextmanager
-def _downloading(services: Services, folder: Path, name: str, work: Work, lease: Lease) -> Iterator[Arriving]:
+def _downloading(
+    services: Services, folder: Path, name: str, work: Work, lease: Lease, *, waits_for_all: bool
+) -> Iterator[Arriving]:
     """The upload, until the work is done; at any moment it may turn out to be gone, or replaced."""
     try:
-        with uploaded.bring(services, folder, work, should_stop=lease.stop.is_set) as upload:
+        with uploaded.bring(
+            services, folder, work, waits_for_all=waits_for_all, should_stop=lease.stop.is_set
+        ) as upload:
             lease.raise_if_stopped()
             yield upload
     except NoSuchObject as error:

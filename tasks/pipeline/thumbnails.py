@@ -11,6 +11,7 @@ from tasks.adapters import machine_faults, process
 from tasks.adapters.clock import utc_now
 from tasks.adapters.object_store import NoSuchObject, PreconditionFailed
 from tasks.errors import SourceRejected
+from tasks.media.one_recording import JoinedError
 from tasks.pipeline import finish, pictures, uploaded, watch
 from tasks.pipeline.job import Job
 from tasks.pipeline.services import Services
@@ -36,16 +37,13 @@ def thumbnails(services: Services, name: str) -> None:
         return
     if pictures.missing(services, name, work.version) is not None:
         try:
-            with (
-                services.workspaces.open(source_bytes=work.source.size_bytes) as folder,
-                watch.until_unwanted(services, name, work.version) as stop,
-                uploaded.bring(services, folder, work, should_stop=stop.is_set) as upload,
-            ):
-                ladder = services.ladder_of(work)
-                job = Job(
-                    services=services, folder=folder, upload=upload, name=name, work=work, ladder=ladder, stop=stop
-                )
-                pictures.make(job, uploaded.probe(job))
+            try:
+                _make(services, name, work)
+            except JoinedError as error:
+                log.info("begun anew", clip=name, version=work.version, reason=str(error))
+                # It may have its poster by now, of the first recording.
+                if (lacking := pictures.missing(services, name, work.version)) is not None:
+                    _make(services, name, lacking, waits_for_all=True)
         except process.Stopped as error:
             log.info("stopped", clip=name, reason=str(error))
             return
@@ -72,6 +70,17 @@ def thumbnails(services: Services, name: str) -> None:
     other = _unpictured(now) if now is not None else None
     if other is not None and other.version != work.version:
         services.doorbell.ring(queues.THUMBNAILS_TASK, name)
+
+
+def _make(services: Services, name: str, work: Work, *, waits_for_all: bool = False) -> None:
+    with (
+        services.workspaces.open(source_bytes=work.source.size_bytes) as folder,
+        watch.until_unwanted(services, name, work.version) as stop,
+        uploaded.bring(services, folder, work, waits_for_all=waits_for_all, should_stop=stop.is_set) as upload,
+    ):
+        ladder = services.ladder_of(work)
+        job = Job(services=services, folder=folder, upload=upload, name=name, work=work, ladder=ladder, stop=stop)
+        pictures.make(job, uploaded.probe(job))
 
 
 def _unpictured(record: ClipRecord) -> Work | None:

@@ -20,7 +20,7 @@ from tasks.media.front_index import UnsuitedError
 from tasks.media.parameter_sets import Told, read_record
 from tasks.media.source import Recording, SoundSource, Source
 from tasks.media.source_input import SOURCE_FILE
-from tasks.pipeline import examine, examine_part
+from tasks.pipeline import examine, examine_ends, examine_part
 from tasks.pipeline.job import Job
 from tasks.pipeline.services import Services
 from tasks.records.base import Notice
@@ -33,13 +33,16 @@ _MP4: Final = "mov"
 _AVI: Final = "avi"
 
 
-def bring(services: Services, folder: Path, work: Work, *, should_stop: Callable[[], bool]) -> Arriving:
+def bring(
+    services: Services, folder: Path, work: Work, *, waits_for_all: bool = False, should_stop: Callable[[], bool]
+) -> Arriving:
     """Download the version's upload to `SOURCE_FILE` in the folder; the caller closes what is returned.
 
-    Its beginning is there, from which probing tells everything; all of it, where it can't be read from front to back.
+    Its beginning is there, from which probing tells everything; all of it, where it can't be read from front to back,
+    or with ``waits_for_all``.
 
     Raises:
-        As `ObjectStore.download`.
+        As `Sources.begin`.
     """
     return services.sources.begin(
         services.settings.incoming_bucket,
@@ -47,6 +50,7 @@ def bring(services: Services, folder: Path, work: Work, *, should_stop: Callable
         folder / SOURCE_FILE,
         etag=work.source.etag,
         size_bytes=work.source.size_bytes,
+        waits_for_all=waits_for_all,
         should_stop=should_stop,
     )
 
@@ -78,7 +82,7 @@ def probe(job: Job) -> Source | SoundSource:
 def _probed(job: Job) -> Source | SoundSource:
     if not job.upload.is_whole:
         try:
-            probed = examine.probe(job.services, job.folder, is_whole=False, stop=job.stop)
+            probed = _probed_by_a_part(job)
         except SourceRejected as error:
             log.info("not told by its beginning", code=error.code)
         else:
@@ -87,6 +91,13 @@ def _probed(job: Job) -> Source | SoundSource:
                 return probed
         job.upload.whole(job.stop)
     return examine.probe(job.services, job.folder, stop=job.stop)
+
+
+def _probed_by_a_part(job: Job) -> Source | SoundSource | None:
+    packets = examine_ends.packets_of(job)
+    if packets is not None:
+        return examine_ends.probe(job, packets)
+    return examine.probe(job.services, job.folder, is_whole=False, stop=job.stop)
 
 
 def have_s(job: Job, source: Recording, end_s: float) -> None:

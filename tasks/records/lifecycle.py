@@ -66,6 +66,12 @@ def renew(
     return _with_work(record, now, progress=progress, speed=speed, lease=_lease(owner, attempt, now, lease_s))
 
 
+def begin_anew(record: ClipRecord | None, *, owner: str, now: datetime) -> ClipRecord:
+    """Begin another attempt of the same worker: what the last one has put up is left alone, and stays until the end."""
+    record, work = _owned(record, owner)
+    return _with_work(record, now, attempts=work.attempts + 1, progress=0.0, speed=None)
+
+
 def describe(
     record: ClipRecord | None, *, owner: str, now: datetime, source: SourceFacts, warnings: Sequence[Notice]
 ) -> ClipRecord:

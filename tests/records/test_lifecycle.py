@@ -71,6 +71,14 @@ def test_a_worker_that_lost_its_lease_can_change_nothing() -> None:
         publish(arrival.receive(record, upload("e2", minute=3)), "w2")
 
 
+def test_work_begun_anew_by_the_same_worker_is_another_attempt() -> None:
+    record = lifecycle.become_playable(take(upload("e1")), owner="w1", now=NOON, hls="x/hls")
+    anew = lifecycle.begin_anew(record, owner="w1", now=NOON)
+    assert (anew.attempts, anew.state, anew.hls, anew.lease) == (2, ClipState.PLAYABLE, "x/hls", record.lease)
+    with pytest.raises(LeaseLost):
+        lifecycle.begin_anew(record, owner="w2", now=NOON)
+
+
 def test_a_clip_that_kills_its_workers_is_parked_after_three() -> None:
     record = upload("e1")
     for attempt in range(3):

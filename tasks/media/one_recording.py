@@ -1,0 +1,142 @@
+"""Whether a transport stream goes on as the recording that it began as, so far as has been seen of it.
+
+Recordings that were joined are made one by what stands behind the joint (`tasks.media.joints`), and last as long as all
+of their parts (`tasks.media.restarts`). Neither is known as long as only the beginning is there. Told here are all
+joints that change anything: other streams, by the tables that name them (ISO/IEC 13818-1, 2.4.4), and a clock that goes
+back, or far ahead. A single time stamp that is damaged is taken for one as well.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.media.clock_steps import BACK, apart
+from tasks.media.restarts import MOST_STEP_S
+from tasks.media.transport import (
+    CLOCK,
+    TABLE_OF_MAPS,
+    Packets,
+    Programme,
+    Starts,
+    UnclearError,
+    found_in,
+    read_maps,
+    read_programme,
+    starts,
+    tables_in,
+)
+
+_AHEAD: Final = round(MOST_STEP_S * CLOCK)
+# Maps come by turns, some more often than others: one that comes so late is of another recording.
+_ROUNDS: Final = 10
+_MOST_TRACKS: Final = 64
+_MOST_TABLES: Final = 1_000_000
+
+
+class JoinedError(Exception):
+    """Another recording follows, or it is too damaged to tell."""
+
+
+@dataclass(kw_only=True)
+class Course:
+    """What a stream has shown of itself."""
+
+    _ticks: Counter[int] = field(default_factory=Counter)
+    _last: dict[int, int] = field(default_factory=dict)
+    _maps: frozenset[int] = frozenset()
+    _programmes: dict[tuple[int, int], Programme] = field(default_factory=dict)
+    _rounds: Counter[tuple[int, int]] = field(default_factory=Counter)
+    _looked_at: int = 0
+
+    @property
+    def is_told(self) -> bool:
+        """Whether there was a programme, and something of it with a time."""
+        return bool(self._programmes and self._last)
+
+    @property
+    def lasts_s(self) -> float:
+        """How far it has come since its first time stamp, in seconds."""
+        return max(self._ticks.values(), default=0) / CLOCK
+
+    def add(self, packets: Packets, *, is_next: bool = True) -> None:
+        """Take in some packets: the next ones, or unless ``is_next`` later ones.
+
+        Raises:
+            JoinedError: they are of another recording.
+        """
+        begun = starts(packets)
+        for _, _, table in tables_in(packets, begun, {TABLE_OF_MAPS}):
+            self._check_maps(frozenset(read_maps(table)))
+        for pid, _, table in tables_in(packets, begun, self._maps):
+            self._check_programme(pid, read_programme(table))
+        self._check_clocks(packets, begun, is_next=is_next)
+
+    def _check_maps(self, maps: frozenset[int]) -> None:
+        self._looked_at += 1
+        if (maps and self._maps not in (frozenset(), maps)) or self._looked_at > _MOST_TABLES:
+            raise JoinedError("other programmes")
+        self._maps = self._maps or maps
+
+    def _check_programme(self, pid: int, programme: Programme | None) -> None:
+        self._looked_at += 1
+        if programme is None:
+            return
+        name = (pid, programme.number)
+        if self._programmes.setdefault(name, programme) != programme or self._looked_at > _MOST_TABLES:
+            raise JoinedError("other streams")
+        if name not in self._rounds and max(self._rounds.values(), default=0) > _ROUNDS:
+            raise JoinedError("another programme")
+        self._rounds[name] += 1
+
+    def _check_clocks(self, packets: Packets, begun: Starts, *, is_next: bool) -> None:
+        told = begun.is_heard_or_seen
+        pids, times = packets.pids[begun.numbers[told]], begun.times[told]
+        for pid in np.unique(pids).tolist():
+            own = times[pids == pid]
+            steps = apart(own[:-1], own[1:])
+            if pid in self._last:
+                first = apart(np.array([self._last[pid]]), own[:1])
+                self._check_steps(first, is_next=is_next)
+                self._ticks[pid] += int(first[0])
+            self._check_steps(steps, is_next=True)
+            self._ticks[pid] += int(steps.sum())
+            self._last[pid] = int(own[-1])
+        if len(self._last) > _MOST_TRACKS:
+            raise JoinedError("too many tracks")
+
+    def _check_steps(self, steps: NDArray[np.int64], *, is_next: bool) -> None:
+        if (steps < -BACK).any() or (is_next and (steps > _AHEAD).any()):
+            raise JoinedError("another clock")
+
+
+class Watch:
+    """Looks at a transport stream of that form (`form_of`) as it comes."""
+
+    def __init__(self, form: tuple[int, int]) -> None:
+        self._form = form
+        self._course = Course()
+        self._rest = b""
+        self._place = 0
+
+    def see(self, chunk: bytes) -> None:
+        """Take in the next bytes, however many.
+
+        Raises:
+            JoinedError: nobody may be given them for the same recording as those before.
+        """
+        data, end = bytearray(self._rest + chunk), 0
+        try:
+            for packets in found_in(data, self._place, self._form):
+                self._course.add(packets)
+                end = packets.end - self._place
+        except UnclearError as error:
+            raise JoinedError("damaged") from error
+        # What was cut off at the end is seen once more.
+        end = end or max(0, len(data) - 2 * self._form[0])
+        self._rest = bytes(data[end:])
+        self._place += end

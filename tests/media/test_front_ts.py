@@ -1,0 +1,212 @@
+"""Transport streams are read as they are, unless they show themselves to be joined, at first or on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.media.front_ts import PROBED_BYTES
+from tasks.media.one_recording import JoinedError, Watch
+from tasks.media.source_input import piped
+from tasks.media.transport import form_of
+from tests import clips
+from tests.media.fronts import damages, hashes, looked
+
+LENGTH_S: Final = 12
+PICTURE: Final = ("-f", "lavfi", "-i", f"testsrc2=size=640x360:rate=25:duration={LENGTH_S}")
+TONE: Final = ("-f", "lavfi", "-i", f"sine=frequency=440:sample_rate=48000:duration={LENGTH_S}")
+RATE: Final = ("-maxrate", "4M", "-bufsize", "1M")
+# Noise, since streams are not as empty as a pattern is.
+CODED: Final = (
+    "-vf",
+    "noise=alls=20:allf=t",
+    "-c:v",
+    "libx264",
+    "-preset",
+    "ultrafast",
+    "-b:v",
+    "4M",
+    *RATE,
+    "-bf",
+    "2",
+)
+OTHER_STREAMS: Final = ("-mpegts_start_pid", "0x200", "-mpegts_pmt_start_pid", "0x1100")
+NULL: Final = b"\x47\x1f\xff\x10" + bytes(184)
+KINDS: Final = {
+    "ts": ((), "a.ts"),
+    "m2ts": (("-mpegts_m2ts_mode", "1"), "a.m2ts"),
+    # The clock's 33 bits are full after 26.5 hours, here in the middle.
+    "wrap": (("-output_ts_offset", "95437"), "a.ts"),
+    "late": (("-output_ts_offset", "3600"), "a.ts"),
+    "other": (OTHER_STREAMS, "a.ts"),
+    "renamed": (OTHER_STREAMS[:2], "a.ts"),
+    "ahead": (("-output_ts_offset", "40"), "a.ts"),
+}
+
+Made = Callable[[str], bytes]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    folder, known = tmp_path_factory.mktemp("streams"), dict[str, bytes]()
+    coded = clips.make(folder / "coded.mkv", *PICTURE, *TONE, *CODED, "-g", "25", "-pix_fmt", "yuv420p", "-c:a", "mp2")
+
+    def make(kind: str) -> bytes:
+        options, name = KINDS[kind]
+        if kind not in known:
+            known[kind] = clips.make(folder / name, "-i", str(coded), "-c", "copy", *options).read_bytes()
+        return known[kind]
+
+    return make
+
+
+def padded(upload: bytes) -> bytes:
+    """The same in packets of 204 bytes, as modulators have them: sixteen for the correction of errors."""
+    return b"".join(upload[place : place + 188] + bytes(16) for place in range(0, len(upload), 188))
+
+
+def part_of(upload: bytes, begin: float, end: float) -> bytes:
+    """From one packet on to another, by shares of the whole."""
+    first, last = (round(len(upload) * share) // 188 * 188 for share in (begin, end))
+    return upload[first:last]
+
+
+def seen(upload: bytes, chunk_bytes: int = 100_000) -> int:
+    """How many bytes pass before another recording is noticed."""
+    form = form_of(upload[:1024])
+    assert form is not None
+    watch = Watch(form)
+    for place in range(0, len(upload), chunk_bytes):
+        try:
+            watch.see(upload[place : place + chunk_bytes])
+        except JoinedError:
+            return place
+    return len(upload)
+
+
+@pytest.mark.parametrize("kind", ["ts", "m2ts", "wrap", "late"])
+def test_a_pipe_gives_the_same_packets_and_frames_as_the_file(made: Made, tmp_path: Path, kind: str) -> None:
+    upload = made(kind)
+    front, _ = looked(upload)
+    assert front is not None
+    assert (front.prefix, front.pieces, front.lead_bytes) == (b"", ((0, len(upload)),), PROBED_BYTES)
+    (tmp_path / "source").write_bytes(upload)
+    for outcome in (("-c", "copy"), ()):
+        by_name = ("-protocol_whitelist", "file", "-i", "source", "-map", "0:v", "-map", "0:a", *outcome)
+        by_pipe = piped(by_name)
+        assert by_pipe is not None
+        expected = hashes(by_name, tmp_path)
+        assert len(expected["0"]) == LENGTH_S * 25
+        assert hashes(by_pipe, tmp_path, upload) == expected
+
+
+@pytest.mark.parametrize("kind", ["ts", "m2ts", "wrap", "late"])
+@pytest.mark.parametrize("chunk_bytes", [1024**2, 1021])
+def test_one_recording_is_taken_for_one_however_it_comes(made: Made, kind: str, chunk_bytes: int) -> None:
+    upload = made(kind)
+    assert looked(upload)[0] is not None
+    assert seen(upload, chunk_bytes) == len(upload)
+
+
+def test_packets_with_sums_for_correction_are_packets(made: Made) -> None:
+    upload = padded(made("ts"))
+    front, _ = looked(upload)
+    assert front is not None
+    assert front.packets == (204, 0)
+    assert seen(upload) == len(upload)
+
+
+def test_what_fills_up_or_is_cut_off_does_no_harm(made: Made) -> None:
+    stream = made("ts")
+    cut = stream[: len(stream) - 1000]
+    filled = stream + NULL * 2000
+    # A recorder that lost some packets, and left a few bytes of another.
+    begin = len(stream) // 2 // 188 * 188
+    odd = stream[:begin] + bytes(100) + stream[begin + 188 * 20 :]
+    for upload in (cut, filled, odd):
+        assert looked(upload)[0] is not None
+        assert seen(upload) == len(upload)
+
+
+@pytest.mark.parametrize("second", ["ts", "other", "renamed", "ahead"])
+@pytest.mark.parametrize("joint", [0.1, 0.3, 0.5, 0.97])
+def test_wherever_another_recording_follows_it_is_noticed_before_anybody_is_given_it(
+    made: Made, second: str, joint: float
+) -> None:
+    first = part_of(made("ts"), 0, joint)
+    upload = first + part_of(made(second), 0, 1 - joint)
+    assert len(first) - 100_000 <= seen(upload) <= len(first) + 100_000
+
+
+@pytest.mark.parametrize("second", ["ts", "other", "renamed"])
+@pytest.mark.parametrize("joint", [0.3, 0.5, 0.8])
+def test_most_joints_are_seen_by_a_few_looks(made: Made, second: str, joint: float) -> None:
+    assert looked(part_of(made("ts"), 0, joint) + part_of(made(second), 0, 1 - joint))[0] is None
+
+
+def test_another_recording_is_noticed_in_whatever_pieces_it_comes(made: Made) -> None:
+    first = part_of(made("ts"), 0, 0.05)
+    upload = first + part_of(made("other"), 0, 0.1)
+    assert len(first) - 150 <= seen(upload, 150) <= len(first) + 100_000
+
+
+def test_a_clock_far_ahead_is_seen_by_a_few_looks(made: Made) -> None:
+    assert looked(part_of(made("ts"), 0, 0.55) + part_of(made("late"), 0.55, 1))[0] is None
+
+
+def test_a_step_back_between_two_looks_is_left_to_whoever_watches(made: Made) -> None:
+    stream = made("ts")
+    # A second comes twice.
+    upload = part_of(stream, 0, 0.6) + part_of(stream, 0.6 - 1 / LENGTH_S, 1)
+    assert looked(upload)[0] is not None
+    assert seen(upload) < len(upload)
+
+
+def test_a_programme_that_follows_the_other_is_noticed_though_both_were_announced(made: Made) -> None:
+    # A table of two maps, in the streams 0x1000 and 0x1100.
+    section = bytes.fromhex("00b011 0001c10000 0001f000 0002f100 00000000")
+    table = (b"\x47\x40\x00\x10\x00" + section).ljust(188, b"\xff")
+
+    def announced(kind: str) -> bytes:
+        stream = np.frombuffer(made(kind), np.uint8).reshape(-1, 188).copy()
+        is_table = (stream[:, 1] & 0x1F == 0) & (stream[:, 2] == 0)
+        stream[is_table] = np.frombuffer(table, np.uint8)
+        return stream.tobytes()
+
+    first = announced("ts")
+    assert seen(first) == len(first)
+    upload = first + announced("other")
+    assert seen(upload) <= len(first) + 100_000
+
+
+def test_what_is_no_stream_of_one_programme_is_left_alone(made: Made) -> None:
+    stream = made("ts")
+    packets = np.frombuffer(stream, np.uint8).reshape(-1, 188)
+    no_tables = packets[~((packets[:, 1] & 0x1F == 0) & (packets[:, 2] == 0))].tobytes()
+    empty_end = part_of(stream, 0, 0.6) + bytes(len(stream) // 4)
+    for upload in (NULL * 20_000, no_tables, empty_end, stream[:700], bytes(10**6)):
+        assert looked(upload)[0] is None
+
+
+def test_looks_ask_for_little(made: Made) -> None:
+    upload = made("ts")
+    far = upload + part_of(made("ts"), 0, 1)
+    _, asked = looked(upload)
+    assert len(asked) <= 10
+    assert sum(map(len, asked[1:])) <= 9 * 256 * 1024
+    assert looked(far)[0] is None
+
+
+@settings(max_examples=30)
+@given(data=st.data())
+def test_whatever_is_damaged_ends_well(made: Made, data: st.DataObject) -> None:
+    damaged = data.draw(damages(made("ts")))
+    looked(damaged)
+    if form_of(damaged[:1024]) is not None:
+        seen(damaged, 1024**2)
