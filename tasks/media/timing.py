@@ -36,6 +36,11 @@ _STEADY_SHARE: Final = 0.6
 # A clock of milliseconds, as Matroska and FLV have it, moves a frame by as much.
 _CLOCK_S: Final = 0.0011
 _JITTER: Final = 0.05
+# A frame of film lasts so many fields on average, which come so many times in a second.
+_FIELDS_OF_FILM: Final = Fraction(5, 2)
+_FIELD_RATES: Final = (Fraction(60000, 1001), Fraction(60))
+# Some packets have no time, and a stretch of video has a rate of its own.
+_FILM_SHARE: Final = 0.9
 _NO_TIME_S: Final = 0.0005
 _LATE_S: Final = 1.0
 
@@ -60,13 +65,16 @@ def claimed_rate(average: Fraction | None, nominal: Fraction | None, *, interlac
 def measured_rate(times_s: Sequence[float], claimed: Fraction, nominal: Fraction | None) -> Fraction:
     """The rate by the packets' presentation times, in seconds and any order; ``claimed`` where there are too few.
 
-    Where most frames follow each other at one distance that distance decides, however many were left out.
+    Where most frames follow each other at one distance that distance decides, however many were left out. Film whose
+    frames are to be shown for two fields and three by turns (2:3 pulldown by flags) keeps its own rate.
     """
     times = sorted(set(times_s))
     gaps = [later - earlier for earlier, later in itertools.pairwise(times) if later - earlier > _NO_TIME_S]
     nominal = _believable(nominal)
     if not gaps:
         return nominal if nominal in STANDARD_RATES else claimed
+    if nominal in _FIELD_RATES and _is_film(gaps, nominal):
+        return nominal / _FIELDS_OF_FILM
     usual_s = median_low(gaps)
     # Single steps; a frame left out makes a double one.
     steps = [gap for gap in gaps if abs(gap - usual_s) <= max(_JITTER * usual_s, _CLOCK_S)]
@@ -92,6 +100,16 @@ def divided_rate(rate: Fraction, most: float) -> Fraction:
     """The rate, or its largest whole fraction that is at most 1 % above ``most``: every n-th frame is shown."""
     # A little more than asked for is better than the half of it.
     return next(rate / n for n in itertools.count(1) if rate / n <= most * (1 + _NEAR))
+
+
+def _is_film(gaps_s: Sequence[float], field_rate: Fraction) -> bool:
+    field_s = 1 / float(field_rate)
+    fields = [
+        count if abs(gap - (count := round(gap / field_s)) * field_s) <= max(_JITTER * field_s, _CLOCK_S) else 0
+        for gap in gaps_s
+    ]
+    pairs = list(itertools.pairwise(fields))
+    return bool(pairs) and sum({*pair} == {2, 3} for pair in pairs) >= _FILM_SHARE * len(pairs)
 
 
 def _believable(rate: Fraction | None) -> Fraction | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import accumulate
 
 import pytest
 from hypothesis import given
@@ -119,3 +120,15 @@ def test_a_length_is_believed_where_the_container_can_know_it(
 )
 def test_a_fast_source_is_shown_at_the_largest_whole_fraction(rate: Fraction, most: float, shown: Fraction) -> None:
     assert divided_rate(rate, most) == shown
+
+
+@pytest.mark.parametrize("clock", [90_000, 1000])
+@pytest.mark.parametrize(("rate", "film"), [("60000/1001", "24000/1001"), ("60", "24")])
+def test_film_that_is_flagged_to_be_pulled_down_keeps_its_rate(rate: str, film: str, clock: int) -> None:
+    fields = accumulate([0, *(3, 2) * 60])
+    times = [round(number / float(Fraction(rate)) * clock) / clock for number in fields]
+    assert measured_rate(times, Fraction(30000, 1001), Fraction(rate)) == Fraction(film)
+    assert measured_rate([*times[:40], *times[42:]], Fraction(30000, 1001), Fraction(rate)) == Fraction(film)
+    # With some video behind it, the rate at which that moves.
+    video = [times[-1] + 2 * number / float(Fraction(rate)) for number in range(1, 60)]
+    assert measured_rate([*times, *video], Fraction(30000, 1001), Fraction(rate)) == Fraction(rate) / 2
