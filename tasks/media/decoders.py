@@ -8,6 +8,7 @@ A stream whose codec is not named here is not decoded: a file that has no other 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 _PICTURE: Final = (
@@ -47,6 +48,9 @@ DECODERS: Final = ",".join((*_PICTURE.split(), *_SOUND.split()))
 
 DECODERS_WITH_CAPTIONS: Final = ",".join((DECODERS, *_CAPTIONS.split()))
 """For a run that reads captions too."""
+
+DECODERS_OF_ALPHA: Final[Mapping[str, str]] = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+"""By codec, the decoders that see the transparency of WebM; ffmpeg's own pass over it, but are faster."""
 
 # ffmpeg repeats the whole list when it refuses a codec.
 _REPEATED: Final = re.compile(r"whitelist '[^'\n]{80,}'")

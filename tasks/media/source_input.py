@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from tasks.media.decoders import DECODERS, DECODERS_WITH_CAPTIONS
+from tasks.media.decoders import DECODERS, DECODERS_OF_ALPHA, DECODERS_WITH_CAPTIONS
 from tasks.media.source import VideoStream
 
 SOURCE_FILE: Final = "source"
@@ -37,7 +37,9 @@ def input_options(
 
     Subtitle streams are read only with ``captions``.
     """
+    decoder = DECODERS_OF_ALPHA.get(video.codec) if video is not None and video.colour.has_alpha else None
     return {
+        **({f"c:{video.index}": decoder} if video is not None and decoder is not None else {}),
         "format_whitelist": DEMUXERS,
         "codec_whitelist": DECODERS_WITH_CAPTIONS if captions else DECODERS,
         "protocol_whitelist": "file",

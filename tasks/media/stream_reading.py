@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Final
 
 from tasks.media.colour import read_colour
+from tasks.media.decoders import DECODERS_OF_ALPHA
 from tasks.media.geometry import coded_size, is_overscan, kept_size, rotation_of, shown_size
 from tasks.media.probed import items, number, ratio, text
 from tasks.media.scan import Scan
@@ -38,7 +39,7 @@ def read_video(
     """The one that is shown of these pictures; None where there are none."""
     if not pictures:
         return None
-    stream = max(pictures, key=_claim)
+    stream = _with_alpha(max(pictures, key=_claim))
     index = int(number(stream, "index") or 0)
     width, height = coded_size(stream)
     codec = text(stream, "codec_name") or "unknown"
@@ -142,6 +143,12 @@ def _claim(picture: Mapping[str, object]) -> tuple[bool, bool, int]:
     width, height = coded_size(picture)
     has_come = number(picture, "start_time") is not None and text(picture, "pix_fmt") != ""
     return has_come, _disposition(picture, "default"), width * height
+
+
+def _with_alpha(stream: Mapping[str, object]) -> Mapping[str, object]:
+    """The stream with a format that has the transparency which WebM keeps beside the packets of VP8 and VP9."""
+    has_alpha = text(stream.get("tags"), "alpha_mode") == "1" and text(stream, "codec_name") in DECODERS_OF_ALPHA
+    return {**stream, "pix_fmt": "yuva420p"} if has_alpha and text(stream, "pix_fmt") == "yuv420p" else stream
 
 
 def _companions(index: int, programmes: list[Mapping[str, object]]) -> frozenset[int]:

@@ -22,6 +22,9 @@ BT709 = "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt7
 QUARTERS = ("upper left", "upper right", "lower left", "lower right")
 PCM = ("-c:a", "pcm_s16le")
 X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
+# White all over, and transparent but for its upper left quarter.
+SHOWN: Final = "lt(X\\,W/2)*lt(Y\\,H/2)"
+CLEAR: Final = ("-vf", f"format=yuva420p,geq=lum=235:cb=128:cr=128:a=255*{SHOWN}", "-pix_fmt", "yuva420p")
 FORMATS: Final = {
     "dnxhr.mov": (("-c:v", "dnxhd", "-profile:v", "dnxhr_lb", "-pix_fmt", "yuv422p", *PCM), "dnxhd"),
     "dnxhr.mxf": (("-c:v", "dnxhd", "-profile:v", "dnxhr_lb", "-pix_fmt", "yuv422p", *PCM), "dnxhd"),
@@ -37,6 +40,8 @@ FORMATS: Final = {
     "alpha.mov": (("-c:v", "prores_ks", "-profile:v", "4444", "-pix_fmt", "yuva444p10le", *PCM), "prores"),
     "animation.mov": (("-c:v", "qtrle", "-pix_fmt", "argb", *PCM), "qtrle"),
     "alpha.webm": (("-c:v", "libvpx-vp9", "-deadline", "realtime", "-pix_fmt", "yuva420p", "-c:a", "libopus"), "vp9"),
+    "clear 8.webm": ((*CLEAR, "-c:v", "libvpx", "-auto-alt-ref", "0", "-c:a", "libopus"), "vp8"),
+    "clear 9.webm": ((*CLEAR, "-c:v", "libvpx-vp9", "-deadline", "realtime", "-c:a", "libopus"), "vp9"),
     "deep.mp4": (("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv444p10le", "-c:a", "aac"), "h264"),
 }
 
