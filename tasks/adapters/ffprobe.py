@@ -137,6 +137,15 @@ class Ffprobe:
         times = [seconds(field[0]) for field in fields if len(field) > 1 and "D" not in field[1]]
         return [time_s for time_s in times if time_s is not None]
 
+    def empty_at_end(self, folder: Path, name: str, stream: int, *, stop: threading.Event | None = None) -> int:
+        """How many of the stream's last packets are empty: each repeats the picture before.
+
+        Raises:
+            TemporarilyUnavailable: ffprobe could not run to its end.
+        """
+        fields = self._packet_fields(folder, name, stream, stop=stop, entries="size")
+        return sum(1 for _ in itertools.takewhile(lambda field: field[0] == "0", reversed(fields)))
+
     def _packet_fields(
         self,
         folder: Path,

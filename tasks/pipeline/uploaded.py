@@ -18,7 +18,7 @@ from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media import key_frames, left_out, parameter_sets
 from tasks.media.front_index import UnsuitedError
 from tasks.media.parameter_sets import Told, read_record
-from tasks.media.source import Recording, SoundSource, Source
+from tasks.media.source import Recording, SoundSource, Source, VideoStream
 from tasks.media.source_input import SOURCE_FILE
 from tasks.pipeline import examine, examine_ends, examine_part
 from tasks.pipeline.job import Job
@@ -31,6 +31,7 @@ log: Final = structlog.get_logger()
 _UNEVENNESS: Final = 1.25
 _MP4: Final = "mov"
 _AVI: Final = "avi"
+_OGG: Final = "ogg"
 
 
 def bring(
@@ -70,13 +71,20 @@ def probe(job: Job) -> Source | SoundSource:
         probed = replace(probed, audio=tuple(replace(track, may_change=True) for track in probed.audio))
     if "vide" in changes and isinstance(probed, Source):
         probed = replace(probed, video=replace(probed.video, changes_coding=True))
-    if probed.container == _AVI and isinstance(probed, Source):
+    if isinstance(probed, Source) and (held := _held(job, probed.video, probed.container)):
         # Dropped pictures at the end look like a file that is cut off.
-        video = probed.video
-        held = avi_index.dropped_at_end(job.folder / SOURCE_FILE, video.index)
-        if held < (video.duration_s or 0) * video.frame_rate:
-            probed = replace(probed, video=replace(video, held=held))
+        probed = replace(probed, video=replace(probed.video, held=held))
     return probed
+
+
+def _held(job: Job, video: VideoStream, container: str) -> int:
+    if container == _AVI:
+        held = avi_index.dropped_at_end(job.folder / SOURCE_FILE, video.index)
+    elif container == _OGG:
+        held = job.services.ffprobe.empty_at_end(job.folder, SOURCE_FILE, video.index, stop=job.stop)
+    else:
+        return 0
+    return held if held < (video.duration_s or 0) * video.frame_rate else 0
 
 
 def _probed(job: Job) -> Source | SoundSource:

@@ -284,6 +284,39 @@ def test_the_last_picture_is_shown_as_long_as_pictures_were_dropped(
     assert "truncated" in codes(publish(services, put, source, f"dropped and cut {codec}"))
 
 
+def with_packets_emptied(path: Path, count: int) -> None:
+    """Empty the last packets of Theora in an Ogg file of which each page has one packet (RFC 3533)."""
+    data = path.read_bytes()
+    pages: list[bytes] = []
+    while data:
+        laces = data[27 : 27 + data[26]]
+        size = 27 + len(laces) + sum(laces)
+        pages.append(data[:size])
+        data = data[size:]
+    serial = next(page[14:18] for page in pages if b"theora" in page[:64])
+    pictures = [number for number, page in enumerate(pages) if page[14:18] == serial]
+    for number in pictures[-count:]:
+        page = bytearray(pages[number][:26]) + bytes((1, 0))
+        page[22:26] = bytes(4)
+        remainder = 0
+        for byte in page:
+            remainder ^= byte << 24
+            for _ in range(8):
+                remainder = (remainder << 1 ^ (0x04C11DB7 if remainder >> 31 else 0)) & 0xFFFFFFFF
+        page[22:26] = remainder.to_bytes(4, "little")
+        pages[number] = bytes(page)
+    path.write_bytes(b"".join(pages))
+
+
+def test_the_last_picture_is_shown_as_long_as_it_is_repeated(services: Services, put: Put, tmp_path: Path) -> None:
+    coded = ("-c:v", "libtheora", "-c:a", "libvorbis", "-ar", "44100", "-page_duration", "1")
+    source = clips.make(tmp_path / "a.ogv", *PICTURE, *SOUND, *coded)
+    with_packets_emptied(source, 30)
+    made = Published(services, put, source, tmp_path)
+    assert not {"truncated", "picture_ends_early"} & made.codes()
+    assert len(re.findall(r" n: *\d+ ", messages(made.mp4, "-map", "0:v", "-vf", "showinfo"))) == 75
+
+
 def test_an_index_that_is_damaged_so_that_the_sound_ends_early_is_told_of(
     services: Services, put: Put, tmp_path: Path
 ) -> None:
