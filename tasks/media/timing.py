@@ -43,6 +43,7 @@ _FIELD_RATES: Final = (Fraction(60000, 1001), Fraction(60))
 _FILM_SHARE: Final = 0.9
 _NO_TIME_S: Final = 0.0005
 _LATE_S: Final = 1.0
+_UNSURE: Final = ("matroska", "flv")
 
 
 def claimed_rate(average: Fraction | None, nominal: Fraction | None, *, interlaced: bool) -> tuple[Fraction, bool]:
@@ -90,9 +91,9 @@ def is_length_told(form: Mapping[str, object]) -> bool:
     """Whether the container, ``format`` of ffprobe's answer, says how long it lasts.
 
     Matroska of some muxers tells the time at which it ends, others how long it lasts: of one that begins late neither
-    is known.
+    is known. So with FLV, of which ffprobe takes the last packet's time for it if nothing is told.
     """
-    begins_late = text(form, "format_name").startswith("matroska") and (number(form, "start_time") or 0) > _LATE_S
+    begins_late = text(form, "format_name").startswith(_UNSURE) and (number(form, "start_time") or 0) > _LATE_S
     return number(form, "duration") is not None and not begins_late
 
 
