@@ -14,6 +14,7 @@ import ffmpeg
 
 from tasks.media import opening, storyboard
 from tasks.media.appeal import Look
+from tasks.media.encode import in_step
 from tasks.media.opening import Options, dropping, reads_through, unprobed
 from tasks.media.picture import of_one_graph
 from tasks.media.source import Source
@@ -223,7 +224,9 @@ def _plan(
         picture = picture.filter("metadata", "add", key="look", value=number)
         picture = picture.filter("metadata", "print", file=f"{FOLDER}/{number}.txt")
         outputs.append(picture.output(f"{FOLDER}/{number}.rgb", f="rawvideo", **raw))
-    arguments = (*QUIET, *_threads(source).of_filters, *ffmpeg.merge_outputs(*outputs).get_args())
+    # A still is sought by its time from the file's beginning on: so are times told where the file is read through.
+    beside = in_step(source, {source.video.index}) if starts == (0.0,) else ()
+    arguments = (*QUIET, *_threads(source).of_filters, *ffmpeg.merge_outputs(*outputs).get_args(), *beside)
     return LookPlan(
         arguments=arguments,
         starts=starts,

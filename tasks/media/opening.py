@@ -13,6 +13,8 @@ THROUGH_S: Final = 32.0
 # ffmpeg decodes pictures of these at the opening of a file, and with each seek the file is opened once more.
 _DEAR_TO_OPEN: Final = ("h264", "hevc")
 _MP4: Final = "mov"
+# At each opening ffmpeg reads five megabytes of a stream, or five seconds, to find out what is in it.
+_READ_THROUGH: Final = (_MP4, "mpegts")
 # Left to itself ffmpeg tells, of pictures that come out of order, the times at which others were decoded.
 _OWN_TIMES: Final = "setts=pts=PTS:dts='if(eq(PTS,NOPTS),DTS,NOPTS)'"
 
@@ -25,7 +27,7 @@ def reads_through(source: Recording) -> bool:
     return (
         isinstance(source, Source)
         and source.video.codec in _DEAR_TO_OPEN
-        and source.container == _MP4
+        and source.container in _READ_THROUGH
         and not source.video.changes_coding
     )
 
@@ -35,9 +37,10 @@ def unprobed(source: Recording) -> Options:
 
     That costs as much as two key frames, and is nothing to the sound, nor to looks at some pictures; the encode is to
     know beforehand in which order they are shown. A file whose clock does not begin at 0 would tell other times than
-    by the usual opening.
+    by the usual opening; and a stream has no index.
     """
-    return {"nofind_stream_info": None} if reads_through(source) and source.start_s == 0 else {}
+    has_index = reads_through(source) and source.container == _MP4
+    return {"nofind_stream_info": None} if has_index and source.start_s == 0 else {}
 
 
 def dropping(condition: str) -> Options:

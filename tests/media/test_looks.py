@@ -13,6 +13,7 @@ from tasks.media.appeal import Look
 from tasks.media.looks import LookPlan
 from tests import clips
 from tests.media.test_encode import NEWS, SMALL
+from tests.media.test_sound import track
 
 LONG = replace(SMALL, duration_s=3600.0)
 TAPE = replace(LONG, container="mxf", video=replace(SMALL.video, codec="mpeg2video"))
@@ -73,6 +74,26 @@ def test_the_looks_are_of_different_moments_and_each_is_of_the_time_it_is_given(
     assert [int(look.time_s) for look in burst] == expected
 
 
+@pytest.mark.parametrize("length_s", [8, 40])
+def test_of_a_stream_whose_sound_begins_first_the_looks_have_the_times_at_which_a_still_is_taken(
+    tmp_path: Path, length_s: int
+) -> None:
+    picture = counting(tmp_path / "picture.mkv", length_s=length_s, keys_s=2)
+    tone = ("-f", "lavfi", "-i", f"sine=sample_rate=48000:duration={length_s}", "-c:a", "mp2")
+    clip = clips.make(tmp_path / "clip.ts", "-itsoffset", "1.4", "-i", str(picture), *tone, "-c:v", "copy")
+    video = replace(SMALL.video, codec="h264", width=64, height=64, index=0)
+    source = replace(SMALL, container="mpegts", duration_s=length_s + 1.4, audio=(track(1, 2),), video=video)
+    plan = looks.plan_looks(source, max_pixels=64 * 64)
+    (burst,) = taken(plan, clip, tmp_path / "looks-of-it")
+    assert len(burst) > 2
+    finals = looks.plan_finals(source, tuple(look.time_s for look in burst), max_pixels=64 * 64)
+    near = taken(finals, clip, tmp_path / "finals-of-it")
+    # The picture is 1.4 s behind the file's beginning, from which a still is sought.
+    assert {shown_s(look) for look in burst} >= {0, 4}
+    for look in (*burst, *(look for each in near for look in each)):
+        assert shown_s(look) == int(look.time_s - 1.4 + 0.1)
+
+
 def test_looks_before_the_colours_change_keep_their_times(tmp_path: Path) -> None:
     joined = tmp_path / "joined.ts"
     for start_s, matrix in ((0, 1), (5, 6)):
@@ -80,7 +101,7 @@ def test_looks_before_the_colours_change_keep_their_times(tmp_path: Path) -> Non
         part = counting(tmp_path / f"{start_s}.ts", length_s=5, keys_s=1, **told)
         joined.write_bytes((joined.read_bytes() if start_s else b"") + part.read_bytes())
     video = replace(SMALL.video, width=64, height=64, index=0, codec="h264")
-    source = replace(SMALL, container="mpegts", video=video)
+    source = replace(SMALL, container="mpegts", audio=(), video=video)
     for plan in (looks.plan_looks(source, max_pixels=64 * 64), looks.whole_looks(source, max_pixels=64 * 64)):
         (burst,) = taken(plan, joined, tmp_path / f"looks {plan.enough}")
         assert burst[0].time_s < 2
