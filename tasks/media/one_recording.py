@@ -36,6 +36,8 @@ _AHEAD: Final = round(MOST_STEP_S * CLOCK)
 _ROUNDS: Final = 10
 _MOST_TRACKS: Final = 64
 _MOST_TABLES: Final = 1_000_000
+# Each comes ten times a second, and is read once; damage makes others of it.
+_MOST_LISTS: Final = 4096
 
 
 class JoinedError(Exception):
@@ -51,6 +53,8 @@ class Course:
     _maps: frozenset[int] = frozenset()
     _programmes: dict[tuple[int, int], Programme] = field(default_factory=dict)
     _rounds: Counter[tuple[int, int]] = field(default_factory=Counter)
+    _lists: set[bytes] = field(default_factory=set)
+    _tables: dict[tuple[int, bytes], Programme | None] = field(default_factory=dict)
     _looked_at: int = 0
 
     @property
@@ -71,14 +75,19 @@ class Course:
         """
         begun = starts(packets)
         for _, _, table in tables_in(packets, begun, {TABLE_OF_MAPS}):
-            self._check_maps(frozenset(read_maps(table)))
+            if table not in self._lists:
+                self._check_maps(frozenset(read_maps(table)))
+                self._lists.add(table)
         for pid, _, table in tables_in(packets, begun, self._maps):
-            self._check_programme(pid, read_programme(table))
+            if (pid, table) not in self._tables:
+                self._tables[pid, table] = read_programme(table)
+            self._check_programme(pid, self._tables[pid, table])
+        if len(self._lists) + len(self._tables) > _MOST_LISTS:
+            raise JoinedError("too many tables")
         self._check_clocks(packets, begun, is_next=is_next)
 
     def _check_maps(self, maps: frozenset[int]) -> None:
-        self._looked_at += 1
-        if (maps and self._maps not in (frozenset(), maps)) or self._looked_at > _MOST_TABLES:
+        if maps and self._maps not in (frozenset(), maps):
             raise JoinedError("other programmes")
         self._maps = self._maps or maps
 

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tasks.media import one_recording
 from tasks.media.front_ts import PROBED_BYTES
 from tasks.media.one_recording import JoinedError, Watch
 from tasks.media.source_input import piped
-from tasks.media.transport import form_of
+from tasks.media.transport import form_of, read_maps
 from tests import clips
 from tests.media.fronts import damages, hashes, looked
 
@@ -192,6 +193,23 @@ def test_what_is_no_stream_of_one_programme_is_left_alone(made: Made) -> None:
     empty_end = part_of(stream, 0, 0.6) + bytes(len(stream) // 4)
     for upload in (NULL * 20_000, no_tables, empty_end, stream[:700], bytes(10**6)):
         assert looked(upload)[0] is None
+
+
+def test_a_table_that_comes_again_and_again_is_read_once(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[bytes] = []
+
+    def note(table: bytes) -> tuple[int, ...]:
+        read.append(table)
+        return read_maps(table)
+
+    monkeypatch.setattr(one_recording, "read_maps", note)
+    stream = made("ts")
+    table = next(stream[at : at + 188] for at in range(0, 10**5, 188) if stream[at : at + 3] == b"\x47\x40\x00")
+    assert seen(stream + table * 10_000) > len(stream)
+    assert len(read) < 20
+    # Not one of those that differ is kept for ever.
+    others = b"".join(table[:180] + number.to_bytes(8) for number in range(10_000))
+    assert len(stream) < seen(stream + others) < len(stream + others)
 
 
 def test_looks_ask_for_little(made: Made) -> None:
