@@ -15,8 +15,10 @@ from tasks.adapters.cage import MAX_ALLOCATION_BYTES, Cage, Limits
 from tasks.adapters.probe_length import seconds
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media.decoders import DECODERS_WITH_CAPTIONS, without_lists
+from tasks.media.opening import FURTHER
 from tasks.media.partial import Listing, read_listing
 from tasks.media.source_input import DEMUXERS, SOURCE_FILE
+from tasks.media.stream_reading import is_picture_late
 from tasks.media.unreadable import unreadable
 
 _LIMITS: Final = Limits(memory_bytes=2 * 1024**3, output_bytes=1024**2, cpu_s=60)
@@ -31,6 +33,7 @@ RATE_OF_S: Final = 20
 _LOOKED_AT_PACKETS: Final = 16
 # A listing takes a few hundred bytes for each stream, and what was written of it besides.
 _LISTING_BYTES: Final = 256 * 1024
+_FURTHER: Final = tuple(str(word) for name, value in FURTHER.items() for word in (f"-{name}", value))
 _NOT_STARTED: Final = "probe_not_started"
 # A line of its dumps: the place, and sixteen bytes in hexadecimal, by twos.
 _DUMPED: Final = re.compile(r"[0-9a-f]{8}: (?=[0-9a-f ]{41})[0-9a-f]{2}")
@@ -64,8 +67,18 @@ class Ffprobe:
                 machine failed under it (`machine_faults`); so with the calls below.
             process.Stopped: ``stop`` was set; so with the calls below.
         """
-        arguments = [*_UNTRUSTED, "-max_pixels", str(max_pixels), "-show_format", "-show_programs", "-show_streams"]
-        arguments += ["-show_stream_groups"]
+        answer = self._answer(folder, name, max_pixels, (), stop)
+        if is_picture_late(answer):
+            answer = self._answer(folder, name, max_pixels, _FURTHER, stop)
+        if measures_length:
+            probe_length.correct(answer, partial(self._packet_fields, folder, name, stop=stop))
+        return answer
+
+    def _answer(
+        self, folder: Path, name: str, max_pixels: int, further: tuple[str, ...], stop: threading.Event | None
+    ) -> dict[str, object]:
+        arguments = [*_UNTRUSTED, *further, "-max_pixels", str(max_pixels), "-show_format", "-show_programs"]
+        arguments += ["-show_streams", "-show_stream_groups"]
         # Only packets tell that they are encrypted.
         arguments += ["-show_packets", "-read_intervals", f"%+#{_LOOKED_AT_PACKETS}", "-of", "json", name]
         try:
@@ -80,8 +93,6 @@ class Ffprobe:
             answer = {}
         if finished.exit_code != 0 or not isinstance(answer, dict):
             raise unreadable(finished.stderr_tail)
-        if measures_length:
-            probe_length.correct(answer, partial(self._packet_fields, folder, name, stop=stop))
         return answer
 
     def listing(

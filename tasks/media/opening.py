@@ -10,6 +10,14 @@ Options: TypeAlias = dict[str, object]
 THROUGH_S: Final = 32.0
 """What of a long clip is looked at first, in seconds from its beginning on: the rest may still be on its way."""
 
+FURTHER: Final[Options] = {"analyzeduration": "120M", "probesize": "200M"}
+"""The input's options to find out what is in a broadcast whose picture begins `LATE_S` or more after its sound.
+
+By itself ffmpeg reads five seconds at most, or five megabytes.
+"""
+
+LATE_S: Final = 4.0
+
 # ffmpeg decodes pictures of these at the opening of a file, and with each seek the file is opened once more.
 _DEAR_TO_OPEN: Final = ("h264", "hevc")
 _MP4: Final = "mov"
@@ -35,12 +43,21 @@ def reads_through(source: Recording) -> bool:
 def unprobed(source: Recording) -> Options:
     """The input's option to open such a file by its index alone, without decoding a picture to find out what is in it.
 
+    A picture that is late is looked for instead: unless its size is known it can't be passed on beside the sound.
+
     That costs as much as two key frames, and is nothing to the sound, nor to looks at some pictures; the encode is to
     know beforehand in which order they are shown. A file whose clock does not begin at 0 would tell other times than
     by the usual opening; and a stream has no index.
     """
     has_index = reads_through(source) and source.container == _MP4
-    return {"nofind_stream_info": None} if has_index and source.start_s == 0 else {}
+    if has_index and source.start_s == 0:
+        return {"nofind_stream_info": None}
+    return looking_further(source)
+
+
+def looking_further(source: Recording) -> Options:
+    """`FURTHER` for a source whose picture is late, nothing for others."""
+    return FURTHER if isinstance(source, Source) and source.video.is_late else {}
 
 
 def dropping(condition: str) -> Options:

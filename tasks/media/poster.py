@@ -10,6 +10,7 @@ from tasks.media.colour import as_jpeg, scaled
 from tasks.media.encode import OUTPUT
 from tasks.media.ladder import Ladder
 from tasks.media.looks import KEPT, QUIET, can_seek, fitted
+from tasks.media.opening import looking_further
 from tasks.media.picture import shown
 from tasks.media.source import Source
 from tasks.media.source_input import SOURCE_FILE, input_options
@@ -66,6 +67,7 @@ def _sought(source: Source, time_s: float, max_pixels: int) -> ffmpeg.nodes.Filt
     # Half a frame early at most: the time is rounded, and seeking passes over what lies before it.
     soon_s = max(0.0, time_s - 0.004)
     options = input_options(max_pixels=max_pixels, video=source.video) | _threads(source).of_decoder
+    options |= looking_further(source)
     if soon_s and can_seek(source):
         options["ss"] = f"{soon_s:.3f}"
     picture = ffmpeg.input(SOURCE_FILE, **options)[str(video.index)]

@@ -25,7 +25,8 @@ class VideoStream:
     ``keeps_overscan`` it is shown whole, whatever the container asks to be cropped. It ``begins_with_key_frame`` unless
     its first packet is another, or was not among those that were probed. Where it ``changes_coding`` its container
     describes on the way, beside the packets, how the following ones are coded. ``pid`` is its number in a transport
-    stream, None in any other container. So many as are ``held`` were dropped at its end: the last one is shown on.
+    stream, None in any other container. One that ``is_late`` begins long
+    after the sound. So many as are ``held`` were dropped at its end: the last one is shown on.
     """
 
     index: int
@@ -54,6 +55,7 @@ class VideoStream:
     keeps_overscan: bool = False
     changes_coding: bool = False
     pid: int | None = None
+    is_late: bool = False
     held: int = 0
 
     @property

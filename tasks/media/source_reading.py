@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 
 from tasks.errors import SourceRejected
 from tasks.media.iamf import channels_carried
+from tasks.media.opening import LATE_S
 from tasks.media.probed import items, number, ratio, text
 from tasks.media.source import SoundSource, Source
+from tasks.media.source_input import RESTARTING_CLOCKS
 from tasks.media.stream_reading import is_cover, is_picture, is_still, read_audio, read_video, tagged_length_s
 from tasks.media.timecode import read_timecode
 
@@ -78,6 +80,9 @@ def read_recording(probe: Mapping[str, object], limits: SourceLimits) -> Source 
     if video is not None:
         video = replace(video, begins_with_key_frame=_begins_with_key_frame(video.index, items(probe.get("packets"))))
     start_s, timecode = number(form, "start_time"), read_timecode(streams, form)
+    if video is not None and container in RESTARTING_CLOCKS and start_s is not None:
+        begins_s = next((number(each, "start_time") for each in streams if number(each, "index") == video.index), None)
+        video = replace(video, is_late=begins_s is not None and begins_s - start_s >= LATE_S)
     unreadable = sum(text(stream, "codec_type") == "audio" for stream in streams) - len(audio)
     if video is None:
         cover = read_video([stream for stream in streams if is_cover(stream)], [], container)

@@ -114,6 +114,13 @@ def is_picture(stream: Mapping[str, object]) -> bool:
     return _has_size(stream) and not is_still(stream)
 
 
+def is_picture_late(answer: Mapping[str, object]) -> bool:
+    """Whether ffprobe's answer about a broadcast names a picture of which nothing came in what was read of it."""
+    streams = [each for each in items(answer.get("streams")) if text(each, "codec_type") == "video"]
+    is_broadcast = text(answer.get("format"), "format_name") in ("mpegts", "mpeg")
+    return is_broadcast and bool(streams) and not any(_has_size(each) for each in streams)
+
+
 def is_still(stream: Mapping[str, object]) -> bool:
     """Whether the stream is marked as a picture that doesn't move: a cover, a thumbnail."""
     return any(_disposition(stream, kind) for kind in _STILLS)

@@ -162,6 +162,23 @@ def test_what_begins_hours_after_its_clock_did_is_published_with_its_true_length
     assert "truncated" not in {each.code for each in record.warnings}
 
 
+def test_a_picture_that_begins_long_after_the_sound_is_published_in_step(
+    services: Services, put: Put, tmp_path: Path
+) -> None:
+    late = ("-itsoffset", "8", "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=3")
+    sound = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=11")
+    source = clips.make(tmp_path / "a.ts", *late, *sound, *H264, "-c:a", "mp2")
+    made = Published(services, put, source, tmp_path)
+    assert made.record.source.video is not None
+    assert made.record.source.video.width == 320
+    assert made.record.poster is not None
+    assert made.record.source.duration_s == pytest.approx(11, abs=0.2)
+    seen = messages(made.mp4, "-map", "0:v", "-vf", "freezedetect=n=0.003:d=5")
+    ended_s = re.search(r"freeze_end: ([\d.]+)", seen)
+    assert ended_s is not None
+    assert float(ended_s[1]) == pytest.approx(8, abs=0.1)
+
+
 def test_a_feed_without_one_whole_key_frame_has_its_storyboard(services: Services, put: Put, tmp_path: Path) -> None:
     refreshed = ("-c:v", "libx264", "-preset", "veryfast", "-g", "25", "-x264-params", "intra-refresh=1:bframes=0")
     feed = clips.make(tmp_path / "feed.ts", *PICTURE, *refreshed)
