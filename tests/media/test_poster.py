@@ -111,7 +111,10 @@ def test_a_picture_that_a_look_has_kept_makes_the_poster_that_the_source_itself_
         index=0,
         width=width,
         height=height,
+        coded_width=640,
+        coded_height=360,
         rotation=rotation,
+        is_as_coded=not rotation,
     )
     source = replace(SMALL, duration_s=8.0, video=video)
     finals = looks.plan_finals(source, (5.0, 2.0, 6.0), max_pixels=640 * 360)
