@@ -3,7 +3,7 @@
 A clip's picture and its encode begin at the same moment, in two processes. The first one downloads the upload into its
 own workspace, the other makes a hard link to the same file, so each may remove its own. It does so as soon as there is
 something to work on, and follows the file's growth. Should the first one fail, end or hang, it continues the download
-itself, at the same places of the same file (`tasks.adapters.upload_way`).
+itself, at the same places of the same file (`tasks.adapters.ordered_download`).
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from typing import IO, Final
 from tasks.adapters import machine_faults, mending
 from tasks.adapters.arriving import Arriving
 from tasks.adapters.object_store import ObjectStore
+from tasks.adapters.ordered_download import Upload, beginning_of, layout_of
 from tasks.adapters.process import Stopped
-from tasks.adapters.upload_way import Upload, beginning_of, layout_of
 from tasks.errors import TemporarilyUnavailable
 from tasks.media.one_recording import JoinedError
 

@@ -26,15 +26,15 @@ from tasks.pipeline import (
     examine_picture,
     making_sound,
     outcome,
-    picture_way,
+    picture_runs,
     pictures,
-    sound_way,
+    sound_runs,
     uploaded,
 )
-from tasks.pipeline.copy_way import CopyWay
 from tasks.pipeline.examine import describe_source
 from tasks.pipeline.job import Job
 from tasks.pipeline.lease import Lease
+from tasks.pipeline.original_copy import OriginalCopy
 from tasks.pipeline.outcome import Encoded
 from tasks.pipeline.services import Services
 from tasks.pipeline.streaming import Stream, beside_the_encode
@@ -107,10 +107,10 @@ def _encode(job: Job, probed: Source, stream: Stream, lease: Lease) -> Encoded:
     """Measure, then encode picture and sound side by side; what is known of the source is told in the record."""
     services, upload = job.services, job.upload
     with together(lease.stop) as beside, together(beside.stop) as copying:
-        copy = CopyWay(job, stream, copying)
+        copy = OriginalCopy(job, stream, copying)
         copy.begin(probed)
         # Nothing that is measured of the picture matters to the sound; a smallest rung made first waits for it.
-        sounding = beside.submit(lambda stop: sound_way.make(job.until(stop), probed, stream))
+        sounding = beside.submit(lambda stop: sound_runs.make(job.until(stop), probed, stream))
         source, seen = examine_picture.examine(job.until(copying.stop), probed)
         # What is still on its way has no checksum yet.
         facts = describe_source(job.work.source, source, upload.whole() if upload.is_whole else None)
@@ -142,7 +142,7 @@ def _encode(job: Job, probed: Source, stream: Stream, lease: Lease) -> Encoded:
             threads=threads_for(services.settings.encode_cores or usable_cores()),
         )
         urgency = Urgency.LADDER_BEHIND_COPY if copy.is_on_its_way else Urgency.ENCODE
-        picture = picture_way.encode_all(job.until(copying.stop), plan, source, stream, lease, urgency)
+        picture = picture_runs.encode_all(job.until(copying.stop), plan, source, stream, lease, urgency)
         copy.finish()
         return Encoded(
             source=source,

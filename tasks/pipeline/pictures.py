@@ -14,9 +14,9 @@ from tasks.adapters.ffmpeg import is_of_the_upload
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media import storyboard
 from tasks.media.source import SoundSource, Source
-from tasks.pipeline import finish, poster_way, sound_poster, storyboard_way
+from tasks.pipeline import finish, poster_making, sound_poster, storyboard_making
 from tasks.pipeline.job import Job
-from tasks.pipeline.poster_way import Taken
+from tasks.pipeline.poster_making import Taken
 from tasks.pipeline.services import Services
 from tasks.records import lifecycle
 from tasks.records.base import Notice
@@ -75,10 +75,10 @@ def make(job: Job, source: Source | SoundSource) -> None:
                 # Readers have a picture at once; one that takes another's place does so in all its forms.
                 _add_poster(services, name, work.version, taken.poster, taken.notices)
                 finish.announce(services, name)
-            varied = poster_way.vary(job, taken)
+            varied = poster_making.vary(job, taken)
             _add_poster(services, name, work.version, varied, taken.notices)
         if work.storyboard is None and isinstance(source, Source):
-            sheets = storyboard_way.make(job, source)
+            sheets = storyboard_making.make(job, source)
             services.clips.update(
                 name, lambda current: lifecycle.picture(current, version=work.version, now=utc_now(), storyboard=sheets)
             )
@@ -99,7 +99,7 @@ def give_up(services: Services, name: str, version: str, error: SourceRejected |
 
 
 def _take(job: Job, source: Source | SoundSource) -> Taken:
-    return sound_poster.take(job, source) if isinstance(source, SoundSource) else poster_way.take(job, source)
+    return sound_poster.take(job, source) if isinstance(source, SoundSource) else poster_making.take(job, source)
 
 
 def _add_poster(services: Services, name: str, version: str, poster: Poster, notices: tuple[Notice, ...]) -> None:

@@ -15,7 +15,7 @@ from tasks.media.sound import candidates
 from tasks.media.source import SoundSource, Source
 from tasks.media.waveform import plan_waveform
 from tasks.pipeline.job import Job
-from tasks.pipeline.poster_way import Taken, publish_still
+from tasks.pipeline.poster_making import Taken, publish_still
 
 log: Final = structlog.get_logger()
 _SHORTEST_TIMEOUT_S: Final = 60.0

@@ -19,7 +19,7 @@ from tasks.media.front_index import UnsuitedError
 from tests import clips
 from tests.media.fronts import damages, hashes
 from tests.media.test_front_mp4 import box
-from tests.pipeline.test_joined_way import OTHER_STREAMS, recording
+from tests.pipeline.test_joined_recordings import OTHER_STREAMS, recording
 
 PICTURE = ("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25:duration=3")
 TONE = ("-f", "lavfi", "-i", "sine=duration=3")

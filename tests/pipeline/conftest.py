@@ -10,16 +10,16 @@ import pytest
 import redis
 
 from config.settings import Settings
-from tasks.adapters import arriving, upload_way
+from tasks.adapters import arriving, ordered_download
 from tasks.adapters.object_store import ObjectStore
 from tasks.adapters.sources import Sources
-from tasks.pipeline import sound_way
+from tasks.pipeline import sound_runs
 from tasks.pipeline.services import Services
 from tests import servers
 from tests.adapters.arriving.paced import MIB, Pace, Paced
 from tests.conftest import Buckets
 from tests.pipeline.published import Published, Put
-from tests.pipeline.test_direct_way import ladder
+from tests.pipeline.test_original_copy import ladder
 from workers.services import build_services
 
 
@@ -78,10 +78,10 @@ def slow(
     services: Services, store: ObjectStore, pace: Pace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Services:
     """The services, to which films come as the test lets them, twelve seconds are long, and nothing is copied."""
-    monkeypatch.setattr(upload_way, "_BEGINNING_BYTES", MIB // 4)
+    monkeypatch.setattr(ordered_download, "_BEGINNING_BYTES", MIB // 4)
     monkeypatch.setattr(arriving, "_RESERVE_BYTES", MIB // 4)
-    monkeypatch.setattr(sound_way, "_HEARD_WHOLE_S", 5.0)
-    monkeypatch.setattr(sound_way, "_HEARD_FIRST_S", 2.0)
+    monkeypatch.setattr(sound_runs, "_HEARD_WHOLE_S", 5.0)
+    monkeypatch.setattr(sound_runs, "_HEARD_FIRST_S", 2.0)
     paced = Paced(store._client)
     paced.pace = pace
     return ladder(replace(services, sources=Sources(paced, tmp_path, large_bytes=MIB)), copy_max_bitrate_bps=0)

@@ -27,7 +27,7 @@ from tests.conftest import Buckets
 from tests.pipeline.coming import clip_of, files, rest_held_back, until
 from tests.pipeline.jobs import job_in
 from tests.pipeline.published import Put
-from tests.pipeline.test_direct_way import ladder
+from tests.pipeline.test_original_copy import ladder
 
 LENGTH_S = 12
 NULL = b"\x47\x1f\xff\x10" + bytes(184)

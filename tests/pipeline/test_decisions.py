@@ -10,7 +10,7 @@ from tasks.pipeline.order_steps import OrderRefused
 from tasks.pipeline.services import Services
 from tasks.records import keys
 from tasks.records.article_record import ArticleRecord, ArticleState, ReferenceState
-from tests.pipeline.test_link_way import DIKE, HEAD, RICE, Put, have_clip, links, publish
+from tests.pipeline.test_link import DIKE, HEAD, RICE, Put, have_clip, links, publish
 
 
 def rebuilt(services: Services, article_id: str) -> ArticleRecord:

@@ -9,7 +9,7 @@ from typing import Any
 import imageio_ffmpeg
 import pytest
 
-from tasks.pipeline import orders, poster_way
+from tasks.pipeline import orders, poster_making
 from tasks.pipeline.ingest import ingest
 from tasks.pipeline.order_steps import OrderRefused
 from tasks.pipeline.services import Services
@@ -18,7 +18,7 @@ from tasks.records import keys
 from tasks.records.clip_facts import Poster
 from tasks.records.clip_record import ClipRecord
 from tests import clips
-from tests.pipeline.test_clip_way import Put
+from tests.pipeline.test_clip import Put
 
 
 def halves(path: Path, second: str = "blue") -> Path:
@@ -106,13 +106,13 @@ def test_a_choice_made_while_another_is_being_made_is_the_one_that_counts(
 ) -> None:
     pictured(services, put, "twice", halves(tmp_path / "h.mp4"))
     orders.choose_poster(services, "twice", 0.2)
-    vary = poster_way.vary
+    vary = poster_making.vary
 
     def vary_late(*given: Any, **named: Any) -> Poster:
         orders.choose_poster(services, "twice", 1.5)
         return vary(*given, **named)
 
-    monkeypatch.setattr(poster_way, "vary", vary_late)
+    monkeypatch.setattr(poster_making, "vary", vary_late)
     thumbnails(services, "twice")
     monkeypatch.undo()
     between = clip_of(services, "twice")

@@ -10,14 +10,14 @@ import pytest
 
 from tasks.adapters.process import Stopped
 from tasks.errors import SourceRejected, TemporarilyUnavailable
-from tasks.pipeline import picture_way, sound_way
+from tasks.pipeline import picture_runs, sound_runs
 from tasks.pipeline.ingest import ingest
 from tasks.pipeline.services import Services
 from tasks.pipeline.thumbnails import thumbnails
 from tasks.pipeline.together import LinkedStop, together
 from tasks.pipeline.transcode import transcode
 from tests import clips
-from tests.pipeline.test_clip_way import Put
+from tests.pipeline.test_clip import Put
 
 LONG_S = 120.0
 SOON_S = 60.0
@@ -71,12 +71,12 @@ def test_an_order_from_outside_ends_both() -> None:
 def test_nobody_waits_for_the_sound_of_a_clip_whose_pictures_failed(
     services: Services, put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sound_way, "make", lambda job, *_: until_stopped(job.stop))
+    monkeypatch.setattr(sound_runs, "make", lambda job, *_: until_stopped(job.stop))
 
     def broken(*_: object, **__: object) -> None:
         raise SourceRejected("undecodable", "This video can't be decoded.")
 
-    monkeypatch.setattr(picture_way, "encode_all", broken)
+    monkeypatch.setattr(picture_runs, "encode_all", broken)
     assert _failure(services, put, "TOGETHER1", tmp_path) == "undecodable"
 
 
@@ -86,8 +86,8 @@ def test_nobody_waits_for_the_pictures_of_a_clip_whose_sound_failed(
     def broken(*_: object) -> None:
         raise TemporarilyUnavailable("encoder_killed", "The encoder was killed from outside.")
 
-    monkeypatch.setattr(sound_way, "make", broken)
-    monkeypatch.setattr(picture_way, "encode_all", lambda job, *_: until_stopped(job.stop))
+    monkeypatch.setattr(sound_runs, "make", broken)
+    monkeypatch.setattr(picture_runs, "encode_all", lambda job, *_: until_stopped(job.stop))
     assert _failure(services, put, "TOGETHER2", tmp_path) == "encoder_killed"
 
 
@@ -100,7 +100,7 @@ def test_a_fault_that_nobody_foresaw_is_told_of_and_tried_again(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("half a frame")
 
-    monkeypatch.setattr(picture_way, "encode_all", broken)
+    monkeypatch.setattr(picture_runs, "encode_all", broken)
     with pytest.raises(ZeroDivisionError):
         transcode(services, "UNFORESEEN1")
     record = services.clips.get("UNFORESEEN1")

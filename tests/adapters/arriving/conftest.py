@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.adapters import upload_way
+from tasks.adapters import ordered_download
 from tasks.adapters.arriving import Arriving
 from tasks.adapters.object_store import ObjectStore
 from tasks.adapters.sources import Sources
@@ -54,7 +54,7 @@ def etag(store: ObjectStore, buckets: Buckets, upload: bytes) -> str:
 def begin(
     paced: Paced, buckets: Buckets, upload: bytes, etag: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Arriving]:
-    monkeypatch.setattr(upload_way, "_BEGINNING_BYTES", MIB)
+    monkeypatch.setattr(ordered_download, "_BEGINNING_BYTES", MIB)
     shared = Sources(paced, tmp_path, large_bytes=MIB)
 
     def run(name: str = "source", should_stop: Callable[[], bool] = lambda: False, tag: str = etag) -> Arriving:

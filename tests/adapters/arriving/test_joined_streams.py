@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.adapters import upload_way
+from tasks.adapters import ordered_download
 from tasks.adapters.arriving import Arriving
 from tasks.adapters.mending import mend
 from tasks.adapters.object_store import ObjectStore
@@ -45,7 +45,7 @@ def joined(stream: bytes) -> bytes:
 def begun(
     paced: Paced, buckets: Buckets, joined: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Arriving]:
-    monkeypatch.setattr(upload_way, "_BEGINNING_BYTES", MIB)
+    monkeypatch.setattr(ordered_download, "_BEGINNING_BYTES", MIB)
     monkeypatch.setattr(front_ts, "PROBED_BYTES", MIB)
     etag = paced.put(buckets.incoming, KEY, joined, content_type="video/mp2t")
     shared = Sources(paced, tmp_path, large_bytes=MIB)
@@ -110,7 +110,7 @@ def test_what_is_one_recording_comes_as_it_is(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(upload_way, "_BEGINNING_BYTES", MIB)
+    monkeypatch.setattr(ordered_download, "_BEGINNING_BYTES", MIB)
     monkeypatch.setattr(front_ts, "PROBED_BYTES", MIB)
     etag = store.put(buckets.incoming, KEY, stream, content_type="video/mp2t")
     pace.let(4)

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 from tasks.adapters.object_store import ObjectStore, ObjectStream
-from tasks.adapters.upload_way import Upload
+from tasks.adapters.ordered_download import Upload
 from tests import clips
 from tests.conftest import Buckets
 from tests.media.fronts import looked

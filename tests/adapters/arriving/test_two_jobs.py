@@ -15,8 +15,8 @@ import pytest
 from tasks.adapters import sources
 from tasks.adapters.arriving import Arriving
 from tasks.adapters.object_store import ObjectStore, ObjectStream
+from tasks.adapters.ordered_download import Upload
 from tasks.adapters.process import Stopped
-from tasks.adapters.upload_way import Upload
 from tasks.errors import TemporarilyUnavailable
 from tests import clips
 from tests.adapters.arriving.paced import KEY, MIB, NEVER, Pace, Paced, close_meanwhile, shared_names
@@ -112,11 +112,11 @@ def test_what_was_laid_otherwise_is_not_gone_on_with(
 FIRST_JOB: Final = """
 import sys, time
 from pathlib import Path
-from tasks.adapters import upload_way
+from tasks.adapters import ordered_download
 from tasks.adapters.object_store import ObjectStore
 from tasks.adapters.sources import Sources
-from tasks.adapters.upload_way import Upload
-upload_way._BEGINNING_BYTES = 1024**2
+from tasks.adapters.ordered_download import Upload
+ordered_download._BEGINNING_BYTES = 1024**2
 endpoint, region, bucket, key, etag, size, root = sys.argv[1:]
 
 class Slow(ObjectStore):

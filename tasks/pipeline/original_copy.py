@@ -1,4 +1,4 @@
-"""The copy: the source's own video, published as it is if players accept it, so that nobody waits for an encode."""
+"""The original, copied: the source's own video as it is, if players accept it, so that nobody waits for an encode."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tasks.media.progress import Progress
 from tasks.media.sound import Programme
 from tasks.media.source import Source
 from tasks.media.threads import sound_pace
-from tasks.pipeline import examine_sound, packaging, picture_way, uploaded
+from tasks.pipeline import examine_sound, packaging, picture_runs, uploaded
 from tasks.pipeline.copied_coding import CopiedCoding
 from tasks.pipeline.job import Job
 from tasks.pipeline.streaming import Stream
@@ -35,7 +35,7 @@ class _ChangedError(Exception):
     """Some of its pictures are coded otherwise than its header says."""
 
 
-class CopyWay:
+class OriginalCopy:
     """The copy of one version, made beside the caller's work.
 
     It begins by what the file says of itself, while that is still being measured, and is shown to nobody before.
@@ -165,7 +165,7 @@ class CopyWay:
             if self._coding.has_changed():
                 raise _ChangedError
 
-        picture_way.run(self._job, source, planned.run, Urgency.FIRST, on_progress=watch)
+        picture_runs.run(self._job, source, planned.run, Urgency.FIRST, on_progress=watch)
         if self._coding.has_changed():
             raise _ChangedError
         is_rung = planned.stands_for is not None and packaging.complies(

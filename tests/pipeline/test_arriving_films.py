@@ -28,7 +28,7 @@ from tests.adapters.arriving.paced import MIB, Pace
 from tests.pipeline.coming import clip_of, files, rest_held_back, until
 from tests.pipeline.jobs import job_in
 from tests.pipeline.published import Put
-from tests.pipeline.test_direct_way import ladder
+from tests.pipeline.test_original_copy import ladder
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The poster: take the best frame as a JPEG, then make its further sizes and formats."""
+"""Making the poster: take the best frame as a JPEG, then make its further sizes and formats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The storyboard's way: its sheets made of key frames, or of all frames where those are few, put up with the WebVTT."""
+"""Making the storyboard: its sheets of key frames, or of all frames where those are few, put up with the WebVTT."""
 
 from __future__ import annotations
 

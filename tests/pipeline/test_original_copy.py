@@ -22,7 +22,7 @@ from tasks.media.ladder import Ladder, PlannedRung
 from tasks.media.package import MediaPlaylist, Track
 from tasks.media.progress import Progress
 from tasks.media.source import Source
-from tasks.pipeline import packaging, picture_way
+from tasks.pipeline import packaging, picture_runs
 from tasks.pipeline.ingest import ingest
 from tasks.pipeline.job import Job
 from tasks.pipeline.services import Services
@@ -33,8 +33,8 @@ from tests import clips
 from tests.described import joined
 from tests.media.test_parameter_sets import told_by_ffprobe
 from tests.pipeline.published import H264, PICTURE, messages
-from tests.pipeline.test_clip_way import Put
-from tests.pipeline.test_sound_way import coded
+from tests.pipeline.test_clip import Put
+from tests.pipeline.test_sound_runs import coded
 
 SIZE = "640x360"
 TAGGED = ("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv")
@@ -164,7 +164,7 @@ def test_the_smallest_rung_is_played_before_the_others_are_made(
     services: Services, put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clip = clips.progressive(tmp_path / "a.mp4", seconds=8, size=SIZE)
-    run = picture_way.run
+    run = picture_runs.run
 
     def once_it_plays(job: Job, source: Source, which: Run, *kept: Any, **named: Any) -> Progress:
         # So short a clip is done on an idle machine before anybody has looked.
@@ -177,7 +177,7 @@ def test_the_smallest_rung_is_played_before_the_others_are_made(
             time.sleep(0.05)
         return run(job, source, which, *kept, **named)
 
-    monkeypatch.setattr(picture_way, "run", once_it_plays)
+    monkeypatch.setattr(picture_runs, "run", once_it_plays)
     record, seen = published(ladder(services, copy_max_bitrate_bps=0, smallest_first=True), put, "120320_LANE1", clip)
     assert renditions(seen[0]) == ["180p"]
     assert [each.name for each in record.renditions] == ["360p", "180p"]
@@ -204,7 +204,7 @@ def test_the_sound_of_a_long_clip_is_made_again_where_its_beginning_was_unlike_t
 def test_a_copy_that_was_ended_half_way_leaves_nothing_that_keeps_the_ladder_from_being_published(
     services: Services, put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_all = picture_way.run
+    run_all = picture_runs.run
 
     def killed(job: Job, source: Source, run: Run, *kept: Any, **named: Any) -> Progress:
         if not run.sound:
@@ -215,7 +215,7 @@ def test_a_copy_that_was_ended_half_way_leaves_nothing_that_keeps_the_ladder_fro
         (begun / "index.m3u8").write_text("#EXTM3U\n", encoding="utf-8")
         raise TemporarilyUnavailable("encoder_killed", "The encoder was killed from outside.", "signal 9")
 
-    monkeypatch.setattr(picture_way, "run", killed)
+    monkeypatch.setattr(picture_runs, "run", killed)
     clip = clips.progressive(tmp_path / "a.mp4", seconds=2, size=SIZE)
     record, _ = published(ladder(services, copy_max_bitrate_bps=8_000_000), put, "120320_COPY3", clip)
     assert [each.name for each in record.renditions] == ["360p", "180p"]
