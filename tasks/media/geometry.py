@@ -43,6 +43,12 @@ def is_overscan(stream: Mapping[str, object], width: int, height: int) -> bool:
     )
 
 
+def fitted(width: int, height: int, longest: int) -> tuple[int, int]:
+    """The picture's shape with this longer side, at least 8 pixels high and wide."""
+    scale = longest / max(width, height)
+    return max(8, round(width * scale)), max(8, round(height * scale))
+
+
 def _crops(stream: Mapping[str, object]) -> list[tuple[int, int, int, int]]:
     """Pixels that the container crops: left, right, top, bottom."""
     return [

@@ -15,7 +15,8 @@ import ffmpeg
 from tasks.media import opening, storyboard
 from tasks.media.appeal import Look
 from tasks.media.encode import in_step
-from tasks.media.opening import Options, dropping, reads_through, unprobed
+from tasks.media.geometry import fitted
+from tasks.media.opening import Options, can_seek, dropping, reads_through, unprobed
 from tasks.media.picture import of_one_graph
 from tasks.media.source import Source
 from tasks.media.source_input import SOURCE_FILE, input_options
@@ -153,20 +154,6 @@ def read_looks(plan: LookPlan, number: int, rgb: bytes, times: str) -> tuple[tup
             bursts.append([])
         bursts[-1].append(look)
     return tuple(tuple(burst) for burst in bursts)
-
-
-def can_seek(source: Source) -> bool:
-    """Whether its frames can be decoded from the middle on.
-
-    H.264 in 4:4:4 was written wrongly by older x264; decoders correct it where they have read the first frame's note.
-    """
-    return not (source.video.codec == "h264" and "444" in source.video.pixel_format)
-
-
-def fitted(width: int, height: int, longest: int) -> tuple[int, int]:
-    """The picture's shape with this longer side, at least 8 pixels high and wide."""
-    scale = longest / max(width, height)
-    return max(8, round(width * scale)), max(8, round(height * scale))
 
 
 def _opened(source: Source, max_pixels: int, more: Options, start_s: float = 0.0) -> ffmpeg.nodes.FilterableStream:

@@ -40,6 +40,14 @@ def reads_through(source: Recording) -> bool:
     )
 
 
+def can_seek(source: Source) -> bool:
+    """Whether its frames can be decoded from the middle on.
+
+    H.264 in 4:4:4 was written wrongly by older x264; decoders correct it where they have read the first frame's note.
+    """
+    return not (source.video.codec == "h264" and "444" in source.video.pixel_format)
+
+
 def unprobed(source: Recording) -> Options:
     """The input's option to open such a file by its index alone, without decoding a picture to find out what is in it.
 

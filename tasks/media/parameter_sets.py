@@ -18,6 +18,8 @@ from tasks.records.base import Value
 
 # Unit types of both kinds (table 7-1).
 _SETS: Final = (7, 8)
+# In a segment of ten seconds: sixty pictures a second, each of some seventy slices.
+_MOST_UNITS: Final = 50_000
 _SAMPLE_ENTRIES: Final = ("avc1", "avc3")
 _ENTRY_BYTES: Final = 78
 # Profiles whose parameter sets tell of chroma, depth and scaling matrices.
@@ -91,15 +93,18 @@ def are_described(samples: bytes | mmap, begin: int, configuration: bytes) -> bo
     """Whether all parameter sets among H.264 samples, from ``begin`` on, stand in their track's ``avcC`` as well.
 
     The samples' units lie as ISO/IEC 14496-15 has them, each behind its length; ``configuration`` are the boxes of the
-    sample entry. What can't be read is not described.
+    sample entry. What can't be read is not described, nor is what has more units than any encoder makes.
     """
     try:
         record = find(configuration, "avcC") or b""
         known = {unit.rstrip(b"\0") for units in _units(record) for unit in units}
     except (ValueError, TemporarilyUnavailable):
         return False
-    width, place = (record[4] & 3) + 1, begin
+    width, place, count = (record[4] & 3) + 1, begin, 0
     while place + width < len(samples):
+        count += 1
+        if count > _MOST_UNITS:
+            return False
         end = place + width + int.from_bytes(samples[place : place + width])
         if samples[place + width] & 31 in _SETS and samples[place + width : end].rstrip(b"\0") not in known:
             return False

@@ -8,9 +8,10 @@ import ffmpeg
 
 from tasks.media.colour import as_jpeg, scaled
 from tasks.media.encode import OUTPUT
+from tasks.media.geometry import fitted
 from tasks.media.ladder import Ladder
-from tasks.media.looks import KEPT, QUIET, can_seek, fitted
-from tasks.media.opening import looking_further
+from tasks.media.looks import KEPT, QUIET
+from tasks.media.opening import can_seek, looking_further
 from tasks.media.picture import shown
 from tasks.media.source import Source
 from tasks.media.source_input import SOURCE_FILE, input_options

@@ -130,3 +130,10 @@ def test_parameter_sets_among_the_samples_are_to_be_those_of_the_header() -> Non
     assert not are_described(samples(b"\x68\x04", b"\x65\x88"), 6, header)
     assert not are_described(samples(b"\x65\x88")[:-1], 6, header)
     assert not are_described(samples(b"\x65\x88"), 6, b"")
+
+
+def test_samples_of_more_units_than_an_encoder_makes_are_not_read_to_their_end() -> None:
+    header = box("avcC", bytes([1, 66, 0, 30, 0xFF, 0xE1, 0, 3, 0x67, 1, 2, 1, 0, 2, 0x68, 3]))
+    filler = b"\0\0\0\x01\x0c"
+    assert are_described(filler * 40_000, 0, header)
+    assert not are_described(filler * 60_000, 0, header)
