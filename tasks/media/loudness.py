@@ -14,8 +14,9 @@ from typing import Final
 import ffmpeg
 
 from tasks.media.ladder import AudioRung
+from tasks.media.mix import mixed
 from tasks.media.opening import unprobed
-from tasks.media.sound import Programme, mixed
+from tasks.media.sound import Programme
 from tasks.media.source import Recording
 from tasks.media.source_input import SOURCE_FILE, input_options
 from tasks.media.steady import steady

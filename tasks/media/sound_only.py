@@ -14,8 +14,9 @@ import ffmpeg
 from tasks.media.encode import HEAD, HLS, MEDIA_PLAYLIST, OUTPUT, PLAYLISTS, Run, hls_options, in_step
 from tasks.media.ladder import Ladder
 from tasks.media.language import language_name
+from tasks.media.mix import mixed
 from tasks.media.package import AAC_LC, Track
-from tasks.media.sound import Programme, mixed
+from tasks.media.sound import Programme
 from tasks.media.source import SoundSource
 from tasks.media.source_input import SOURCE_FILE, input_options
 from tasks.media.steady import steady

@@ -11,7 +11,8 @@ import re
 from collections.abc import Sequence
 
 from tasks.media.ladder import AudioRung
-from tasks.media.sound import Programme, changing_downmix
+from tasks.media.mix import changing_downmix
+from tasks.media.sound import Programme
 from tasks.media.source import AudioStream
 
 

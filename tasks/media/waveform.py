@@ -7,8 +7,9 @@ from typing import Final
 import ffmpeg
 
 from tasks.media.ladder import Ladder
+from tasks.media.mix import mixed
 from tasks.media.poster import Still, still_run
-from tasks.media.sound import Programme, mixed
+from tasks.media.sound import Programme
 from tasks.media.source_input import SOURCE_FILE, input_options
 from tasks.media.steady import steady
 
