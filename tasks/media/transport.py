@@ -5,6 +5,7 @@ Times are ticks of 90 kHz, of 33 bits. All work on packets is done on many at on
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Final
@@ -25,6 +26,10 @@ _FORMS: Final = ((188, 0), (192, 4), (204, 0))
 _HEAD_BYTES: Final = 19
 _MOST_GAPS: Final = 64
 _CRC_BYTES: Final = 4
+# Their checksum takes the highest bit of each byte first, zlib the lowest: of reversed bytes it is the same. A section
+# and its own checksum leave `_INTACT`.
+_REVERSED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+_INTACT: Final = 0xFFFFFFFF
 _MAP: Final = 2
 # Descriptors that tell what is in private data (type 6): AC-3, E-AC-3, DTS, AAC, teletext, subtitles, codecs by name.
 _TELLING: Final = frozenset({0x05, 0x56, 0x59, 0x6A, 0x7A, 0x7B, 0x7C})
@@ -179,7 +184,7 @@ def shift_clocks(packets: Packets, ticks: NDArray[np.int64]) -> None:
 
 
 def read_maps(section: bytes) -> tuple[int, ...]:
-    """The numbers of the streams with program maps, from a PAT; none if it is another table."""
+    """The numbers of the streams with program maps, from a PAT; none if it is another table, or damaged."""
     body = _section(section, TABLE_OF_MAPS)
     entries = (body[place : place + 4] for place in range(5, len(body) - 3, 4))
     return tuple(int.from_bytes(entry[2:]) & 0x1FFF for entry in entries if any(entry[:2]))
@@ -199,7 +204,7 @@ class Programme:
 
 
 def read_programme(section: bytes) -> Programme | None:
-    """A programme's map; None if it is another table."""
+    """A programme's map; None if it is another table, or damaged."""
     body = _section(section, _MAP)
     if len(body) < 9:
         return None
@@ -217,12 +222,16 @@ def read_programme(section: bytes) -> Programme | None:
 
 
 def _section(payload: bytes, table: int) -> bytes:
-    """The body of a table that is complete in a packet: what follows its length, without the checksum."""
+    """The body of a table that is complete in a packet: what follows its length, without the checksum.
+
+    Nothing if the checksum (ISO/IEC 13818-1, Annex A) shows that it is damaged.
+    """
     begin = 1 + payload[0] if payload else 0
     if payload[begin : begin + 1] != bytes([table]):
         return b""
     end = begin + 3 + (int.from_bytes(payload[begin + 1 : begin + 3]) & 0xFFF)
-    return payload[begin + 3 : end - _CRC_BYTES] if end <= len(payload) else b""
+    is_intact = end <= len(payload) and zlib.crc32(payload[begin:end].translate(_REVERSED)) == _INTACT
+    return payload[begin + 3 : end - _CRC_BYTES] if is_intact else b""
 
 
 def _next(data: bytearray, begin: int, form: tuple[int, int]) -> int:

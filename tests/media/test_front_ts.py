@@ -78,6 +78,15 @@ def part_of(upload: bytes, begin: float, end: float) -> bytes:
     return upload[first:last]
 
 
+def table_packet(pid: int, section: bytes) -> bytes:
+    """A packet with that table, whose checksum is added bit by bit, as the standard defines it."""
+    crc = 0xFFFFFFFF
+    for bit in "".join(f"{byte:08b}" for byte in section):
+        crc = (crc << 1 ^ (0x04C11DB7 if crc >> 31 != int(bit) else 0)) & 0xFFFFFFFF
+    head = b"\x47" + (0x4000 | pid).to_bytes(2) + b"\x10\x00"
+    return (head + section + crc.to_bytes(4)).ljust(188, b"\xff")
+
+
 def seen(upload: bytes, chunk_bytes: int = 100_000) -> int:
     """How many bytes pass before another recording is noticed."""
     form = form_of(upload[:1024])
@@ -171,8 +180,7 @@ def test_a_step_back_between_two_looks_is_left_to_whoever_watches(made: Made) ->
 
 def test_a_programme_that_follows_the_other_is_noticed_though_both_were_announced(made: Made) -> None:
     # A table of two maps, in the streams 0x1000 and 0x1100.
-    section = bytes.fromhex("00b011 0001c10000 0001f000 0002f100 00000000")
-    table = (b"\x47\x40\x00\x10\x00" + section).ljust(188, b"\xff")
+    table = table_packet(0, bytes.fromhex("00b011 0001c10000 0001f000 0002f100"))
 
     def announced(kind: str) -> bytes:
         stream = np.frombuffer(made(kind), np.uint8).reshape(-1, 188).copy()
@@ -184,6 +192,14 @@ def test_a_programme_that_follows_the_other_is_noticed_though_both_were_announce
     assert seen(first) == len(first)
     upload = first + announced("other")
     assert seen(upload) <= len(first) + 100_000
+
+
+@pytest.mark.parametrize(("pid", "byte"), [(0, 15), (0, 16), (0x1000, 17), (0x1000, 22)])
+def test_a_table_with_a_damaged_bit_is_no_other_table(made: Made, pid: int, byte: int) -> None:
+    stream = bytearray(made("ts"))
+    places = [at for at in range(0, len(stream), 188) if stream[at + 1 : at + 3] == (0x4000 | pid).to_bytes(2)]
+    stream[places[len(places) // 2] + byte] ^= 0x10
+    assert seen(bytes(stream)) == len(stream)
 
 
 def test_what_is_no_stream_of_one_programme_is_left_alone(made: Made) -> None:
