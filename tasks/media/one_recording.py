@@ -2,8 +2,8 @@
 
 Recordings that were joined are made one by what stands behind the joint (`tasks.media.joints`), and last as long as all
 of their parts (`tasks.media.restarts`). Neither is known as long as only the beginning is there. Told here are all
-joints that change anything: other streams, by the tables that name them (ISO/IEC 13818-1, 2.4.4), and a clock that goes
-back, or far ahead. A single time stamp that is damaged is taken for one as well.
+joints that change anything: streams in the place of others, by the tables that name them (ISO/IEC 13818-1, 2.4.4), and
+a clock that goes back, or far ahead. A single time stamp that is damaged is taken for one as well.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Course:
     _ticks: Counter[int] = field(default_factory=Counter)
     _last: dict[int, int] = field(default_factory=dict)
     _maps: frozenset[int] = frozenset()
-    _programmes: dict[tuple[int, int], Programme] = field(default_factory=dict)
+    _programmes: dict[tuple[int, int], list[Programme]] = field(default_factory=dict)
     _rounds: Counter[tuple[int, int]] = field(default_factory=Counter)
     _lists: set[bytes] = field(default_factory=set)
     _tables: dict[tuple[int, bytes], Programme | None] = field(default_factory=dict)
@@ -96,8 +96,14 @@ class Course:
         if programme is None:
             return
         name = (pid, programme.number)
-        if self._programmes.setdefault(name, programme) != programme or self._looked_at > _MOST_TABLES:
-            raise JoinedError("other streams")
+        known = self._programmes.setdefault(name, [])
+        # Each is a part of the next larger one, or it was another: so there are few, as a map has to fit in a packet.
+        if programme not in known:
+            if any(_is_another(earlier, programme) for earlier in known):
+                raise JoinedError("other streams")
+            known.append(programme)
+        if self._looked_at > _MOST_TABLES:
+            raise JoinedError("too many tables")
         if name not in self._rounds and max(self._rounds.values(), default=0) > _ROUNDS:
             raise JoinedError("another programme")
         self._rounds[name] += 1
@@ -121,6 +127,15 @@ class Course:
     def _check_steps(self, steps: NDArray[np.int64], *, is_next: bool) -> None:
         if (steps < -BACK).any() or (is_next and (steps > _AHEAD).any()):
             raise JoinedError("another clock")
+
+
+def _is_another(earlier: Programme, later: Programme) -> bool:
+    """Whether streams are gone and others have come, which may continue them (`tasks.media.renamings`).
+
+    Where a programme only gains or loses some (subtitles, signals, a sound track), all others go on as they were.
+    """
+    before, after = earlier.kinds.items(), later.kinds.items()
+    return bool(before - after) and bool(after - before)
 
 
 class Watch:

@@ -194,6 +194,50 @@ def test_a_programme_that_follows_the_other_is_noticed_though_both_were_announce
     assert seen(upload) <= len(first) + 100_000
 
 
+# A table of the streams 0x100 and 0x101 as ffmpeg makes it, H.264 and MPEG sound; and tracks that a broadcast may have
+# for a while: signals for advertisements (SCTE-35), teletext, private data, the description for the blind.
+MAP: Final = bytes.fromhex("02b017 0001c10000 e100f000 1be100f000 03e101f000")
+TRACKS: Final = {
+    "signals": "86e1f4f000",
+    "teletext": "06e1f5f0075605656e671000",
+    "data": "06e1f6f000",
+    "description": "03e1f7f000",
+}
+
+
+def with_map(stream: bytes, begin: float, end: float, section: bytes) -> bytes:
+    """The stream, with that map from one share of it to another."""
+    packets = np.frombuffer(stream, np.uint8).reshape(-1, 188).copy()
+    numbers = np.arange(len(packets)) / len(packets)
+    is_map = (packets[:, 1] & 0x1F == 0x10) & (packets[:, 2] == 0) & (numbers >= begin) & (numbers < end)
+    packets[is_map] = np.frombuffer(table_packet(0x1000, section), np.uint8)
+    return packets.tobytes()
+
+
+def map_with(*tracks: str) -> bytes:
+    body = MAP[3:] + b"".join(bytes.fromhex(track) for track in tracks)
+    return b"\x02" + (0xB000 | len(body) + 4).to_bytes(2) + body
+
+
+@pytest.mark.parametrize("track", TRACKS)
+@pytest.mark.parametrize(("begin", "end"), [(0, 0.4), (0.4, 1), (0.3, 0.6)])
+def test_a_track_that_comes_or_goes_makes_no_other_recording(made: Made, track: str, begin: float, end: float) -> None:
+    upload = with_map(with_map(made("ts"), 0, 1, MAP), begin, end, map_with(TRACKS[track]))
+    assert looked(upload)[0] is not None
+    assert seen(upload) == len(upload)
+
+
+def test_a_track_in_the_place_of_another_may_continue_it(made: Made) -> None:
+    stream = made("ts")
+    for kind in ("teletext", "description"):
+        other = TRACKS[kind].replace("e1f", "e1e")
+        upload = with_map(with_map(stream, 0, 0.4, map_with(TRACKS[kind])), 0.4, 1, map_with(other))
+        assert seen(upload) < len(upload) / 2
+        # Though the first is gone for a while.
+        upload = with_map(with_map(stream, 0, 0.3, map_with(TRACKS[kind])), 0.6, 1, map_with(other))
+        assert seen(upload) < len(upload) * 0.7
+
+
 @pytest.mark.parametrize(("pid", "byte"), [(0, 15), (0, 16), (0x1000, 17), (0x1000, 22)])
 def test_a_table_with_a_damaged_bit_is_no_other_table(made: Made, pid: int, byte: int) -> None:
     stream = bytearray(made("ts"))
