@@ -3,7 +3,7 @@
 Recordings that were joined are made one by what stands behind the joint (`tasks.media.joints`), and last as long as all
 of their parts (`tasks.media.restarts`). Neither is known as long as only the beginning is there. Told here are all
 joints that change anything: streams in the place of others, by the tables that name them (ISO/IEC 13818-1, 2.4.4), and
-a clock that goes back, or far ahead. A single time stamp that is damaged is taken for one as well.
+a clock that goes back, or far ahead (`tasks.media.one_clock`).
 """
 
 from __future__ import annotations
@@ -12,17 +12,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
-from tasks.media.clock_steps import BACK, apart
-from tasks.media.restarts import MOST_STEP_S
+from tasks.media.one_clock import OneClock, OtherClockError
 from tasks.media.transport import (
-    CLOCK,
     TABLE_OF_MAPS,
     Packets,
     Programme,
-    Starts,
     UnclearError,
     found_in,
     read_maps,
@@ -31,10 +25,8 @@ from tasks.media.transport import (
     tables_in,
 )
 
-_AHEAD: Final = round(MOST_STEP_S * CLOCK)
 # Maps come by turns, some more often than others: one that comes so late is of another recording.
 _ROUNDS: Final = 10
-_MOST_TRACKS: Final = 64
 _MOST_TABLES: Final = 1_000_000
 # Each comes ten times a second, and is read once; damage makes others of it.
 _MOST_LISTS: Final = 4096
@@ -48,8 +40,7 @@ class JoinedError(Exception):
 class Course:
     """What a stream has shown of itself."""
 
-    _ticks: Counter[int] = field(default_factory=Counter)
-    _last: dict[int, int] = field(default_factory=dict)
+    _clock: OneClock = field(default_factory=OneClock)
     _maps: frozenset[int] = frozenset()
     _programmes: dict[tuple[int, int], list[Programme]] = field(default_factory=dict)
     _rounds: Counter[tuple[int, int]] = field(default_factory=Counter)
@@ -60,12 +51,12 @@ class Course:
     @property
     def is_told(self) -> bool:
         """Whether there was a programme, and something of it with a time."""
-        return bool(self._programmes and self._last)
+        return bool(self._programmes) and self._clock.is_told
 
     @property
     def lasts_s(self) -> float:
         """How far it has come since its first time stamp, in seconds."""
-        return max(self._ticks.values(), default=0) / CLOCK
+        return self._clock.lasts_s
 
     def add(self, packets: Packets, *, is_next: bool = True) -> None:
         """Take in some packets: the next ones, or unless ``is_next`` later ones.
@@ -84,7 +75,12 @@ class Course:
             self._check_programme(pid, self._tables[pid, table])
         if len(self._lists) + len(self._tables) > _MOST_LISTS:
             raise JoinedError("too many tables")
-        self._check_clocks(packets, begun, is_next=is_next)
+        told = begun.is_heard_or_seen
+        numbers = begun.numbers[told]
+        try:
+            self._clock.add(packets.places[numbers], packets.pids[numbers], begun.times[told], is_next=is_next)
+        except OtherClockError as error:
+            raise JoinedError("another clock") from error
 
     def _check_maps(self, maps: frozenset[int]) -> None:
         if maps and self._maps not in (frozenset(), maps):
@@ -107,26 +103,6 @@ class Course:
         if name not in self._rounds and max(self._rounds.values(), default=0) > _ROUNDS:
             raise JoinedError("another programme")
         self._rounds[name] += 1
-
-    def _check_clocks(self, packets: Packets, begun: Starts, *, is_next: bool) -> None:
-        told = begun.is_heard_or_seen
-        pids, times = packets.pids[begun.numbers[told]], begun.times[told]
-        for pid in np.unique(pids).tolist():
-            own = times[pids == pid]
-            steps = apart(own[:-1], own[1:])
-            if pid in self._last:
-                first = apart(np.array([self._last[pid]]), own[:1])
-                self._check_steps(first, is_next=is_next)
-                self._ticks[pid] += int(first[0])
-            self._check_steps(steps, is_next=True)
-            self._ticks[pid] += int(steps.sum())
-            self._last[pid] = int(own[-1])
-        if len(self._last) > _MOST_TRACKS:
-            raise JoinedError("too many tracks")
-
-    def _check_steps(self, steps: NDArray[np.int64], *, is_next: bool) -> None:
-        if (steps < -BACK).any() or (is_next and (steps > _AHEAD).any()):
-            raise JoinedError("another clock")
 
 
 def _is_another(earlier: Programme, later: Programme) -> bool:

@@ -15,7 +15,7 @@ from tasks.media import one_recording
 from tasks.media.front_ts import PROBED_BYTES
 from tasks.media.one_recording import JoinedError, Watch
 from tasks.media.source_input import piped
-from tasks.media.transport import form_of, read_maps
+from tasks.media.transport import form_of, found_in, read_maps, starts
 from tests import clips
 from tests.media.fronts import damages, hashes, looked
 
@@ -243,6 +243,21 @@ def test_a_table_with_a_damaged_bit_is_no_other_table(made: Made, pid: int, byte
     stream = bytearray(made("ts"))
     places = [at for at in range(0, len(stream), 188) if stream[at + 1 : at + 3] == (0x4000 | pid).to_bytes(2)]
     stream[places[len(places) // 2] + byte] ^= 0x10
+    assert seen(bytes(stream)) == len(stream)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.999])
+@pytest.mark.parametrize("pid", [0x100, 0x101])
+def test_a_time_stamp_with_a_damaged_bit_is_no_other_clock(made: Made, pid: int, share: float) -> None:
+    stream = bytearray(made("ts"))
+    (packets,) = found_in(stream, 0, (188, 0))
+    begun = starts(packets)
+    own = np.flatnonzero(begun.is_media & (packets.pids[begun.numbers] == pid))
+    number = own[int(share * len(own))]
+    # That of decoding comes after that of presentation, where there are two.
+    column = 14 if begun.heads[number, 7] & 0x40 else 9
+    stream[begun.numbers[number] * 188 + begun.columns[number] + column + 1] ^= 0x10
+    assert looked(bytes(stream))[0] is not None
     assert seen(bytes(stream)) == len(stream)
 
 
