@@ -34,7 +34,7 @@ def explain_clip(record: ClipRecord, *, queues: Queues, settings: Settings, now:
     yield from _source(work.source)
     if not work.state.is_final:
         speed = f" at {work.speed:.1f}x" if work.speed else ""
-        yield _row("progress", f"{work.progress:.0%}{speed}, attempt {work.attempts} of {settings.max_attempts}")
+        yield _row("progress", f"{work.progress:.0%}{speed}, attempt {work.tries} of {settings.max_attempts}")
         yield from _about("queue", work.queue or "")
     yield from _made(record)
     yield _row("links", ", ".join(f"{each.article} {each.paragraph}" for each in record.links) or "no article shows it")

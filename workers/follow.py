@@ -103,7 +103,7 @@ def of_clip(record: ClipRecord, *, elapsed_s: float, is_answer: bool = True) -> 
         waits = work.retry_at is not None
         note = f"to be tried again: {work.failure.message}" if waits else work.failure.message
         if not waits and not work.state.is_final:
-            note = f"attempt {work.attempts}"
+            note = f"attempt {work.tries}"
         detail = work.failure.detail
     return Sight(
         name=record.name,

@@ -23,6 +23,9 @@ from tasks.pipeline.job import Job
 from tasks.records.base import Notice
 
 log: Final = structlog.get_logger()
+NOTICES: Final = frozenset({"scan_corrected", "field_order_corrected", "dolby_vision_only"})
+"""The codes of the notices that `examine` gives."""
+
 _TIMEOUT_S: Final = 30.0
 # Of the frames that a glance is to see; with fewer, its stretches were cut short or not found.
 _MOST: Final = 0.9

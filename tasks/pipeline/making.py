@@ -58,13 +58,17 @@ def make(services: Services, name: str, work: Work, lease: Lease) -> None:
         OSError: the disk failed.
     """
     try:
-        _make_once(services, name, work, lease)
+        # A second attempt shows nothing before it is finished, and the first may have ended at a joint.
+        _make_once(services, name, work, lease, waits_for_all=work.attempts > 1)
     except JoinedError as error:
         log.info("begun anew", clip=name, version=work.version, reason=str(error))
         lease.report(0.0, None)
         begun = lease.through_outages(
             lambda: services.clips.update(
-                name, lambda record: lifecycle.begin_anew(record, owner=lease.owner, now=utc_now())
+                name,
+                lambda record: lifecycle.begin_anew(
+                    record, owner=lease.owner, now=utc_now(), untold=examine_picture.NOTICES
+                ),
             )
         )
         assert begun.record is not None  # noqa: S101 # the lease is in it

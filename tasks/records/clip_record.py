@@ -77,9 +77,15 @@ class Work(Value):
     failure: Failure | None = None
     timings: Timings = Timings()
     attempts: int = 0
+    begun_anew: int = Field(default=0, ge=0, description="How many of the attempts were not new ones of a worker.")
     postponed: int = 0
     retry_at: UtcTime | None = None
     lease: Lease | None = None
+
+    @property
+    def tries(self) -> int:
+        """How many attempts count against the clip; beginning anew gives one its own place, and is no fault of it."""
+        return self.attempts - self.begun_anew
 
     def has_live_lease(self, now: datetime) -> bool:
         """Whether a worker has it, with a recent heartbeat."""

@@ -26,7 +26,9 @@ PAGE_CHANGES: Final = 100
 """How many changes a page of the past holds; the latest one has up to twice as many."""
 
 # What changes while a worker works and means nothing to a reader.
-_WORKINGS: Final = ("progress", "speed", "lease", "queue", "attempts", "postponed", "retry_at", "updated_at")
+_WORKINGS: Final = (
+    *("progress", "speed", "lease", "queue", "attempts", "begun_anew", "postponed", "retry_at", "updated_at"),
+)
 
 
 class Summary(Value):

@@ -13,7 +13,7 @@ argument unchanged if there is nothing to do.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -35,13 +35,13 @@ def take(record: ClipRecord, *, owner: str, now: datetime, lease_s: float, max_a
     work = record.work
     if work.state.is_final or work.has_live_lease(now) or (work.retry_at is not None and work.retry_at > now):
         return record
-    if work.attempts >= max_attempts:
+    if work.tries >= max_attempts:
         failure = Failure(
             code="gave_up",
-            message=f"This clip was tried {work.attempts} times, and each time its worker was lost.",
+            message=f"This clip was tried {work.tries} times, and each time its worker was lost.",
             detail=work.failure.detail if work.failure else "see the workers' logs",
             retryable=True,
-            attempts=work.attempts,
+            attempts=work.tries,
         )
         return _with_work(record, now, state=ClipState.FAILED, failure=failure, lease=None, retry_at=None)
     attempt = work.attempts + 1
@@ -66,10 +66,21 @@ def renew(
     return _with_work(record, now, progress=progress, speed=speed, lease=_lease(owner, attempt, now, lease_s))
 
 
-def begin_anew(record: ClipRecord | None, *, owner: str, now: datetime) -> ClipRecord:
-    """Begin another attempt of the same worker: what the last one has put up is left alone, and stays until the end."""
+def begin_anew(record: ClipRecord | None, *, owner: str, now: datetime, untold: Set[str] = frozenset()) -> ClipRecord:
+    """Begin another attempt of the same worker, which does not count against the clip.
+
+    What the last one has put up is left alone, and stays until the end. Its notices with the codes ``untold`` go.
+    """
     record, work = _owned(record, owner)
-    return _with_work(record, now, attempts=work.attempts + 1, progress=0.0, speed=None)
+    return _with_work(
+        record,
+        now,
+        attempts=work.attempts + 1,
+        begun_anew=work.begun_anew + 1,
+        progress=0.0,
+        speed=None,
+        warnings=tuple(each for each in work.warnings if each.code not in untold),
+    )
 
 
 def describe(
@@ -114,7 +125,7 @@ def fail(record: ClipRecord | None, *, owner: str | None, now: datetime, failure
         record,
         now,
         state=ClipState.FAILED,
-        failure=failure.evolve(attempts=work.attempts),
+        failure=failure.evolve(attempts=work.tries),
         lease=None,
         retry_at=None,
         speed=None,
@@ -161,9 +172,9 @@ def postpone(
     one parks it. One of the store or the disk is not the clip's fault: that is tolerated for some hours.
     """
     record, work = _owned(record, owner)
-    failure = failure.evolve(attempts=work.attempts, retryable=True)
+    failure = failure.evolve(attempts=work.tries, retryable=True)
     postponed = work.postponed + 1
-    if work.attempts >= max_attempts if is_strike else postponed > _MOST_POSTPONED:
+    if work.tries >= max_attempts if is_strike else postponed > _MOST_POSTPONED:
         return fail(record, owner=owner, now=now, failure=failure)
     attempts = work.attempts if is_strike else max(0, work.attempts - 1)
     delay = min(timedelta(seconds=delay_s * 2 ** min(postponed - 1, 16)), _LONGEST_DELAY)

@@ -48,7 +48,7 @@ def cancel(record: ClipRecord, *, now: datetime) -> ClipRecord:
         message="The work on this clip was cancelled by an operator.",
         detail=f"in state {work.state.value}, at {work.progress:.0%}",
         retryable=True,
-        attempts=work.attempts,
+        attempts=work.tries,
     )
     ended = work.evolve(state=ClipState.FAILED, failure=failure, lease=None, retry_at=None, speed=None, hls=None)
     return _in_work(record, ended, now)

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from tasks.adapters import process
 from tasks.adapters.arriving import Arriving
 from tasks.adapters.object_store import ObjectStore
 from tasks.media import front_ts, opening
 from tasks.media.source import Source
 from tasks.media.source_input import SOURCE_FILE
-from tasks.pipeline import examine, examine_ends, uploaded
+from tasks.pipeline import examine, examine_ends, making, uploaded
 from tasks.pipeline.ingest import ingest
 from tasks.pipeline.services import Services
 from tasks.pipeline.thumbnails import thumbnails
@@ -173,7 +174,7 @@ def test_a_joint_that_shows_on_the_way_has_all_begun_anew_and_becomes_what_it_wo
             until(short, name, lambda record: record.state is ClipState.PLAYABLE)
     thumbnails(short, name)
     made = clip_of(short, name)
-    assert made.attempts == 2
+    assert (made.attempts, made.tries) == (2, 1)
     # What was seen of the first attempt stays where it is, and the second is another.
     assert made.hls is not None
     assert made.hls.startswith(f"{made.version}/2/")
@@ -184,6 +185,32 @@ def test_a_joint_that_shows_on_the_way_has_all_begun_anew_and_becomes_what_it_wo
     assert made.poster is not None
     assert expected.poster is not None
     assert made.poster.time_s == expected.poster.time_s
+
+
+def test_a_worker_that_ends_in_the_second_run_leaves_it_to_the_next_one(
+    short: Services, put: Put, pace: Pace, stream: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = tmp_path / "joined.ts"
+    upload.write_bytes(twice(stream, until_s=7.0, again_s=0.8))
+    put("clips/left.ts", upload)
+    ingest(short, "clips/left.ts")
+    pace.let(10**6)
+    runs: list[bool] = []
+    once = making._make_once
+
+    def until_the_whole(*given: object, waits_for_all: bool = False) -> None:
+        runs.append(waits_for_all)
+        if waits_for_all and len(runs) < 6:
+            raise process.Stopped("the worker restarts")
+        once(*given, waits_for_all=waits_for_all)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(making, "_make_once", until_the_whole)
+    for _ in range(5):
+        transcode(short, "left")
+    made = clip_of(short, "left")
+    assert (made.state, made.attempts, made.tries) == (ClipState.READY, 2, 1), made.failure
+    # Nothing is begun early that has shown itself to be joined.
+    assert runs == [False, *[True] * 5]
 
 
 def test_a_joint_that_shows_at_first_is_waited_for(short: Services, put: Put, pace: Pace, stream: Path) -> None:

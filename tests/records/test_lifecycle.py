@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tasks.errors import LeaseLost
 from tasks.records import arrival, lifecycle, orders
-from tasks.records.base import Failure
+from tasks.records.base import Failure, Notice
 from tasks.records.clip_facts import Poster, SourceFacts
 from tasks.records.clip_record import ClipRecord, ClipState
 
@@ -77,6 +77,32 @@ def test_work_begun_anew_by_the_same_worker_is_another_attempt() -> None:
     assert (anew.attempts, anew.state, anew.hls, anew.lease) == (2, ClipState.PLAYABLE, "x/hls", record.lease)
     with pytest.raises(LeaseLost):
         lifecycle.begin_anew(record, owner="w2", now=NOON)
+
+
+def test_work_begun_anew_costs_no_attempt_however_its_worker_ends() -> None:
+    record, places = upload("e1"), set[int]()
+    for _ in range(5):
+        record = lifecycle.begin_anew(take(record), owner="w1", now=NOON)
+        assert record.tries == 1
+        assert record.attempts not in places
+        places.add(record.attempts)
+        record = lifecycle.release(record, owner="w1", now=NOON)
+    for is_strike in (False, True, True, True):
+        assert record.state is not ClipState.FAILED
+        record = lifecycle.begin_anew(take(record.evolve(retry_at=None)), owner="w1", now=NOON)
+        record = lifecycle.postpone(
+            record, owner="w1", now=NOON, failure=FAILURE, delay_s=15, max_attempts=3, is_strike=is_strike
+        )
+    assert record.failure is not None
+    assert (record.state, record.failure.attempts) == (ClipState.FAILED, 3)
+
+
+def test_what_was_told_of_the_beginning_goes_where_work_is_begun_anew() -> None:
+    notices = [Notice(code=code, message="") for code in ("scan", "other")]
+    source = SourceFacts(key="clips/a.mp4", etag="e1", size_bytes=10)
+    told = lifecycle.describe(take(upload("e1")), owner="w1", now=NOON, source=source, warnings=notices)
+    anew = lifecycle.begin_anew(told, owner="w1", now=NOON, untold={"scan", "hdr"})
+    assert [each.code for each in anew.warnings] == ["other"]
 
 
 def test_a_clip_that_kills_its_workers_is_parked_after_three() -> None:
@@ -200,6 +226,9 @@ def test_a_poster_goes_to_the_version_it_was_made_of() -> None:
     assert lifecycle.picture(third, version="other", now=NOON, poster=poster) is third
 
 
+STEPS = ["publish", "fail", "postpone", "release", "begin anew"]
+
+
 class Clip(RuleBasedStateMachine):
     """Any sequence of uploads, workers that live or die, faults and orders."""
 
@@ -276,7 +305,7 @@ class Clip(RuleBasedStateMachine):
             assert self.record is before
 
     @precondition(lambda self: self.record is not None)
-    @rule(owner=st.sampled_from(["w1", "w2", "w3"]), step=st.sampled_from(["publish", "fail", "postpone", "release"]))
+    @rule(owner=st.sampled_from(["w1", "w2", "w3"]), step=st.sampled_from(STEPS))
     def step(self, owner: str, step: str) -> None:
         assert self.record is not None
         held = self.record.work.lease is not None and self.record.work.lease.owner == owner
@@ -285,6 +314,10 @@ class Clip(RuleBasedStateMachine):
                 self.record = lifecycle.publish(self.record, owner=owner, now=self.now, made={"hls": "x"}, warnings=[])
             elif step == "fail":
                 self.record = lifecycle.fail(self.record, owner=owner, now=self.now, failure=FAILURE)
+            elif step == "begin anew":
+                before = self.record.work
+                self.record = lifecycle.begin_anew(self.record, owner=owner, now=self.now)
+                assert self.record.work.tries == before.tries
             elif step == "release":
                 self.record = lifecycle.release(self.record, owner=owner, now=self.now)
             else:
@@ -313,7 +346,7 @@ class Clip(RuleBasedStateMachine):
         assert not (work.state.is_final and work.lease)
         assert (work.state is not ClipState.FAILED) or work.failure is not None
         assert self.record.next is None or self.record.state is ClipState.READY
-        assert work.attempts <= 3
+        assert 0 <= work.tries <= 3
 
     @invariant()
     def the_record_survives_its_json(self) -> None:
