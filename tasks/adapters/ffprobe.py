@@ -35,6 +35,7 @@ _LOOKED_AT_PACKETS: Final = 16
 _LISTING_BYTES: Final = 256 * 1024
 _FURTHER: Final = tuple(str(word) for name, value in FURTHER.items() for word in (f"-{name}", value))
 _NOT_STARTED: Final = "probe_not_started"
+_BESIDE: Final = "Matroska BlockAdditional"
 # A line of its dumps: the place, and sixteen bytes in hexadecimal, by twos.
 _DUMPED: Final = re.compile(r"[0-9a-f]{8}: (?=[0-9a-f ]{41})[0-9a-f]{2}")
 
@@ -147,6 +148,17 @@ class Ffprobe:
         fields = self._packet_fields(folder, name, stream, first_s=RATE_OF_S, stop=stop)
         times = [seconds(field[0]) for field in fields if len(field) > 1 and "D" not in field[1]]
         return [time_s for time_s in times if time_s is not None]
+
+    def is_transparent_throughout(
+        self, folder: Path, name: str, stream: int, *, stop: threading.Event | None = None
+    ) -> bool:
+        """Whether each packet has transparency beside it (Matroska's BlockAdditional); False if reading took too long.
+
+        Raises:
+            TemporarilyUnavailable: ffprobe could not run to its end.
+        """
+        fields = self._packet_fields(folder, name, stream, stop=stop, entries="size:packet_side_data=side_data_type")
+        return bool(fields) and all(_BESIDE in field for field in fields)
 
     def empty_at_end(self, folder: Path, name: str, stream: int, *, stop: threading.Event | None = None) -> int:
         """How many of the stream's last packets are empty: each repeats the picture before.

@@ -50,7 +50,10 @@ DECODERS_WITH_CAPTIONS: Final = ",".join((DECODERS, *_CAPTIONS.split()))
 """For a run that reads captions too."""
 
 DECODERS_OF_ALPHA: Final[Mapping[str, str]] = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
-"""By codec, the decoders that see the transparency of WebM; ffmpeg's own pass over it, but are faster."""
+"""By codec, the decoders that see the transparency of WebM; ffmpeg's own pass over it, but are faster.
+
+They are for streams that have it beside each packet: after one with it, they give no picture for one without.
+"""
 
 # ffmpeg repeats the whole list when it refuses a codec.
 _REPEATED: Final = re.compile(r"whitelist '[^'\n]{80,}'")

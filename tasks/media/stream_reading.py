@@ -27,6 +27,8 @@ _HEIGHTS_WITH_BLANKING: Final = (512, 608)
 # Names of ffprobe's side data.
 _CHANGES_THE_PICTURE: Final = ("Display Matrix", "Frame Cropping")
 _STILLS: Final = ("attached_pic", "timed_thumbnails", "still_image")
+WITHOUT_ALPHA: Final = "yuv420p"
+"""The pixel format of VP8 and VP9 in WebM whose transparency, beside the packets, is not decoded."""
 _ASIDES: Final = ("comment", "hearing_impaired", "visual_impaired")
 # Each frame of these says how many channels it has. AAC does so only where the container doesn't say it for all.
 _TOLD_BY_FRAMES: Final = ("aac_latm", "ac3", "dca", "eac3", "mlp", "mp1", "mp2", "mp3", "truehd")
@@ -154,8 +156,10 @@ def _claim(picture: Mapping[str, object]) -> tuple[bool, bool, int]:
 
 def _with_alpha(stream: Mapping[str, object]) -> Mapping[str, object]:
     """The stream with a format that has the transparency which WebM keeps beside the packets of VP8 and VP9."""
-    has_alpha = text(stream.get("tags"), "alpha_mode") == "1" and text(stream, "codec_name") in DECODERS_OF_ALPHA
-    return {**stream, "pix_fmt": "yuva420p"} if has_alpha and text(stream, "pix_fmt") == "yuv420p" else stream
+    # Its track says so itself; in what ffmpeg has remuxed that is a tag as well, in capitals.
+    is_marked = any(text(stream.get("tags"), name) == "1" for name in ("alpha_mode", "ALPHA_MODE"))
+    has_alpha = is_marked and text(stream, "codec_name") in DECODERS_OF_ALPHA
+    return {**stream, "pix_fmt": "yuva420p"} if has_alpha and text(stream, "pix_fmt") == WITHOUT_ALPHA else stream
 
 
 def _companions(index: int, programmes: list[Mapping[str, object]]) -> frozenset[int]:

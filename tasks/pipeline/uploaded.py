@@ -16,10 +16,12 @@ from tasks.adapters.arriving import Arriving
 from tasks.adapters.ffprobe import KEY_FRAMES_OF_S
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media import key_frames, left_out, parameter_sets
+from tasks.media.decoders import DECODERS_OF_ALPHA
 from tasks.media.front_index import UnsuitedError
 from tasks.media.parameter_sets import Told, read_record
 from tasks.media.source import Recording, SoundSource, Source, VideoStream
 from tasks.media.source_input import SOURCE_FILE
+from tasks.media.stream_reading import WITHOUT_ALPHA
 from tasks.pipeline import examine, examine_ends, examine_part
 from tasks.pipeline.job import Job
 from tasks.pipeline.services import Services
@@ -71,10 +73,26 @@ def probe(job: Job) -> Source | SoundSource:
         probed = replace(probed, audio=tuple(replace(track, may_change=True) for track in probed.audio))
     if "vide" in changes and isinstance(probed, Source):
         probed = replace(probed, video=replace(probed.video, changes_coding=True))
+    if isinstance(probed, Source):
+        probed = replace(probed, video=_with_sure_alpha(job, probed.video))
     if isinstance(probed, Source) and (held := _held(job, probed.video, probed.container)):
         # Dropped pictures at the end look like a file that is cut off.
         probed = replace(probed, video=replace(probed.video, held=held))
     return probed
+
+
+def _with_sure_alpha(job: Job, video: VideoStream) -> VideoStream:
+    """The picture without transparency that WebM keeps beside only some of its packets.
+
+    After one packet with it, ffmpeg's libvpx decoders silently give no picture for a packet without.
+    """
+    if not video.colour.has_alpha or video.codec not in DECODERS_OF_ALPHA:
+        return video
+    job.upload.whole(job.stop)
+    if job.services.ffprobe.is_transparent_throughout(job.folder, SOURCE_FILE, video.index, stop=job.stop):
+        return video
+    log.info("transparent in part, shown as opaque")
+    return replace(video, colour=video.colour.evolve(has_alpha=False), pixel_format=WITHOUT_ALPHA)
 
 
 def _held(job: Job, video: VideoStream, container: str) -> int:
