@@ -12,11 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.media.faults import clock
-from tasks.media.transport import CLOCK, WRAP, Packets, UnclearError, starts
+from tasks.media.transport import CLOCK, WRAP, Packets, Starts, UnclearError, starts
 from tasks.records.base import Notice
 
-# The multiplexer's numbers of pictures (ISO/IEC 13818-1, table 2-22), and that of VC-1 among others.
+# The multiplexer's numbers of pictures (ISO/IEC 13818-1, table 2-22), and that of what has a further number: VC-1 (as
+# in SMPTE RP 227) and Dirac are pictures, the AC-3 of Blu-ray and AVCHD is not.
 _FIRST_PICTURE, _LAST_PICTURE, _EXTENDED = 0xE0, 0xEF, 0xFD
+_FIRST_FURTHER, _LAST_FURTHER = 0x55, 0x6F
+# What may stand before the extension of a head, and in it before the further number (2.4.3.6): flags, and their bytes.
+_BEFORE: Final = ((0x80, 5), (0x40, 5), (0x20, 6), (0x10, 3), (0x08, 1), (0x04, 1), (0x02, 2))
+_WITHIN: Final = ((0x80, 16), (0x20, 2), (0x10, 2))
+# Programmes of a whole multiplex have fewer pictures; every number may turn up in a damaged one.
+_MOST_TRACKS: Final = 64
 _LEAST_S: Final = 2.0
 _LONGEST_STEP_S: Final = 10.0
 # A recording of eight hours at 50 pictures a second has fewer.
@@ -39,7 +46,10 @@ class Pictures:
         """
         begun = starts(packets)
         kinds = begun.heads[:, 3]
-        are_seen = begun.is_media & (((kinds >= _FIRST_PICTURE) & (kinds <= _LAST_PICTURE)) | (kinds == _EXTENDED))
+        are_seen = begun.is_media & (kinds >= _FIRST_PICTURE) & (kinds <= _LAST_PICTURE)
+        extended = np.flatnonzero(begun.is_media & (kinds == _EXTENDED))
+        further = _further_kinds(packets, begun, extended)
+        are_seen[extended] = (further >= _FIRST_FURTHER) & (further <= _LAST_FURTHER)
         self._count += int(are_seen.sum())
         if self._count > _MOST_PICTURES:
             raise UnclearError
@@ -49,14 +59,18 @@ class Pictures:
     def unseen_s(self, shown: int | None) -> float:
         """How many seconds of pictures come while there are none of the stream ``shown`` (None: nothing is shown).
 
-        Those of a programme that runs beside it do not count.
+        Those of a programme that runs beside it do not count. 0 if that stream never comes: it goes by another number.
         """
         if not self._count:
             return 0.0
         pids, times = np.concatenate(self._pids), np.concatenate(self._times)
+        if shown is not None and not np.any(pids == shown):
+            return 0.0
+        tracks, counts = np.unique(pids, return_counts=True)
+        longest = tracks[np.argsort(-counts, kind="stable")[:_MOST_TRACKS]]
         # How many of the shown ones came before each: the same number for all of a stretch without any.
         stretches = np.cumsum(pids == shown)
-        return sum(_alone_s(stretches[pids == pid], times[pids == pid]) for pid in np.unique(pids) if pid != shown)
+        return sum(_alone_s(stretches[pids == pid], times[pids == pid]) for pid in longest if pid != shown)
 
 
 def left_out_notice(unseen_s: float) -> tuple[Notice, ...]:
@@ -68,6 +82,27 @@ def left_out_notice(unseen_s: float) -> tuple[Notice, ...]:
         "what is heard with it, may be missing. Upload each recording by itself."
     )
     return (Notice(code="recording_left_out", message=message),)
+
+
+def _further_kinds(packets: Packets, begun: Starts, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The further numbers (``stream_id_extension``) of what begins there; -1 where there is none."""
+    rows, heads = packets.rows[begun.numbers[chosen]], begun.heads[chosen]
+    places = begun.columns[chosen] + 9
+
+    def at(places: NDArray[np.int64]) -> NDArray[np.int64]:
+        inside = np.minimum(places, rows.shape[1] - 1)
+        return np.take_along_axis(rows, inside[:, None], axis=1)[:, 0].astype(np.int64)
+
+    for flag, length in _BEFORE:
+        places += np.where(heads[:, 7] & flag > 0, length, 0)
+    extension = at(places)
+    places += 1
+    for flag, length in _WITHIN:
+        places += np.where(extension & flag > 0, length, 0)
+    further = at(places + 1)
+    # A whole pack header within it (0x40) is of another kind of stream.
+    is_there = (heads[:, 7] & 0x01 > 0) & (extension & 0x41 == 0x01) & (further < 0x80)
+    return np.where(is_there & (places + 1 < rows.shape[1]), further, -1)
 
 
 def _alone_s(stretches: NDArray[np.int64], times: NDArray[np.int64]) -> float:

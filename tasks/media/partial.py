@@ -21,7 +21,7 @@ from tasks.records.base import Value
 PART: Final = f"{SOURCE_FILE}-part"
 
 _FORM: Final = re.compile(r"^Input #0, (\S+), from ", re.MULTILINE)
-_STREAM: Final = re.compile(r"^ *Stream #0:(\d+)(?:\[\w+\])?(?:\([^)\n]*\))?: (\w+): (.*)$", re.MULTILINE)
+_STREAM: Final = re.compile(r"^ *Stream #0:(\d+)(?:\[(\w+)\])?(?:\([^)\n]*\))?: (\w+): (.*)$", re.MULTILINE)
 _START: Final = re.compile(r"^  Duration: [^,\n]+, start: (-?[\d.]+)", re.MULTILINE)
 _UNOPENED: Final = re.compile(r"^Could not open codec for input stream (\d+)$", re.MULTILINE)
 _COVER: Final = "(attached pic)"
@@ -33,13 +33,15 @@ class Listing(Value):
     """What ffprobe's log says of a file: its form, the types of its streams (``video``, …), one that it can't open.
 
     ``form`` is ffprobe's ``format_name``; ``unopened`` are that stream and, where its codec is not accepted, all others
-    of that codec: none where a picture that moves is among them, since nothing is shown without it. Of ``covers``,
+    of that codec: none where a picture that moves is among them, since nothing is shown without it. ``ids`` are the
+    streams' numbers in the container, as ffprobe has them (``0x100``; "" where it has none). Of ``covers``,
     pictures that go with the sound, a copy does not always say that they are such; and its clock begins at 0, or where
     its form has it, not at ``start_s`` (None: not told).
     """
 
     form: str
     types: tuple[str, ...]
+    ids: tuple[str, ...]
     covers: tuple[int, ...] = ()
     unopened: tuple[int, ...]
     start_s: float | None = None
@@ -58,19 +60,20 @@ def read_listing(messages: str) -> Listing | None:
     first = int(failed.group(1))
     if first >= len(streams):
         return None
-    codecs = [(kind, told.split(maxsplit=1)[0].rstrip(",")) for _, kind, told in streams]
+    codecs = [(kind, told.split(maxsplit=1)[0].rstrip(",")) for *_, kind, told in streams]
     # The head of one may be damaged; what may not be opened at all need not be tried again and again.
     is_refused = refused_codec(messages) is not None
     unopened = [
         index for index, codec in enumerate(codecs) if index == first or (is_refused and codec == codecs[first])
     ]
-    types = tuple(kind.lower() for _, kind, _ in streams)
-    covers = tuple(index for index, (_, _, told) in enumerate(streams) if _COVER in told)
+    types = tuple(kind.lower() for *_, kind, _ in streams)
+    covers = tuple(index for index, (*_, told) in enumerate(streams) if _COVER in told)
     is_shown = any(types[index] == "video" and index not in covers for index in unopened)
     start = _START.search(messages)
     return Listing(
         form=form.group(1),
         types=types,
+        ids=tuple(its_id for _, its_id, *_ in streams),
         covers=covers,
         unopened=() if is_shown else tuple(unopened),
         start_s=float(start.group(1)) if start is not None else None,
@@ -94,7 +97,7 @@ def plan_pictures(source: Source, first_s: float, *, max_pixels: int) -> tuple[s
 
 
 def as_of_whole(answer: Mapping[str, object], listing: Listing, without: Collection[int]) -> dict[str, object]:
-    """ffprobe's answer about the part, with the numbers, the form and the clock of the whole.
+    """ffprobe's answer about the part, with the streams' numbers, the form and the clock of the whole.
 
     Of what was left out it has the type.
     """
@@ -116,7 +119,8 @@ def as_of_whole(answer: Mapping[str, object], listing: Listing, without: Collect
         begins_s = number(stream, "start_time")
         begins = {} if begins_s is None else {"start_time": f"{begins_s + later_s:.6f}"}
         marked = {**(marks if isinstance(marks, dict) else {}), **as_cover}
-        return {**stream, **begins, "index": index, "disposition": marked}
+        # The muxer of the part gave it another number.
+        return {**stream, **begins, "index": index, "id": listing.ids[index], "disposition": marked}
 
     left_out = [{"index": index, "codec_type": listing.types[index]} for index in without]
     return {

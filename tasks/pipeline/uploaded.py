@@ -188,6 +188,8 @@ def left_out_notice(job: Job, source: Recording) -> tuple[Notice, ...]:
     if source.container != "mpegts":
         return ()
     shown = source.video.pid if isinstance(source, Source) else None
+    if isinstance(source, Source) and shown is None:
+        return ()
     unseen_s = mending.unseen_s(job.folder / SOURCE_FILE, shown, is_stopped=job.stop.is_set)
     return left_out.left_out_notice(unseen_s)
 

@@ -1,0 +1,96 @@
+"""Pictures that nobody sees are told from sound that is numbered like them, in bounded time."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tasks.adapters import mending
+from tasks.media.left_out import Pictures
+from tasks.media.partial import as_of_whole, read_listing
+from tasks.media.transport import CLOCK, Packets
+from tests import clips
+
+SHOWN, OTHER = 0x100, 0x200
+VC1, AC3 = b"\x01\x81\x55", b"\x01\x81\x71"
+# Private data and a counter before the further number.
+VC1_LATER = b"\xa1" + bytes(18) + b"\x81\x55"
+
+
+def begun(pid: int, time_s: float, *, stream_id: int = 0xE0, extension: bytes = b"") -> bytes:
+    """A packet in which a picture or sound of that time begins, with a presentation and a decoding time."""
+    ticks = int(time_s * CLOCK)
+    stamp = bytes([0x31 | ticks >> 29 & 0x0E, ticks >> 22 & 0xFF, ticks >> 14 & 0xFE | 1, ticks >> 7 & 0xFF])
+    stamp += bytes([ticks << 1 & 0xFE | 1])
+    head = bytes([0, 0, 1, stream_id, 0, 0, 0x80, 0xC0 | bool(extension), 10 + len(extension)])
+    packet = bytes([0x47, 0x40 | pid >> 8, pid & 0xFF, 0x10]) + head + stamp + stamp + extension
+    return packet.ljust(188, b"\xff")
+
+
+def packets(*made: bytes) -> Packets:
+    return Packets(place=0, stride=188, rows=np.frombuffer(bytearray(b"".join(made)), np.uint8).reshape(-1, 188))
+
+
+def unseen_s(shown: int | None, *made: bytes) -> float:
+    pictures = Pictures()
+    pictures.add(packets(*made))
+    return pictures.unseen_s(shown)
+
+
+def steady(pid: int, first_s: float, **kind: int | bytes) -> list[bytes]:
+    """Five seconds of it, four times a second."""
+    return [begun(pid, first_s + number / 4, **kind) for number in range(21)]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("stream_id", "extension", "expected_s"),
+    [(0xE0, b"", 5), (0xFD, VC1, 5), (0xFD, VC1_LATER, 5), (0xFD, AC3, 0), (0xFD, b"", 0), (0xC0, b"", 0)],
+)
+def test_what_follows_the_shown_pictures_counts_if_it_is_pictures(
+    stream_id: int, extension: bytes, expected_s: float
+) -> None:
+    behind = steady(OTHER, 5, stream_id=stream_id, extension=extension)
+    assert unseen_s(SHOWN, *steady(SHOWN, 0), *behind) == pytest.approx(expected_s)
+
+
+def test_nothing_is_told_where_the_shown_stream_never_comes() -> None:
+    assert unseen_s(0x333, *steady(SHOWN, 0)) == 0
+
+
+def test_pictures_of_every_number_are_counted_in_bounded_time() -> None:
+    each = [begun(pid, number) for number, pid in enumerate([SHOWN] * 5 + list(range(0x20, 0x1FF0)))]
+    pictures = Pictures()
+    many = packets(*each * 4)
+    for _ in range(40):
+        pictures.add(many)
+    started = time.monotonic()
+    assert pictures.unseen_s(SHOWN) >= 0
+    assert time.monotonic() - started < 4
+
+
+@pytest.mark.parametrize("has_picture", [True, False])
+def test_ac3_of_blu_ray_is_no_picture(tmp_path: Path, has_picture: bool) -> None:
+    picture = ("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25:duration=2")
+    sound = ("-f", "lavfi", "-i", "sine=duration=8", "-c:v", "libx264", "-c:a", "ac3")
+    muxed = ("-mpegts_m2ts_mode", "1", "-f", "mpegts")
+    path = clips.make(tmp_path / "a.m2ts", *(picture if has_picture else ()), *sound, *muxed)
+    assert mending.unseen_s(path, 0x1011 if has_picture else None) == 0
+
+
+def test_a_stream_keeps_its_number_where_another_cannot_be_opened() -> None:
+    listing = read_listing(
+        "Input #0, mpegts, from 'source':\n"
+        "  Duration: 00:00:10.00, start: 1.400000, bitrate: 283 kb/s\n"
+        "  Stream #0:0[0x1100]: Audio: dts, 48000 Hz\n"
+        "  Stream #0:1[0x1011](und): Video: h264 (High), yuv420p\n"
+        "Could not open codec for input stream 0\n"
+    )
+    assert listing is not None
+    answer = as_of_whole({"streams": [{"index": 0, "id": "0x100", "codec_type": "video"}]}, listing, [0])
+    assert answer["streams"] == [
+        {"index": 1, "id": "0x1011", "codec_type": "video", "disposition": {}},
+        {"index": 0, "codec_type": "audio"},
+    ]
