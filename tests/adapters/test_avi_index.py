@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,23 @@ def test_pictures_are_counted_that_are_empty_from_the_last_shown_one_on(
     path = tmp_path / "a.avi"
     path.write_bytes(content)
     assert dropped_at_end(path, 0) == dropped
+
+
+def test_an_index_of_any_size_is_read_only_at_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "a.avi"
+    index_bytes = 16 * 20_000_000 + 7
+    with path.open("wb") as file:
+        file.write(b"RIFF" + bytes(4) + b"AVI " + b"idx1" + struct.pack("<I", index_bytes))
+        # A hole but for its last whole entries; a rounding byte behind it.
+        file.seek(20 + index_bytes // 16 * 16 - 48)
+        file.write(b"".join(struct.pack("<4sIII", name, 0, 4, size) for name, size in (SEEN, EMPTY, EMPTY)))
+        file.truncate(20 + index_bytes + 1)
+    tracemalloc.start()
+    try:
+        assert dropped_at_end(path, 0) == 2
+        assert tracemalloc.get_traced_memory()[1] < 32 * 1024**2
+    finally:
+        tracemalloc.stop()
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
