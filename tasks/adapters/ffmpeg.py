@@ -92,7 +92,8 @@ class Ffmpeg:
             SourceRejected: ffmpeg can't make anything of the input (``undecodable``), or ever more (``too_long``).
             TemporarilyUnavailable: it was killed (``out_of_memory`` if the kernel has killed for want of memory
                 meanwhile, else ``encoder_killed``), crashed (`CRASHED`), stalled, overran, or could not be started
-                (``encoder_not_started``); the disk failed or is full (`machine_faults`).
+                (``encoder_not_started``); the disk failed or is full, also under ``on_progress`` or ``feed``
+                (`machine_faults`).
             process.Stopped: ``stop`` was set.
             As `Arriving.whole`, if the rest does not arrive.
         """
@@ -128,8 +129,11 @@ class Ffmpeg:
             )
         except process.Overran as error:
             raise TemporarilyUnavailable("encoder_overran", "Encoding this clip took too long.", str(error)) from error
-        except (process.NotStarted, OSError) as error:
+        except process.NotStarted as error:
             raise TemporarilyUnavailable(_NOT_STARTED, "The encoder could not be started.", str(error)) from error
+        # Not the program's: what is told of its progress looks at its files, and the feed reads the upload.
+        except OSError as error:
+            raise machine_faults.of_disk(error) from error
         # On a full disk its muxers may leave empty files, say nothing and exit 0.
         if (free := shutil.disk_usage(folder).free) < _SPARE_BYTES:
             detail = f"{free} bytes are free\n{finished.stderr_tail}"

@@ -26,7 +26,6 @@ _LEFT_BEHIND_S = 1.0
 TAIL_BYTES = 8192
 _MAX_OUTPUT_BYTES = 32 * 1024**2
 
-
 # bubblewrap's own exit code, and how it begins what it says; the loader's, for whom its library can't be had.
 _CAGE_FAILED = 1
 _CAGE_SAYS = "bwrap: "
@@ -85,7 +84,7 @@ def run(
         Overran: it ran for more than ``timeout_s``, printed nothing for ``silence_s``, or more than 32 MiB.
         Stopped: ``stop`` was set.
         NotStarted: it, or the cage, can't be started.
-        Whatever ``feed`` raises, at once.
+        Whatever ``feed`` or ``on_line`` raises, at once.
     """
     try:
         process = subprocess.Popen(
@@ -107,7 +106,10 @@ def run(
     feeder: Feeder | None = None
     reader: _Reader | None = None
     try:
-        reader = _Reader(process.stdout, process.stderr, on_line, counting, tail_bytes)
+        try:
+            reader = _Reader(process.stdout, process.stderr, on_line, counting, tail_bytes)
+        except OSError as error:  # no file descriptor is left to wait with
+            raise NotStarted(str(error)) from error
         if feed is not None and process.stdin is not None:
             feeder = Feeder(process.stdin, feed)
         started = time.monotonic()
@@ -132,11 +134,10 @@ def run(
             raise feeder.error
         # bubblewrap reports its program's death by a signal the shell's way; few of ffmpeg's own are among those.
         exit_code = 128 - exit_code if cage.works and 128 < exit_code < 128 + 32 else exit_code
-        if _was_not_started(exit_code, reader.tail(), is_caged=cage.works):
-            raise NotStarted(reader.tail())
-        return Finished(
-            exit_code=exit_code, stdout=bytes(reader.kept), stderr_tail=reader.tail(), counted=reader.counted
-        )
+        tail = reader.tail()
+        if _was_not_started(exit_code, tail, is_caged=cage.works):
+            raise NotStarted(tail)
+        return Finished(exit_code=exit_code, stdout=bytes(reader.kept), stderr_tail=tail, counted=reader.counted)
     except subprocess.TimeoutExpired as error:
         raise Overran(f"{program.name} ran for more than {timeout_s:.0f} s") from error
     finally:

@@ -14,6 +14,7 @@ from tasks.adapters.cage import Cage
 from tasks.adapters.ffmpeg import Ffmpeg
 from tasks.adapters.ffprobe import Ffprobe
 from tasks.errors import SourceRejected, TemporarilyUnavailable
+from tasks.media.progress import Progress
 from tests import clips
 
 OFF: Final = Cage("off")
@@ -119,6 +120,18 @@ def test_a_run_without_files_to_open_is_the_machines_fault(tmp_path: Path, sourc
     with pytest.raises(TemporarilyUnavailable) as raised:
         Ffmpeg(scarce, OFF).run(tmp_path, (*COPY, "out"), timeout_s=20)
     assert raised.value.code == "encoder_not_started"
+
+
+def test_a_disk_that_fails_while_progress_is_looked_at_is_not_said_to_be_the_encoders(
+    tmp_path: Path, source: Path
+) -> None:
+    def look(_: Progress) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    arguments = ("-progress", "pipe:1", *COPY, "copy.mp4")
+    with pytest.raises(TemporarilyUnavailable) as ended:
+        Ffmpeg(clips.FFMPEG, OFF).run(tmp_path, arguments, timeout_s=30, on_progress=look)
+    assert ended.value.code == "disk_error"
 
 
 @pytest.mark.skipif(not Cage("auto").works, reason="bubblewrap can make no user namespace on this machine")
