@@ -19,7 +19,10 @@ from tasks.media.source_input import SOURCE_FILE, input_options
 from tasks.records.base import Value
 
 PART: Final = f"{SOURCE_FILE}-part"
+"""How the names of copies begin; each has one of its own, since several may be made in a workspace at once."""
 
+# It ends well, having done nothing, where a file of that name is there already, unless it is to write over it.
+_RUN: Final = ("-nostdin", "-y", "-v", "error")
 _FORM: Final = re.compile(r"^Input #0, (\S+), from ", re.MULTILINE)
 _STREAM: Final = re.compile(r"^ *Stream #0:(\d+)(?:\[(\w+)\])?(?:\([^)\n]*\))?: (\w+): (.*)$", re.MULTILINE)
 _START: Final = re.compile(r"^  Duration: [^,\n]+, start: (-?[\d.]+)", re.MULTILINE)
@@ -80,20 +83,20 @@ def read_listing(messages: str) -> Listing | None:
     )
 
 
-def plan_part(listing: Listing, without: Collection[int], *, max_pixels: int) -> tuple[str, ...]:
-    """Arguments of a run that copies what is seen, heard and read of the upload, but these streams, to `PART`."""
+def plan_part(listing: Listing, without: Collection[int], name: str, *, max_pixels: int) -> tuple[str, ...]:
+    """Arguments of a run that copies what is seen, heard and read of the upload, but these streams, to ``name``."""
     clip = ffmpeg.input(SOURCE_FILE, **input_options(max_pixels=max_pixels, captions=True))
     muxer = _MUXERS.get(listing.form.split(",")[0], "matroska")
     kept = [clip[str(index)] for index in listing.kept(without)]
-    return ("-nostdin", "-v", "error", *ffmpeg.output(*kept, PART, c="copy", f=muxer).get_args())
+    return (*_RUN, *ffmpeg.output(*kept, name, c="copy", f=muxer).get_args())
 
 
-def plan_pictures(source: Source, first_s: float, *, max_pixels: int) -> tuple[str, ...]:
-    """Arguments of a run that copies the picture's first seconds to `PART`, as its only stream."""
+def plan_pictures(source: Source, first_s: float, name: str, *, max_pixels: int) -> tuple[str, ...]:
+    """Arguments of a run that copies the picture's first seconds to ``name``, as its only stream."""
     clip = ffmpeg.input(SOURCE_FILE, t=f"{first_s:g}", **input_options(max_pixels=max_pixels))
     muxer = _MUXERS.get(source.container, "matroska")
-    output = ffmpeg.output(clip[str(source.video.index)], PART, c="copy", f=muxer)
-    return ("-nostdin", "-v", "error", *output.get_args())
+    output = ffmpeg.output(clip[str(source.video.index)], name, c="copy", f=muxer)
+    return (*_RUN, *output.get_args())
 
 
 def as_of_whole(answer: Mapping[str, object], listing: Listing, without: Collection[int]) -> dict[str, object]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -35,15 +37,14 @@ def of_pictures(job: Job, source: Source, ask: Callable[[str, int], T], *, first
     told = ask(SOURCE_FILE, source.video.index)
     if told:
         return told
-    try:
-        arguments = partial.plan_pictures(source, first_s, max_pixels=job.max_pixels)
-        job.services.ffmpeg.run(job.folder, arguments, timeout_s=_TIMEOUT_S, stop=job.stop)
-        return ask(partial.PART, 0)
-    except SourceRejected as error:
-        log.info("pictures can't be copied", detail=error.detail)
-        return told
-    finally:
-        (job.folder / partial.PART).unlink(missing_ok=True)
+    with _part(job.folder) as name:
+        try:
+            arguments = partial.plan_pictures(source, first_s, name, max_pixels=job.max_pixels)
+            job.services.ffmpeg.run(job.folder, arguments, timeout_s=_TIMEOUT_S, stop=job.stop)
+            return ask(name, 0)
+        except SourceRejected as error:
+            log.info("pictures can't be copied", detail=error.detail)
+            return told
 
 
 def ask(services: Services, folder: Path, *, stop: threading.Event | None = None) -> dict[str, object] | None:
@@ -55,6 +56,21 @@ def ask(services: Services, folder: Path, *, stop: threading.Event | None = None
         TemporarilyUnavailable: ffmpeg or ffprobe was killed or could not be started, or the disk failed or is full.
         process.Stopped: ``stop`` was set.
     """
+    with _part(folder) as name:
+        return _ask(services, folder, name, stop)
+
+
+@contextmanager
+def _part(folder: Path) -> Iterator[str]:
+    """A name of its own for a copy, which is removed at the end."""
+    name = f"{partial.PART}-{secrets.token_hex(4)}"
+    try:
+        yield name
+    finally:
+        (folder / name).unlink(missing_ok=True)
+
+
+def _ask(services: Services, folder: Path, name: str, stop: threading.Event | None) -> dict[str, object] | None:
     max_pixels = services.settings.max_pixels
     whole = services.ffprobe.listing(folder, SOURCE_FILE, max_pixels=max_pixels, stop=stop)
     if whole is None:
@@ -70,17 +86,14 @@ def ask(services: Services, folder: Path, *, stop: threading.Event | None = None
             if not kept:
                 return None
             log.info("asked without what can't be opened", streams=without)
-            (folder / partial.PART).unlink(missing_ok=True)
-            arguments = partial.plan_part(whole, without, max_pixels=max_pixels)
+            arguments = partial.plan_part(whole, without, name, max_pixels=max_pixels)
             services.ffmpeg.run(folder, arguments, timeout_s=_TIMEOUT_S, stop=stop)
             try:
-                answer = services.ffprobe.source(folder, partial.PART, max_pixels=max_pixels, stop=stop)
+                answer = services.ffprobe.source(folder, name, max_pixels=max_pixels, stop=stop)
             except SourceRejected:
-                latest = services.ffprobe.listing(folder, partial.PART, max_pixels=max_pixels, stop=stop)
+                latest = services.ffprobe.listing(folder, name, max_pixels=max_pixels, stop=stop)
             else:
                 return partial.as_of_whole(answer, whole, without)
     except SourceRejected as error:
         log.info("can't be copied in part", detail=error.detail)
-    finally:
-        (folder / partial.PART).unlink(missing_ok=True)
     return None
