@@ -36,7 +36,8 @@ class Listing(Value):
     """What ffprobe's log says of a file: its form, the types of its streams (``video``, …), one that it can't open.
 
     ``form`` is ffprobe's ``format_name``; ``unopened`` are that stream and, where its codec is not accepted, all others
-    of that codec: none where a picture that moves is among them, since nothing is shown without it. ``ids`` are the
+    of that codec: none where a picture that moves is among them, since nothing is shown without it. ``alike`` are all
+    streams of that codec, whether they can be opened or not, but pictures that move. ``ids`` are the
     streams' numbers in the container, as ffprobe has them (``0x100``; "" where it has none). Of ``covers``,
     pictures that go with the sound, a copy does not always say that they are such; and its clock begins at 0, or where
     its form has it, not at ``start_s`` (None: not told).
@@ -47,6 +48,7 @@ class Listing(Value):
     ids: tuple[str, ...]
     covers: tuple[int, ...] = ()
     unopened: tuple[int, ...]
+    alike: tuple[int, ...] = ()
     start_s: float | None = None
 
     def kept(self, without: Collection[int]) -> list[int]:
@@ -66,19 +68,19 @@ def read_listing(messages: str) -> Listing | None:
     codecs = [(kind, told.split(maxsplit=1)[0].rstrip(",")) for *_, kind, told in streams]
     # The head of one may be damaged; what may not be opened at all need not be tried again and again.
     is_refused = refused_codec(messages) is not None
-    unopened = [
-        index for index, codec in enumerate(codecs) if index == first or (is_refused and codec == codecs[first])
-    ]
+    alike = [index for index, codec in enumerate(codecs) if codec == codecs[first]]
+    unopened = alike if is_refused else [first]
     types = tuple(kind.lower() for *_, kind, _ in streams)
     covers = tuple(index for index, (*_, told) in enumerate(streams) if _COVER in told)
-    is_shown = any(types[index] == "video" and index not in covers for index in unopened)
+    moving = {index for index, kind in enumerate(types) if kind == "video" and index not in covers}
     start = _START.search(messages)
     return Listing(
         form=form.group(1),
         types=types,
         ids=tuple(its_id for _, its_id, *_ in streams),
         covers=covers,
-        unopened=() if is_shown else tuple(unopened),
+        unopened=() if moving.intersection(unopened) else tuple(unopened),
+        alike=tuple(index for index in alike if index not in moving),
         start_s=float(start.group(1)) if start is not None else None,
     )
 

@@ -20,8 +20,10 @@ from tasks.pipeline.services import Services
 
 T = TypeVar("T")
 log: Final = structlog.get_logger()
-# Each time all of the rest is copied.
-_MOST_TRIES: Final = 4
+# Each time all of the rest is copied, and one stream more is found. So few are left out one by one, then all of a codec
+# at once: of many damaged tracks a sound one may be lost, but not the picture.
+_ONE_BY_ONE: Final = 2
+_MOST_TRIES: Final = 6
 _TIMEOUT_S: Final = 600.0
 
 
@@ -78,10 +80,10 @@ def _ask(services: Services, folder: Path, name: str, stop: threading.Event | No
     latest: partial.Listing | None = whole
     kept, without = list(range(len(whole.types))), list[int]()
     try:
-        for _ in range(_MOST_TRIES):
+        for tried in range(_MOST_TRIES):
             if latest is None or not latest.unopened:
                 return None
-            without += [kept[index] for index in latest.unopened]
+            without += [kept[index] for index in (latest.unopened if tried < _ONE_BY_ONE else latest.alike)]
             kept = whole.kept(without)
             if not kept:
                 return None

@@ -51,3 +51,17 @@ def test_what_an_earlier_run_left_over_is_not_asked(job: Job, source: Source) ->
         return [] if name == SOURCE_FILE else probe.packet_times_s(job.folder, name, stream)
 
     assert len(examine_part.of_pictures(job, source, ask, first_s=1)) == 25
+
+
+def test_a_picture_is_taken_whatever_number_of_damaged_tracks_is_beside_it(services: Services, tmp_path: Path) -> None:
+    picture = ("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25:duration=1")
+    sound = ("-f", "lavfi", "-i", "sine=sample_rate=48000:duration=1")
+    tracks = ("-map", "0", *("-map", "1") * 7, "-c:v", "libx264", "-c:a", "libvorbis", "-c:a:6", "aac")
+    made = clips.make(tmp_path / "a.mkv", *picture, *sound, *tracks)
+    data = made.read_bytes()
+    assert data.count(b"\x05vorbis") == 6
+    (tmp_path / SOURCE_FILE).write_bytes(data.replace(b"\x05vorbis", bytes(7)))
+    probed = examine.probe(services, tmp_path)
+    assert isinstance(probed, Source)
+    assert [each.codec for each in probed.audio] == ["aac"]
+    assert probed.unreadable_audio == 6
