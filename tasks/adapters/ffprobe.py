@@ -136,16 +136,17 @@ class Ffprobe:
         return b"".join(bytes.fromhex(line[10:51]) for line in told.splitlines() if _DUMPED.match(line))
 
     def packet_times_s(
-        self, folder: Path, name: str, stream: int, *, stop: threading.Event | None = None
+        self, folder: Path, name: str, stream: int, *, from_s: float | None = None, stop: threading.Event | None = None
     ) -> list[float]:
         """The presentation times, in seconds and in the file's order, of the packets of the first twenty seconds.
 
-        Packets that the file says are not to be shown (before an edit list's start) are left out.
+        With ``from_s``, on the file's own clock, of about twenty seconds from there. Packets that the file says are not
+        to be shown (before an edit list's start) are left out.
 
         Raises:
             TemporarilyUnavailable: ffprobe could not run to its end.
         """
-        fields = self._packet_fields(folder, name, stream, first_s=RATE_OF_S, stop=stop)
+        fields = self._packet_fields(folder, name, stream, first_s=RATE_OF_S, from_s=from_s, stop=stop)
         times = [seconds(field[0]) for field in fields if len(field) > 1 and "D" not in field[1]]
         return [time_s for time_s in times if time_s is not None]
 
@@ -176,15 +177,17 @@ class Ffprobe:
         stream: int | str | None,
         *,
         first_s: int | None = None,
+        from_s: float | None = None,
         stop: threading.Event | None = None,
         entries: str = "pts_time,flags",
     ) -> list[list[str]]:
         """These entries of each packet, of one stream or of all; none where reading them took too long.
 
-        With ``first_s``, only the packets of the first seconds.
+        With ``first_s``, only the packets of the first seconds, or of as many from the time ``from_s`` on.
         """
         arguments = [*_UNTRUSTED, *(() if stream is None else ("-select_streams", str(stream)))]
-        arguments += ["-read_intervals", f"%+{first_s}"] if first_s is not None else []
+        begin = "" if from_s is None else f"{from_s:.3f}"
+        arguments += ["-read_intervals", f"{begin}%+{first_s}"] if first_s is not None else []
         arguments += ["-show_entries", f"packet={entries}", "-of", "csv=p=0", name]
         try:
             lines = self._run(folder, arguments, stop).stdout.decode("ascii", "replace").splitlines()

@@ -41,6 +41,8 @@ _FIELDS_OF_FILM: Final = Fraction(5, 2)
 _FIELD_RATES: Final = (Fraction(60000, 1001), Fraction(60))
 # Some packets have no time, and a stretch of video has a rate of its own.
 _FILM_SHARE: Final = 0.9
+# With fewer pictures a stretch tells nothing.
+_FEWEST: Final = 10
 _NO_TIME_S: Final = 0.0005
 _LATE_S: Final = 1.0
 _UNSURE: Final = ("matroska", "flv")
@@ -63,19 +65,22 @@ def claimed_rate(average: Fraction | None, nominal: Fraction | None, *, interlac
     return _frames(_snapped(rate, _NEAR), interlaced=interlaced), False
 
 
-def measured_rate(times_s: Sequence[float], claimed: Fraction, nominal: Fraction | None) -> Fraction:
+def measured_rate(
+    times_s: Sequence[float], claimed: Fraction, nominal: Fraction | None, later_s: Sequence[Sequence[float]] = ()
+) -> Fraction:
     """The rate by the packets' presentation times, in seconds and any order; ``claimed`` where there are too few.
 
     Where most frames follow each other at one distance that distance decides, however many were left out. Film whose
-    frames are to be shown for two fields and three by turns (2:3 pulldown by flags) keeps its own rate.
+    frames are to be shown for two fields and three by turns (2:3 pulldown by flags) keeps its own rate, unless one of
+    the stretches ``later_s`` is not film (`is_film`): all frames of video are shown, of which each is two fields.
     """
-    times = sorted(set(times_s))
-    gaps = [later - earlier for earlier, later in itertools.pairwise(times) if later - earlier > _NO_TIME_S]
+    gaps = _gaps_s(times_s)
     nominal = _believable(nominal)
     if not gaps:
         return nominal if nominal in STANDARD_RATES else claimed
-    if nominal in _FIELD_RATES and _is_film(gaps, nominal):
-        return nominal / _FIELDS_OF_FILM
+    if nominal is not None and is_film(times_s, nominal):
+        told = [each for each in later_s if len(each) >= _FEWEST]
+        return nominal / (_FIELDS_OF_FILM if all(is_film(each, nominal) for each in told) else 2)
     usual_s = median_low(gaps)
     # Single steps; a frame left out makes a double one.
     steps = [gap for gap in gaps if abs(gap - usual_s) <= max(_JITTER * usual_s, _CLOCK_S)]
@@ -103,14 +108,22 @@ def divided_rate(rate: Fraction, most: float) -> Fraction:
     return next(rate / n for n in itertools.count(1) if rate / n <= most * (1 + _NEAR))
 
 
-def _is_film(gaps_s: Sequence[float], field_rate: Fraction) -> bool:
-    field_s = 1 / float(field_rate)
+def is_film(times_s: Sequence[float], nominal: Fraction | None) -> bool:
+    """Whether by the packets' times, in seconds and any order, this is film in 2:3 pulldown by flags."""
+    if nominal not in _FIELD_RATES:
+        return False
+    gaps_s, field_s = _gaps_s(times_s), 1 / float(nominal)
     fields = [
         count if abs(gap - (count := round(gap / field_s)) * field_s) <= max(_JITTER * field_s, _CLOCK_S) else 0
         for gap in gaps_s
     ]
     pairs = list(itertools.pairwise(fields))
     return bool(pairs) and sum({*pair} == {2, 3} for pair in pairs) >= _FILM_SHARE * len(pairs)
+
+
+def _gaps_s(times_s: Sequence[float]) -> list[float]:
+    times = sorted(set(times_s))
+    return [later - earlier for earlier, later in itertools.pairwise(times) if later - earlier > _NO_TIME_S]
 
 
 def _believable(rate: Fraction | None) -> Fraction | None:

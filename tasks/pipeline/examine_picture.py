@@ -17,7 +17,8 @@ from tasks.media.colour import colour_notice
 from tasks.media.ladder import PlannedRung
 from tasks.media.scan import Fields, ScanDecision, decide_scan, read_fields, scan_notice
 from tasks.media.source import Source
-from tasks.media.timing import measured_rate
+from tasks.media.source_input import SOURCE_FILE
+from tasks.media.timing import is_film, measured_rate
 from tasks.pipeline import examine_part, uploaded
 from tasks.pipeline.job import Job
 from tasks.records.base import Notice
@@ -34,8 +35,8 @@ _MOST: Final = 0.9
 def examine(job: Job, source: Source) -> tuple[Source, tuple[Notice, ...]]:
     """The source with its frame rate and scan as measured, if measuring is needed, and notices for the editor.
 
-    Costs a fraction of a second, however long the clip. Where the measurement fails the flags' word stands: the encode
-    that follows says better what is wrong.
+    Costs a fraction of a second, however long the clip; all of one that begins as flagged film is waited for. Where the
+    measurement fails the flags' word stands: the encode that follows says better what is wrong.
 
     Raises:
         process.Stopped: the job was stopped.
@@ -50,7 +51,8 @@ def examine(job: Job, source: Source) -> tuple[Source, tuple[Notice, ...]]:
             return probe.packet_times_s(job.folder, name, stream, stop=job.stop)
 
         times_s = examine_part.of_pictures(job, source, ask, first_s=RATE_OF_S)
-        rate = measured_rate(times_s, video.frame_rate, video.nominal_rate)
+        later_s = _later_s(job, source) if is_film(times_s, video.nominal_rate) else []
+        rate = measured_rate(times_s, video.frame_rate, video.nominal_rate, later_s)
         video = replace(video, frame_rate=rate, is_alone=len(times_s) == 1)
     if not sampling.may_be_interlaced(video):
         return replace(source, video=video), colour_notice(video.colour)
@@ -63,6 +65,18 @@ def examine(job: Job, source: Source) -> tuple[Source, tuple[Notice, ...]]:
     notices = scan_notice(video.scan, decision) if video.scan_is_told and not video.rotation else ()
     video = replace(video, scan=decision.scan, mixed=decision.mixed, telecined=decision.telecined)
     return replace(source, video=video), (*notices, *colour_notice(video.colour))
+
+
+def _later_s(job: Job, source: Source) -> list[list[float]]:
+    """The times, in seconds, of packets of the middle and the end: what begins as film may go on as video."""
+    job.upload.whole(job.stop)
+    begins_s, index = source.start_s or 0.0, source.video.index
+    places_s = {max(RATE_OF_S, source.duration_s * share - RATE_OF_S) for share in (0.5, 1)}
+    return [
+        job.services.ffprobe.packet_times_s(job.folder, SOURCE_FILE, index, from_s=begins_s + place_s, stop=job.stop)
+        for place_s in places_s
+        if place_s < source.duration_s
+    ]
 
 
 def _decide(job: Job, source: Source) -> ScanDecision:
