@@ -30,6 +30,8 @@ _ROUNDS: Final = 10
 _MOST_TABLES: Final = 1_000_000
 # Each comes ten times a second, and is read once; damage makes others of it.
 _MOST_LISTS: Final = 4096
+# Damage is shorter. Of a file that holds anything else, only the whole may tell what it is.
+_MOST_NOISE_BYTES: Final = 8 * 1024**2
 
 
 class JoinedError(Exception):
@@ -122,6 +124,7 @@ class Watch:
         self._course = Course()
         self._rest = b""
         self._place = 0
+        self._known = 0
 
     def see(self, chunk: bytes) -> None:
         """Take in the next bytes, however many.
@@ -134,8 +137,13 @@ class Watch:
             for packets in found_in(data, self._place, self._form):
                 self._course.add(packets)
                 end = packets.end - self._place
+                # One that stands alone looks like that by chance.
+                if len(packets.rows) > 1 or packets.place == self._known:
+                    self._known = packets.end
         except UnclearError as error:
             raise JoinedError("damaged") from error
+        if self._place + len(data) - self._known > _MOST_NOISE_BYTES:
+            raise JoinedError("no packets")
         # What was cut off at the end is seen once more.
         end = end or max(0, len(data) - 2 * self._form[0])
         self._rest = bytes(data[end:])

@@ -25,6 +25,7 @@ _SYNC: Final = 0x47
 _FORMS: Final = ((188, 0), (192, 4), (204, 0))
 _HEAD_BYTES: Final = 19
 _MOST_GAPS: Final = 64
+_SOUGHT_BYTES: Final = 64 * 1024
 _CRC_BYTES: Final = 4
 # Their checksum takes the highest bit of each byte first, zlib the lowest: of reversed bytes it is the same. A section
 # and its own checksum leave `_INTACT`.
@@ -237,8 +238,11 @@ def _section(payload: bytes, table: int) -> bytes:
 def _next(data: bytearray, begin: int, form: tuple[int, int]) -> int:
     """Where the next packet begins that another follows."""
     stride, lead = form
-    while (found := data.find(_SYNC, begin + lead)) >= 0 and found + stride < len(data):
-        if data[found + stride] == _SYNC:
-            return found - lead
-        begin = found - lead + 1
+    bytes_left = np.frombuffer(data, np.uint8)[begin + lead :]
+    # Most are close by.
+    for first in range(0, len(bytes_left) - stride, _SOUGHT_BYTES):
+        marks = bytes_left[first : first + _SOUGHT_BYTES + stride] == _SYNC
+        followed = marks[:-stride] & marks[stride:]
+        if followed.any():
+            return begin + first + int(followed.argmax())
     return len(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -259,6 +260,17 @@ def test_a_time_stamp_with_a_damaged_bit_is_no_other_clock(made: Made, pid: int,
     stream[begun.numbers[number] * 188 + begun.columns[number] + column + 1] ^= 0x10
     assert looked(bytes(stream))[0] is not None
     assert seen(bytes(stream)) == len(stream)
+
+
+def test_what_only_looks_like_packets_costs_little_and_is_given_up(made: Made) -> None:
+    stream = made("ts")
+    noise = (b"\x47" * 188 + bytes(188)) * (4 * 1024**2 // 376)
+    begun = time.process_time()
+    # A packet is found behind it.
+    assert seen(stream + noise + stream[: 188 * 20]) == len(stream + noise + stream[: 188 * 20])
+    assert sum(len(part.rows) for part in found_in(bytearray(noise), 0, (188, 0))) <= 1
+    assert time.process_time() - begun < 0.6
+    assert len(stream) + 7 * 1024**2 < seen(stream + noise * 3, 1024**2) < len(stream) + 10 * 1024**2
 
 
 def test_what_is_no_stream_of_one_programme_is_left_alone(made: Made) -> None:
