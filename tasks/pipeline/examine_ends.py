@@ -15,6 +15,7 @@ from tasks.adapters.object_store import RangeNotSatisfiable
 from tasks.errors import TemporarilyUnavailable
 from tasks.media.front_ts import PROBED_BYTES
 from tasks.media.one_recording import Course, JoinedError
+from tasks.media.opening import LATE_S
 from tasks.media.probed import items, number, text
 from tasks.media.restarts import is_doubtful
 from tasks.media.source import SoundSource, Source
@@ -56,10 +57,11 @@ def probe(job: Job, packets: tuple[int, int]) -> Source | SoundSource | None:
     finally:
         ends.unlink(missing_ok=True)
     try:
-        is_told = _tracks(answer) <= _timed(last, packets)
+        lasting_s = _lasting_s(first, packets)
+        is_told = _tracks(answer) <= _timed(last, packets) and not _is_any_late(answer, lasting_s)
         # What is doubtful is measured, by the packets of the whole.
         is_believed = is_told and not is_doubtful(
-            [(0.0, 0.0), (_lasting_s(first, packets), len(first))], job.upload.size_bytes, _claimed_s(answer)
+            [(0.0, 0.0), (lasting_s, len(first))], job.upload.size_bytes, _claimed_s(answer)
         )
     except (UnclearError, JoinedError):
         return None
@@ -89,6 +91,20 @@ def _timed(last: bytes, packets: tuple[int, int]) -> set[int]:
     """The numbers of the streams whose times the last bytes tell: another's length would be an estimate."""
     parts = [(part.pids, starts(part)) for part in found_in(bytearray(last), 0, packets)]
     return {int(pid) for pids, begun in parts for pid in pids[begun.numbers[begun.is_media]]}
+
+
+def _is_any_late(answer: Mapping[str, object], lasting_s: float) -> bool:
+    """Whether a stream begins behind the upload's beginning, or a picture so late that ffprobe looked for it all over.
+
+    It would be found among the last bytes, and be said to begin there, and to be as short as what is there of it.
+    """
+    begin_s = number(answer.get("format"), "start_time") or 0.0
+    for each in items(answer.get("streams")):
+        kind, late_s = each.get("codec_type"), number(each, "start_time")
+        most_s = min(lasting_s, LATE_S) if kind == "video" else lasting_s
+        if kind in ("audio", "video") and (late_s is None or late_s - begin_s >= most_s):
+            return True
+    return False
 
 
 def _lasting_s(first: bytes, packets: tuple[int, int]) -> float:

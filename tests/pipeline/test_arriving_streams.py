@@ -303,6 +303,19 @@ def test_ends_that_do_not_tell_the_length_are_not_believed(
     assert examine_ends.probe(job, (188, 0)) is None
 
 
+@pytest.mark.parametrize("late_s", [6, 20])
+def test_ends_do_not_tell_of_a_picture_that_begins_long_after_the_sound(
+    services: Services, store: ObjectStore, buckets: Buckets, tmp_path: Path, late_s: int
+) -> None:
+    picture = ("-itsoffset", str(late_s), "-f", "lavfi", "-i", f"testsrc2=size=320x180:rate=25:duration={LENGTH_S}")
+    sound = ("-f", "lavfi", "-i", f"sine=sample_rate=48000:duration={LENGTH_S + late_s}", "-c:a", "mp2")
+    # Filled up to one rate, as broadcasts are: by their pace the ends would be believed.
+    whole = clips.make(tmp_path / "late.ts", *picture, *sound, *CODED[:4], "-muxrate", "4M").read_bytes()
+    there = 4 * 500_000 // 188 * 188 if late_s < 10 else 10 * 500_000 // 188 * 188
+    (tmp_path / SOURCE_FILE).write_bytes(whole[:there])
+    assert examine_ends.probe(_arrived(services, store, buckets, tmp_path, whole, there), (188, 0)) is None
+
+
 def _arrived(
     services: Services, store: ObjectStore, buckets: Buckets, folder: Path, whole: bytes, there: int
 ) -> uploaded.Job:
