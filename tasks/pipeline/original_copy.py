@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from functools import partial
 from typing import Final
 
@@ -24,15 +24,17 @@ from tasks.pipeline import examine_sound, packaging, picture_runs, uploaded
 from tasks.pipeline.copied_coding import CopiedCoding
 from tasks.pipeline.job import Job
 from tasks.pipeline.streaming import Stream
-from tasks.pipeline.together import LinkedStop, Together
+from tasks.pipeline.together import LinkedStop, Together, together
 from tasks.records.keys import ORIGINAL
 
 log: Final = structlog.get_logger()
 _LISTENED_TO_S: Final = 2.0
+# An index tells as soon how far apart key frames lie.
+_INDEX_S: Final = 0.2
 
 
-class _ChangedError(Exception):
-    """Some of its pictures are coded otherwise than its header says."""
+class _UnfitError(Exception):
+    """Players could not show it, or not well."""
 
 
 class OriginalCopy:
@@ -129,8 +131,8 @@ class OriginalCopy:
             # The encode will tell what is wrong with it, if anything is.
             log.info("not copied", code=error.code, detail=error.detail)
             self._give_up(planned)
-        except _ChangedError:
-            log.info("not copied", reason="it is not coded as its header says")
+        except _UnfitError as error:
+            log.info("not copied", reason=str(error))
             self._give_up(planned)
         except Stopped:
             if self._beside.stop.is_set():
@@ -150,24 +152,29 @@ class OriginalCopy:
                 whole.replace(playlist)
 
     def _copy(self, source: Source, planned: Direct) -> PlannedRung | None:
-        if source.duration_s > direct.SHORT_S:
-            gap_s = uploaded.key_frame_gap_s(self._job, source)
-            if not direct.is_cut_finely(gap_s):
-                log.info("not copied", key_frame_gap_s=gap_s)
-                self._give_up(planned)
-                return None
         if any(self._is_coded(source, programme) for programme in planned.run.sound):
-            log.info("not copied", reason="its sound is no PCM")
-            self._give_up(planned)
-            return None
+            raise _UnfitError("its sound is no PCM")
+        # A stream without an index is read for half a minute to know that, which nobody is to wait for.
+        with together(self._job.stop) as looking:
+            job = self._job.until(looking.stop)
+            is_long = source.duration_s > direct.SHORT_S
+            gap = looking.submit(lambda _: uploaded.key_frame_gap_s(job, source)) if is_long else None
 
-        def watch(_: Progress) -> None:
-            if self._coding.has_changed():
-                raise _ChangedError
+            def check() -> None:
+                if gap is not None and not direct.is_cut_finely(gap.result()):
+                    raise _UnfitError("its key frames are too far apart")
+                if self._coding.has_changed():
+                    raise _UnfitError("it is not coded as its header says")
 
-        picture_runs.run(self._job, source, planned.run, Urgency.FIRST, on_progress=watch)
-        if self._coding.has_changed():
-            raise _ChangedError
+            def watch(_: Progress | None) -> None:
+                if gap is None or gap.done():
+                    check()
+
+            if gap is not None:
+                wait([gap], timeout=_INDEX_S)
+                watch(None)
+            picture_runs.run(job, source, planned.run, Urgency.FIRST, on_progress=watch)
+            check()
         is_rung = planned.stands_for is not None and packaging.complies(
             self._job.output / encode.HLS, planned, self._job.ladder
         )
