@@ -40,9 +40,10 @@ def unseen_s(shown: int | None, *made: bytes) -> float:
     return pictures.unseen_s(shown)
 
 
-def steady(pid: int, first_s: float, **kind: int | bytes) -> list[bytes]:
+def steady(pid: int, first_s: float, *, stream_id: int = 0xE0, extension: bytes = b"") -> list[bytes]:
     """Five seconds of it, four times a second."""
-    return [begun(pid, first_s + number / 4, **kind) for number in range(21)]  # type: ignore[arg-type]
+    times_s = [first_s + number / 4 for number in range(21)]
+    return [begun(pid, time_s, stream_id=stream_id, extension=extension) for time_s in times_s]
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,16 @@ PICTURE = ("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25:duration=4")
 H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-bf", "2")
 
 
+def putting(services: Services) -> Put:
+    """What puts an upload into the incoming bucket, for a fixture of a whole module."""
+
+    def put(key: str, upload: Path | bytes) -> str:
+        body = upload if isinstance(upload, bytes) else upload.read_bytes()
+        return services.store.put(services.settings.incoming_bucket, key, body, content_type="application/octet-stream")
+
+    return put
+
+
 def publish(services: Services, put: Put, source: Path, name: str) -> ClipRecord:
     """The record of a clip that went all the way under that name."""
     key = f"clips/{name}{source.suffix}"
@@ -35,6 +45,11 @@ def publish(services: Services, put: Put, source: Path, name: str) -> ClipRecord
     assert record is not None
     assert record.state is ClipState.READY, record.failure
     return record
+
+
+def codes(record: ClipRecord) -> set[str]:
+    """The codes of its warnings."""
+    return {each.code for each in record.warnings}
 
 
 class Published:

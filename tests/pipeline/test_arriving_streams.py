@@ -17,6 +17,7 @@ from tasks.media.source import Source
 from tasks.media.source_input import SOURCE_FILE
 from tasks.pipeline import examine, examine_ends, making, uploaded
 from tasks.pipeline.ingest import ingest
+from tasks.pipeline.lease import Lease
 from tasks.pipeline.services import Services
 from tasks.pipeline.thumbnails import thumbnails
 from tasks.pipeline.transcode import transcode
@@ -198,11 +199,13 @@ def test_a_worker_that_ends_in_the_second_run_leaves_it_to_the_next_one(
     runs: list[bool] = []
     once = making._make_once
 
-    def until_the_whole(*given: object, waits_for_all: bool = False) -> None:
+    def until_the_whole(
+        services: Services, name: str, work: Work, lease: Lease, *, waits_for_all: bool = False
+    ) -> None:
         runs.append(waits_for_all)
         if waits_for_all and len(runs) < 6:
             raise process.Stopped("the worker restarts")
-        once(*given, waits_for_all=waits_for_all)  # type: ignore[arg-type]
+        once(services, name, work, lease, waits_for_all=waits_for_all)
 
     monkeypatch.setattr(making, "_make_once", until_the_whole)
     for _ in range(5):

@@ -14,12 +14,10 @@ import pytest
 from tasks.media.source_input import SOURCE_FILE, input_options
 from tasks.pipeline.captions import Extracted, extract
 from tasks.pipeline.examine import probe
-from tasks.pipeline.ingest import ingest
 from tasks.pipeline.services import Services
-from tasks.pipeline.thumbnails import thumbnails
-from tasks.pipeline.transcode import transcode
-from tasks.records.clip_record import ClipRecord, ClipState
+from tasks.records.clip_record import ClipRecord
 from tests import captioned, clips
+from tests.pipeline.published import publish, putting
 from tests.teletext import teletext
 
 NAME = "120320_CAPTIONS1"
@@ -226,14 +224,7 @@ def published(services: Services, tmp_path_factory: pytest.TempPathFactory) -> C
     """A clip with captions in two languages, after the whole way."""
     tracks = [("vie", "mov_text", "Xin chào"), ("eng", "mov_text", "Hello")]
     clip = captioned.text_tracks(tmp_path_factory.mktemp("clips") / "c.mp4", tracks)
-    services.store.put(services.settings.incoming_bucket, f"clips/{NAME}.mp4", clip.read_bytes(), content_type="x/x")
-    ingest(services, f"clips/{NAME}.mp4")
-    thumbnails(services, NAME)
-    transcode(services, NAME)
-    record = services.clips.get(NAME)
-    assert record is not None
-    assert record.state is ClipState.READY, record.failure
-    return record
+    return publish(services, putting(services), clip, NAME)
 
 
 def read(services: Services, address: str) -> str:

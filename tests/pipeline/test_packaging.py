@@ -16,12 +16,10 @@ import pytest
 import config.ladders
 from tasks.media import boxes, package
 from tasks.media.ladder import read_ladder
-from tasks.pipeline.ingest import ingest
 from tasks.pipeline.services import Services
-from tasks.pipeline.thumbnails import thumbnails
-from tasks.pipeline.transcode import transcode
-from tasks.records.clip_record import ClipRecord, ClipState
+from tasks.records.clip_record import ClipRecord
 from tests import clips
+from tests.pipeline.published import publish, putting
 
 NAME = "120320_PACK1"
 MPD = "{urn:mpeg:dash:schema:mpd:2011}"
@@ -50,14 +48,7 @@ class Published:
 def published(services: Services, tmp_path_factory: pytest.TempPathFactory) -> Published:
     services = replace(services, ladder=read_ladder(LADDER, "all.toml"))
     clip = clips.progressive(tmp_path_factory.mktemp("clips") / "p.mp4", seconds=5, size="320x180")
-    services.store.put(services.settings.incoming_bucket, f"clips/{NAME}.mp4", clip.read_bytes(), content_type="x/x")
-    ingest(services, f"clips/{NAME}.mp4")
-    thumbnails(services, NAME)
-    transcode(services, NAME)
-    record = services.clips.get(NAME)
-    assert record is not None
-    assert record.state is ClipState.READY, record.failure
-    return Published(services, record)
+    return Published(services, publish(services, putting(services), clip, NAME))
 
 
 def attributes(line: str) -> dict[str, str]:

@@ -10,13 +10,11 @@ from collections.abc import Callable, Iterator, Mapping
 import pytest
 from playwright.sync_api import Browser, Page, Route
 
-from tasks.pipeline.ingest import ingest
 from tasks.pipeline.services import Services
-from tasks.pipeline.thumbnails import thumbnails
-from tasks.pipeline.transcode import transcode
-from tasks.records.clip_record import ClipRecord, ClipState
+from tasks.records.clip_record import ClipRecord
 from tests import captioned, clips
 from tests.gateway.conftest import serving
+from tests.pipeline.published import publish, putting
 
 pytestmark = pytest.mark.browser
 
@@ -114,14 +112,7 @@ def players(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
 def published(services: Services, tmp_path_factory: pytest.TempPathFactory) -> ClipRecord:
     """A clip of six seconds in three sizes."""
     clip = clips.progressive(tmp_path_factory.mktemp("clips") / "p.mp4", seconds=6, size="1280x720")
-    services.store.put(services.settings.incoming_bucket, f"clips/{NAME}.mp4", clip.read_bytes(), content_type="x/x")
-    ingest(services, f"clips/{NAME}.mp4")
-    thumbnails(services, NAME)
-    transcode(services, NAME)
-    record = services.clips.get(NAME)
-    assert record is not None
-    assert record.state is ClipState.READY
-    return record
+    return publish(services, putting(services), clip, NAME)
 
 
 @pytest.fixture(scope="module")
@@ -187,16 +178,7 @@ def captioned_clip(services: Services, tmp_path_factory: pytest.TempPathFactory)
     clip = clips.make(
         folder / "both.mp4", *inputs, "-c", "copy", "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p"
     )
-    services.store.put(
-        services.settings.incoming_bucket, f"clips/{CAPTIONED}.mp4", clip.read_bytes(), content_type="x/x"
-    )
-    ingest(services, f"clips/{CAPTIONED}.mp4")
-    thumbnails(services, CAPTIONED)
-    transcode(services, CAPTIONED)
-    record = services.clips.get(CAPTIONED)
-    assert record is not None
-    assert record.state is ClipState.READY, record.failure
-    return record
+    return publish(services, putting(services), clip, CAPTIONED)
 
 
 @pytest.mark.parametrize(
