@@ -50,9 +50,13 @@ _FAR_TOO_MANY: Final = 2
 _PACE: Final = 8.0
 _BURST_S: Final = 8
 _LONGEST_SEGMENTS: Final = 2
-# ffmpeg holds a segment in memory until it is whole, and so does a player. A clip no longer than this is its own limit.
+# Sound that is heard until the ladder's own is there: ffmpeg's thorough search would take half a core at that pace.
+_QUICK_AAC: Final = {"c:a": "aac", "aac_coder": "fast"}
 SHORT_S: Final = 30.0
-_WIDEST_GAP_S: Final = 20.0
+"""A clip that lasts no longer, in seconds, may be one segment."""
+
+LONGEST_SEGMENT_S: Final = 20.0
+"""Of other clips. ffmpeg holds a segment in memory until it is whole, and so does a player."""
 
 
 class Direct(Value):
@@ -114,7 +118,7 @@ def plan_direct(
         track = programme.tracks[0]
         is_taken = len(programme.tracks) == 1 and _is_played(track)
         streams.append(clip[str(track.index)] if is_taken else mixed(clip, programme, ladder.audio))
-        options |= {"c:a": "copy"} if is_taken else {"c:a": "aac", "b:a": str(ladder.audio.bitrate_bps)}
+        options |= {"c:a": "copy"} if is_taken else _QUICK_AAC | {"b:a": str(ladder.audio.bitrate_bps)}
         tracks.append(f"a:0,name:{PASSING_SOUND}")
     output = ffmpeg.output(*streams, PLAYLISTS, **options, **hls_options(tracks, ladder))
     used = {video.index, *(track.index for programme in sound for track in programme.tracks)}
@@ -143,9 +147,9 @@ def tells_the_same(told: Sequence[Told], source: Source) -> bool:
     )
 
 
-def is_cut_finely(key_frame_gap_s: float | None) -> bool:
-    """Whether key frames so far apart, in seconds (None: there is only one), make segments that are short enough."""
-    return key_frame_gap_s is not None and key_frame_gap_s <= _WIDEST_GAP_S
+def has_index(source: Source) -> bool:
+    """Whether its container may tell where its key frames lie before they are read."""
+    return source.container in _FOR_GOOD
 
 
 def is_cut_as(ladder: Ladder, playlist: MediaPlaylist) -> bool:

@@ -111,7 +111,7 @@ def _encode(job: Job, probed: Source, stream: Stream, lease: Lease) -> Encoded:
     """Measure, then encode picture and sound side by side; what is known of the source is told in the record."""
     services, upload = job.services, job.upload
     with together(lease.stop) as beside, together(beside.stop) as copying:
-        copy = OriginalCopy(job, stream, copying)
+        copy = OriginalCopy(job, stream, copying, lasts_s=probed.duration_s)
         copy.begin(probed)
         # Nothing that is measured of the picture matters to the sound; a smallest rung made first waits for it.
         sounding = beside.submit(lambda stop: sound_runs.make(job.until(stop), probed, stream))

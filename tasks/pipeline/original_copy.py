@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from functools import partial
 from typing import Final
 
@@ -21,16 +21,14 @@ from tasks.media.sound import Programme
 from tasks.media.source import Source
 from tasks.media.threads import sound_pace
 from tasks.pipeline import examine_sound, packaging, picture_runs, uploaded
-from tasks.pipeline.copied_coding import CopiedCoding
+from tasks.pipeline.copied_segments import CopiedSegments
 from tasks.pipeline.job import Job
 from tasks.pipeline.streaming import Stream
-from tasks.pipeline.together import LinkedStop, Together, together
+from tasks.pipeline.together import LinkedStop, Together
 from tasks.records.keys import ORIGINAL
 
 log: Final = structlog.get_logger()
 _LISTENED_TO_S: Final = 2.0
-# An index tells as soon how far apart key frames lie.
-_INDEX_S: Final = 0.2
 
 
 class _UnfitError(Exception):
@@ -43,15 +41,15 @@ class OriginalCopy:
     It begins by what the file says of itself, while that is still being measured, and is shown to nobody before.
     """
 
-    def __init__(self, job: Job, stream: Stream, beside: Together) -> None:
-        """Nothing is begun yet."""
+    def __init__(self, job: Job, stream: Stream, beside: Together, *, lasts_s: float) -> None:
+        """Nothing is begun yet; the clip lasts so many seconds."""
         self._stop = LinkedStop(beside.stop)
         self._job = job.until(self._stop)
         self._stream = stream
         self._beside = beside
         self._planned: Direct | None = None
         self._is_given_up = False
-        self._coding = CopiedCoding(job.output / encode.HLS / ORIGINAL)
+        self._segments = CopiedSegments(job.output / encode.HLS / ORIGINAL, is_short=lasts_s <= direct.SHORT_S)
         self._made: Future[PlannedRung | None] | None = None
 
     def begin(self, source: Source) -> None:
@@ -74,7 +72,7 @@ class OriginalCopy:
         if self._planned is None:
             return
         if is_wanted:
-            self._stream.follow_original(self._planned.run, self._coding.has_changed)
+            self._stream.follow_original(self._planned.run, lambda: self._segments.fault() is not None)
             return
         log.info("not copied", scan=source.video.scan)
         self._stop.set()
@@ -154,27 +152,17 @@ class OriginalCopy:
     def _copy(self, source: Source, planned: Direct) -> PlannedRung | None:
         if any(self._is_coded(source, programme) for programme in planned.run.sound):
             raise _UnfitError("its sound is no PCM")
-        # A stream without an index is read for half a minute to know that, which nobody is to wait for.
-        with together(self._job.stop) as looking:
-            job = self._job.until(looking.stop)
-            is_long = source.duration_s > direct.SHORT_S
-            gap = looking.submit(lambda _: uploaded.key_frame_gap_s(job, source)) if is_long else None
+        # An index tells that beforehand; of what has none, the copy itself.
+        if source.duration_s > direct.SHORT_S and direct.has_index(source):
+            gap_s = uploaded.key_frame_gap_s(self._job, source)
+            if gap_s is None or gap_s > direct.LONGEST_SEGMENT_S:
+                raise _UnfitError("its key frames are too far apart")
 
-            def check() -> None:
-                if gap is not None and not direct.is_cut_finely(gap.result()):
-                    raise _UnfitError("its key frames are too far apart")
-                if self._coding.has_changed():
-                    raise _UnfitError("it is not coded as its header says")
+        def watch(progress: Progress) -> None:
+            if fault := self._segments.fault(progress.time_s):
+                raise _UnfitError(fault)
 
-            def watch(_: Progress | None) -> None:
-                if gap is None or gap.done():
-                    check()
-
-            if gap is not None:
-                wait([gap], timeout=_INDEX_S)
-                watch(None)
-            picture_runs.run(job, source, planned.run, Urgency.FIRST, on_progress=watch)
-            check()
+        watch(picture_runs.run(self._job, source, planned.run, Urgency.FIRST, on_progress=watch))
         is_rung = planned.stands_for is not None and packaging.complies(
             self._job.output / encode.HLS, planned, self._job.ladder
         )

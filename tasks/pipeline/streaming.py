@@ -53,7 +53,7 @@ class Stream:
         self._edition = edition
         self._lease = lease
         self._original: Run | None = None
-        self._has_changed: Callable[[], bool] = lambda: False
+        self._is_unfit: Callable[[], bool] = lambda: False
         self._is_forgotten = False
         self._pictures: list[Run] = []
         self._sound: tuple[Programme, ...] | None = None
@@ -67,12 +67,12 @@ class Stream:
         """A run that encodes pictures begins."""
         self._pictures.append(run)
 
-    def follow_original(self, run: Run, has_changed: Callable[[], bool]) -> None:
+    def follow_original(self, run: Run, is_unfit: Callable[[], bool]) -> None:
         """The run that copies the source's own video has begun, unless it was forgotten already.
 
-        It is, as soon as what there is of it ``has_changed`` in a way that players don't follow.
+        It is, as soon as what there is of it ``is_unfit`` to be shown.
         """
-        self._original, self._has_changed = run, has_changed
+        self._original, self._is_unfit = run, is_unfit
         # Another thread may forget it at this very moment.
         if self._is_forgotten:
             self._original = None
@@ -95,7 +95,7 @@ class Stream:
 
         So many at a time that no playlist stands still for long. Returns whether some are left for the next time.
         """
-        if self._original is not None and self._has_changed():
+        if self._original is not None and self._is_unfit():
             self.forget_original()
         tracks = [track for run in (self._original, *self._pictures) if run is not None for track in run.tracks]
         tracks += [programme.name for programme in self._sound or ()]

@@ -11,7 +11,7 @@ import pytest
 
 from tasks.media.boxes import Fragment, Header
 from tasks.media.colour import Colour
-from tasks.media.direct import complies, is_cut_finely, is_idr, plan_direct, tells_the_same
+from tasks.media.direct import complies, is_idr, plan_direct, tells_the_same
 from tasks.media.ladder import PlannedRung
 from tasks.media.package import MediaPlaylist, Track
 from tasks.media.parameter_sets import Told
@@ -139,12 +139,6 @@ def test_a_copy_stands_for_its_rung_within_the_rungs_rates_and_times() -> None:
     assert not judged(segment_s=4.5)
     assert not judged(fragment=FRAGMENT.evolve(start=1))
     assert not judged(fragment=FRAGMENT.evolve(samples=48))
-
-
-def test_a_picture_with_few_key_frames_is_not_held_in_memory_to_be_copied() -> None:
-    assert is_cut_finely(10.0)
-    assert not is_cut_finely(25.0)
-    assert not is_cut_finely(None)
 
 
 def test_an_access_unit_is_a_refresh_if_one_of_its_nal_units_says_so() -> None:

@@ -23,6 +23,7 @@ from tasks.media.package import MediaPlaylist, Track
 from tasks.media.progress import Progress
 from tasks.media.source import Source
 from tasks.pipeline import packaging, picture_runs
+from tasks.pipeline.copied_segments import CopiedSegments
 from tasks.pipeline.ingest import ingest
 from tasks.pipeline.job import Job
 from tasks.pipeline.services import Services
@@ -232,6 +233,27 @@ def test_a_clip_of_one_key_frame_is_not_shown_as_one_endless_segment(
     record, seen = published(ladder(services, copy_max_bitrate_bps=8_000_000), put, "120320_COPY4", clip)
     assert record.renditions
     assert not any("original" in text for text in seen)
+
+
+def test_a_recorded_stream_is_no_longer_shown_by_copy_once_its_key_frames_are_rare(
+    services: Services, put: Put, tmp_path: Path
+) -> None:
+    keys = ("-force_key_frames", "0,2,4,6,8,10,12,35", "-g", "9999", "-sc_threshold", "0", "-bf", "2")
+    rare = (*keys, "-f", "mpegts", *TAGGED)
+    clip = clips.progressive(tmp_path / "a.ts", seconds=40, size=SIZE, rate="10", extra=rare)
+    record, seen = published(ladder(services, copy_max_bitrate_bps=8_000_000), put, "120320_RARE1", clip)
+    assert renditions(seen[0]) == ["original"]
+    assert renditions(seen[-1]) == ["360p", "180p"]
+    # Whoever began with it comes to an end, and the ladder was shown before it was complete.
+    assert starts_s(services, record, "original") == pytest.approx([0, 2, 4, 6, 8, 10], abs=0.03)
+    assert len(seen) > 2
+
+
+def test_a_stream_with_one_key_frame_is_not_copied_to_its_end(tmp_path: Path) -> None:
+    segments = CopiedSegments(tmp_path, is_short=False)
+    assert segments.fault(19.0) is None
+    assert segments.fault(21.0) is not None
+    assert CopiedSegments(tmp_path, is_short=True).fault(21.0) is None
 
 
 def test_a_copy_that_turns_out_to_be_of_fields_is_shown_to_nobody(services: Services, put: Put, tmp_path: Path) -> None:
