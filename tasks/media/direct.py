@@ -48,7 +48,7 @@ _FAR_TOO_MANY: Final = 2
 # What has to give way is copied no faster than anybody loads it, in seconds of it in one second: to copy and upload
 # half a gigabyte at once would take the processor from all that people wait for. The ladder is slower than that.
 _PACE: Final = 8.0
-_BURST_S: Final = 8
+_BURST_S: Final = 4
 _LONGEST_SEGMENTS: Final = 2
 # Sound that is heard until the ladder's own is there: ffmpeg's thorough search would take half a core at that pace.
 _QUICK_AAC: Final = {"c:a": "aac", "aac_coder": "fast"}
