@@ -36,8 +36,9 @@ class Told:
 
 @dataclass(frozen=True, kw_only=True)
 class _Seen:
-    """The days' lists with their ETags, the records read after them, and those that can't be read."""
+    """The index and the lists of days, with their ETags, the records read after them, and those that can't be read."""
 
+    index: tuple[Days | None, str | None]
     days: Mapping[date, tuple[Day, str | None]]
     summaries: Mapping[Name, Summary | None]
     unreadable: Collection[Name]
@@ -83,10 +84,11 @@ def write(services: Services, names: tuple[Name, ...], former: set[date], *, is_
 def _look(services: Services, names: tuple[Name, ...], former: set[date], *, is_all: bool) -> _Seen:
     """Read lists first and records after: if somebody writes a list in between, writing ours fails."""
     wanted = set(former)
-    index, _ = (None, None) if is_all else derived.read(services, keys.DAYS_INDEX, Days)
+    index = derived.read(services, keys.DAYS_INDEX, Days)
+    listed = index[0].days if index[0] is not None and not is_all else ()
     while True:
         days = {day: _read_day(services, day) for day in wanted}
-        for each in index.days if index else ():
+        for each in listed:
             if each.day in days and not days[each.day][0].entries:
                 raise FeedLost(keys.day_file(each.day))
         summaries = summaries_of(services, names)
@@ -94,23 +96,22 @@ def _look(services: Services, names: tuple[Name, ...], former: set[date], *, is_
         if not new or is_all:
             # All days were listed: those that are new are not there, and their writing fails if they are.
             days |= {day: (Day(day=day), None) for day in new}
-            return _Seen(days=days, summaries=summaries, unreadable=set(names) - summaries.keys())
+            return _Seen(index=index, days=days, summaries=summaries, unreadable=set(names) - summaries.keys())
         wanted |= new
 
 
 def _write_days(services: Services, seen: _Seen, *, is_all: bool) -> None:
-    changed: list[Day] = []
+    days: list[Day] = []
     for date_, (day, etag) in seen.days.items():
         gone = set(day.entries if is_all else seen.summaries) - set(seen.unreadable)
         fresh = [each for each in seen.summaries.values() if each is not None and each.day == date_]
         wanted = feeds.with_entries(day, gone, fresh)
+        days.append(wanted)
         if wanted != day:
-            changed.append(wanted)
             derived.replace(services, keys.day_file(date_), wanted, etag, cache=keys.CACHE_RECORD)
-    index, etag = derived.read(services, keys.DAYS_INDEX, Days)
-    known = [day for day, _ in seen.days.values()] if index is None or is_all else []
-    by_day = {day.day: day for day in (*known, *changed)}
-    wanted_index = feeds.with_counts(Days() if is_all or index is None else index, by_day.values())
+    # Of days that were right already as well: whoever wrote them may have come no further, or lost a race for this.
+    index, etag = seen.index
+    wanted_index = feeds.with_counts(Days() if is_all or index is None else index, days)
     if wanted_index != index:
         derived.replace(services, keys.DAYS_INDEX, wanted_index, etag, cache=keys.CACHE_RECORD)
 

@@ -10,12 +10,13 @@ import redis
 
 from config import queues
 from tasks.adapters.changes import CHANGED, REBUILD
-from tasks.adapters.object_store import NoSuchObject
-from tasks.pipeline import feed_writing, summaries
+from tasks.adapters.object_store import NoSuchObject, PreconditionFailed
+from tasks.pipeline import derived, feed_writing, summaries
 from tasks.pipeline import feeds as step
 from tasks.pipeline.services import Services
 from tasks.records import feeds, keys
 from tasks.records.clip_record import ClipRecord
+from tasks.records.feeds import Days
 from tests.gateway import samples
 
 
@@ -245,6 +246,25 @@ def test_a_writer_of_the_same_list_makes_the_other_start_again(
     step.publish(services, CHANGED)
     assert [(each.name, each.state) for each in day(services, TODAY).clips] == [("c1", "received"), ("c2", "ready")]
     assert told(services)[-1] == ("c2", "ready")
+
+
+def test_the_index_counts_a_day_whose_list_was_written_when_the_race_for_the_index_was_lost(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit(services, "c1")
+    replace, lost = derived.replace, []
+
+    def lose_once(services: Services, key: str, *arguments: Any, **options: Any) -> None:
+        if key == keys.DAYS_INDEX and not lost:
+            lost.append(key)
+            raise PreconditionFailed("another worker wrote the index")
+        replace(services, key, *arguments, **options)
+
+    monkeypatch.setattr(derived, "replace", lose_once)
+    step.publish(services, CHANGED)
+    index, _ = derived.read(services, keys.DAYS_INDEX, Days)
+    assert index is not None
+    assert [(each.day, each.clips) for each in index.days] == [(TODAY, 1)]
 
 
 def test_the_revision_tells_what_a_reader_sees() -> None:
