@@ -6,7 +6,7 @@ import functools
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypedDict, Unpack
 
 import boto3
 import botocore.loaders
@@ -18,7 +18,7 @@ from botocore.utils import parse_timestamp
 
 from tasks.adapters import s3_answers, store_clock
 from tasks.adapters.listing import Listing, ObjectInfo, UnfinishedUpload
-from tasks.adapters.s3_errors import NoSuchObject, PreconditionFailed, RangeNotSatisfiable, translated
+from tasks.adapters.s3_errors import NoSuchObject, NotModified, PreconditionFailed, RangeNotSatisfiable, translated
 from tasks.adapters.transfers import ObjectStream, Transfers
 
 if TYPE_CHECKING:
@@ -38,6 +38,10 @@ __all__ = [
 
 _WRITER: Final = "newsreel-writer"
 _READS: Final = 3
+
+
+class _Conditions(TypedDict, total=False):
+    IfNoneMatch: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,15 +106,33 @@ class ObjectStore(Transfers, Listing):
         Raises:
             NoSuchObject: it isn't there.
         """
+        return self._whole(bucket, key)
+
+    def get_if_changed(self, bucket: str, key: str, *, since: str | None) -> StoredObject | None:
+        """The whole object, in memory; None if its ETag is still ``since`` (RFC 9110, 13.1.2), which costs no body.
+
+        Raises:
+            NoSuchObject: it isn't there.
+        """
+        if since is None:
+            return self.get(bucket, key)
+        try:
+            stored = self._whole(bucket, key, IfNoneMatch=f'"{since}"')
+        except NotModified:
+            return None
+        # A store that knows no conditional reads answers with all of it.
+        return stored if stored.etag != since else None
+
+    def _whole(self, bucket: str, key: str, **conditions: Unpack[_Conditions]) -> StoredObject:
         with translated(bucket, key):
             # The client repeats a request that failed, but not one whose answer ends before its end.
             for _ in range(_READS - 1):
                 with suppress(ResponseStreamingError, IncompleteReadError):
-                    return self._get(bucket, key)
-            return self._get(bucket, key)
+                    return self._get(bucket, key, **conditions)
+            return self._get(bucket, key, **conditions)
 
-    def _get(self, bucket: str, key: str) -> StoredObject:
-        answer = self._client.get_object(Bucket=bucket, Key=key)
+    def _get(self, bucket: str, key: str, **conditions: Unpack[_Conditions]) -> StoredObject:
+        answer = self._client.get_object(Bucket=bucket, Key=key, **conditions)
         return StoredObject(
             body=answer["Body"].read(),
             etag=answer["ETag"].strip('"'),

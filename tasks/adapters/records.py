@@ -12,7 +12,7 @@ from typing import Final, Generic, TypeVar
 import structlog
 
 from tasks.adapters.changes import Noting
-from tasks.adapters.object_store import NoSuchObject, ObjectStore, PreconditionFailed
+from tasks.adapters.object_store import NoSuchObject, ObjectStore, PreconditionFailed, StoredObject
 from tasks.errors import RecordUnreadable, TemporarilyUnavailable
 from tasks.records import keys
 from tasks.records.base import Record
@@ -30,9 +30,10 @@ _REMEDY_DERIVED: Final = "newsreel reconcile --thorough has it made again."
 
 @dataclass(frozen=True, kw_only=True)
 class Committed(Generic[R]):
-    """How a change ended: the record as it now stands, and whether this call wrote it."""
+    """How a change ended: the record as it now stands, its object's ETag, and whether this call wrote it."""
 
     record: R | None
+    etag: str | None
     changed: bool
 
 
@@ -92,6 +93,15 @@ class RecordStore(Generic[R]):
         record, etag, _ = self._read(name)
         return record, etag
 
+    def get_if_changed(self, name: str, *, since: str | None) -> tuple[R | None, str] | None:
+        """The record as it stands, with its object's ETag; None if that is still ``since``.
+
+        Raises:
+            NoSuchObject: there is none.
+        """
+        stored = self._store.get_if_changed(self._bucket, self._key_of(name), since=since)
+        return (self._understood(name, stored), stored.etag) if stored is not None else None
+
     def update(self, name: str, change: Callable[[R | None], R | None]) -> Committed[R]:
         """Replace the record by what ``change`` makes of it, as if nobody else were writing.
 
@@ -117,14 +127,14 @@ class RecordStore(Generic[R]):
         for attempt in range(_TRIES):
             current, etag, writer = self._read(name)
             if writer == mark:
-                return Committed(record=current, changed=True)
+                return Committed(record=current, etag=etag, changed=True)
             wanted = change(current)
             if wanted is None or wanted == current:
-                return Committed(record=current, changed=False)
+                return Committed(record=current, etag=etag, changed=False)
             if note:
                 note.about_to(current, wanted)
             try:
-                self._store.put(
+                written = self._store.put(
                     self._bucket,
                     self._key_of(name),
                     wanted.to_json(),
@@ -138,7 +148,7 @@ class RecordStore(Generic[R]):
                 # Full jitter: racers that lost together must not race together again.
                 time.sleep(random.uniform(0, min(1.0, 0.01 * 2**attempt)))  # noqa: S311
                 continue
-            return Committed(record=wanted, changed=True)
+            return Committed(record=wanted, etag=written, changed=True)
         raise TemporarilyUnavailable(
             "record_contended", "Too many workers wrote this record at once.", f"{self._key_of(name)}: {_TRIES} tries"
         )
@@ -148,10 +158,13 @@ class RecordStore(Generic[R]):
             stored = self._store.get(self._bucket, self._key_of(name))
         except NoSuchObject:
             return None, None, None
+        return self._understood(name, stored), stored.etag, stored.writer
+
+    def _understood(self, name: str, stored: StoredObject) -> R | None:
         try:
-            return read_record(self._kind, self._key_of(name), stored.body), stored.etag, stored.writer
+            return read_record(self._kind, self._key_of(name), stored.body)
         except RecordUnreadable as error:
             if not self._kind.is_derived:
                 raise
             log.warning("record unreadable", key=error.key, detail=error.detail)
-            return None, stored.etag, stored.writer
+            return None

@@ -24,6 +24,10 @@ class PreconditionFailed(NewsreelError):  # noqa: N818
     """Somebody else wrote the object since it was read; nothing was written."""
 
 
+class NotModified(NewsreelError):  # noqa: N818
+    """The object is still the one that was read before."""
+
+
 class RangeNotSatisfiable(NewsreelError):  # noqa: N818
     """The asked range lies outside the object."""
 
@@ -40,6 +44,8 @@ def translated(bucket: str, key: str) -> Iterator[None]:
             raise NoSuchObject(f"{where} is not in the object store") from error
         if code in _LOST_RACE:
             raise PreconditionFailed(f"{where} was changed by somebody else") from error
+        if code in {"304", "NotModified"}:
+            raise NotModified(f"{where} has not changed") from error
         if code in {"416", "InvalidRange"}:
             raise RangeNotSatisfiable(f"{where} does not have that range") from error
         raise unavailable(where, error) from error

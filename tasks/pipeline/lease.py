@@ -111,7 +111,7 @@ class Lease:
         self._done.set()
 
     def _renew(self) -> None:
-        self._services.clips.update(self._name, self._renewed)
+        self._watch.know(self._services.clips.update(self._name, self._renewed).etag)
         self._renewed_at = time.monotonic()
 
     def _lose(self) -> None:

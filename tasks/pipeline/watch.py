@@ -1,7 +1,7 @@
 """Noticing within a second that work is no longer wanted: the worker is to stop, or the clip's record says so.
 
-The record is the truth, so an order reaches a worker wherever it runs: its ETag is asked for (one HEAD), and only when
-somebody wrote it is it read.
+The record is the truth, so an order reaches a worker wherever it runs. The store is asked for it unless it is still the
+one that was read last: only what somebody wrote since is sent.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import structlog
 from tasks.adapters.object_store import NoSuchObject
 from tasks.errors import TemporarilyUnavailable
 from tasks.pipeline.services import Services
-from tasks.records import keys
 from tasks.records.clip_record import ClipRecord, ClipState
 
 log: Final = structlog.get_logger()
@@ -35,7 +34,7 @@ class RecordWatch:
         self._looked_at = 0.0
 
     def news(self) -> tuple[ClipRecord | None] | None:
-        """The record (None: it is gone) in a tuple if it was written since the last call, else None.
+        """The record in a tuple if it was written since the last call, a tuple of None if it is gone, else None.
 
         A store that does not answer has no news.
         """
@@ -43,18 +42,21 @@ class RecordWatch:
             return None
         self._looked_at = time.monotonic()
         try:
-            etag = self._services.store.head(self._services.settings.media_bucket, keys.clip_record(self._name)).etag
-            if etag == self._etag:
-                return None
-            # Read after its ETag was: what is written between the two is read again at the next look.
-            record = self._services.clips.get(self._name)
+            found = self._services.clips.get_if_changed(self._name, since=self._etag)
         except NoSuchObject:
-            etag, record = "", None
+            self._etag = None
+            return (None,)
         except TemporarilyUnavailable as error:
             log.info("record not watched", clip=self._name, error=error.detail)
             return None
-        self._etag = etag
+        if found is None:
+            return None
+        record, self._etag = found
         return (record,)
+
+    def know(self, etag: str | None) -> None:
+        """The caller knows the record of that ETag: it is no news."""
+        self._etag = etag
 
 
 @contextmanager

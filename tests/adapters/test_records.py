@@ -47,6 +47,17 @@ def test_a_change_that_changes_nothing_writes_nothing(
         store.get(buckets.media, keys.clip_record("absent"))
 
 
+def test_a_record_is_read_again_only_where_it_was_written_since(clips: RecordStore[ClipRecord]) -> None:
+    written = clips.update("watched", lambda record: record or upload("e1"))
+    assert clips.get_if_changed("watched", since=written.etag) is None
+    changed = clips.update("watched", lambda record: record and record.evolve(attempts=2))
+    assert clips.get_if_changed("watched", since=written.etag) == (changed.record, changed.etag)
+    assert clips.get_if_changed("watched", since=None) == (changed.record, changed.etag)
+    assert clips.update("watched", lambda record: record).etag == changed.etag
+    with pytest.raises(NoSuchObject):
+        clips.get_if_changed("absent", since=written.etag)
+
+
 class LostAnswer(ObjectStore):
     """A real store, reached over a line that loses the answer of the first write after it was done."""
 

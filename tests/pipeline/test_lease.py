@@ -79,8 +79,8 @@ class Broken:
 @pytest.fixture
 def broken_look(services: Services, monkeypatch: pytest.MonkeyPatch) -> Broken:
     """A record can't be looked at, but written."""
-    broken = Broken(services.store.head)
-    monkeypatch.setattr(services.store, "head", broken)
+    broken = Broken(services.clips.get_if_changed)
+    monkeypatch.setattr(services.clips, "get_if_changed", broken)
     return broken
 
 

@@ -60,12 +60,12 @@ class FeedReader:
         marks = filter(None, (read_mark(info.key) for info in listed))
         marked = frozenset((mark.kind, mark.name) for mark in marks)
         try:
-            if etag is not None and services.store.head(bucket, keys.LATEST_CHANGES).etag == etag:
-                return Poll(started_s=started_s, marked=marked, latest_etag=etag)
-            stored = services.store.get(bucket, keys.LATEST_CHANGES)
+            stored = services.store.get_if_changed(bucket, keys.LATEST_CHANGES, since=etag)
         except NoSuchObject:
             found = summaries_of(services, all_names(services)).values()
             return Poll(started_s=started_s, marked=marked, summaries=tuple(filter(None, found)))
+        if stored is None:
+            return Poll(started_s=started_s, marked=marked, latest_etag=etag)
         latest = Changes.model_validate_json(stored.body)
         fresh = self._walk(latest, sequence) if etag is not None else None
         if fresh is not None:
