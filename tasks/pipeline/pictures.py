@@ -18,7 +18,7 @@ from tasks.pipeline import finish, poster_making, sound_poster, storyboard_makin
 from tasks.pipeline.job import Job
 from tasks.pipeline.poster_making import Taken
 from tasks.pipeline.services import Services
-from tasks.records import lifecycle
+from tasks.records import picture_steps
 from tasks.records.base import Notice
 from tasks.records.clip_facts import Poster
 from tasks.records.clip_record import NO_POSTER, Work
@@ -80,7 +80,10 @@ def make(job: Job, source: Source | SoundSource) -> None:
         if work.storyboard is None and isinstance(source, Source):
             sheets = storyboard_making.make(job, source)
             services.clips.update(
-                name, lambda current: lifecycle.picture(current, version=work.version, now=utc_now(), storyboard=sheets)
+                name,
+                lambda current: picture_steps.add_picture(
+                    current, version=work.version, now=utc_now(), storyboard=sheets
+                ),
             )
     except (SourceRejected, TemporarilyUnavailable) as error:
         if not is_of_the_upload(error):
@@ -94,7 +97,7 @@ def give_up(services: Services, name: str, version: str, error: SourceRejected |
     message = "The poster or the storyboard is missing: too few of the clip's pictures could be decoded."
     notice = Notice(code=NO_POSTER, message=message)
     services.clips.update(
-        name, lambda current: lifecycle.lack_picture(current, version=version, now=utc_now(), notice=notice)
+        name, lambda current: picture_steps.lack_picture(current, version=version, now=utc_now(), notice=notice)
     )
 
 
@@ -105,5 +108,7 @@ def _take(job: Job, source: Source | SoundSource) -> Taken:
 def _add_poster(services: Services, name: str, version: str, poster: Poster, notices: tuple[Notice, ...]) -> None:
     services.clips.update(
         name,
-        lambda current: lifecycle.picture(current, version=version, now=utc_now(), poster=poster, warnings=notices),
+        lambda current: picture_steps.add_picture(
+            current, version=version, now=utc_now(), poster=poster, warnings=notices
+        ),
     )

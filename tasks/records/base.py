@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, ClassVar, Self
 
@@ -48,6 +49,12 @@ class Notice(Value):
 
     code: str
     message: str
+
+
+def with_notices(known: Sequence[Notice], new: Sequence[Notice]) -> tuple[Notice, ...]:
+    """The known notices and the new ones, which take the place of those with the same code."""
+    codes = {each.code for each in new}
+    return (*(each for each in known if each.code not in codes), *new)
 
 
 class Failure(Value):

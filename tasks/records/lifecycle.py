@@ -6,9 +6,9 @@
        │                                                    └──fail──▶ failed
        └──take, after the last attempt: failed
 
-`tasks.records.arrival` has the steps by which a version comes about, `tasks.records.orders` those of operators. Only
-the worker whose lease is in the record may take a worker's step; any other gets `LeaseLost`. A step returns its
-argument unchanged if there is nothing to do.
+`tasks.records.arrival` has the steps by which a version comes about, `tasks.records.picture_steps` those of its
+pictures, `tasks.records.orders` those of operators. Only the worker whose lease is in the record may take a worker's
+step; any other gets `LeaseLost`. A step returns its argument unchanged if there is nothing to do.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from tasks.errors import LeaseLost
-from tasks.records.base import Failure, Notice
-from tasks.records.clip_facts import ArticleLink, Lease, Poster, SourceFacts, Storyboard
+from tasks.records.base import Failure, Notice, with_notices
+from tasks.records.clip_facts import ArticleLink, Lease, SourceFacts
 from tasks.records.clip_record import ClipRecord, ClipState, Work
 
 _LONGEST_DELAY: Final = timedelta(minutes=15)
@@ -88,7 +88,7 @@ def describe(
 ) -> ClipRecord:
     """Record what probing found."""
     record, work = _owned(record, owner)
-    return _with_work(record, now, source=source, warnings=_merged(work.warnings, warnings))
+    return _with_work(record, now, source=source, warnings=with_notices(work.warnings, warnings))
 
 
 def become_playable(record: ClipRecord | None, *, owner: str, now: datetime, hls: str) -> ClipRecord:
@@ -112,7 +112,7 @@ def publish(
         lease=None,
         failure=None,
         retry_at=None,
-        warnings=_merged(work.warnings, warnings),
+        warnings=with_notices(work.warnings, warnings),
         timings=timings,
     )
     return record.evolve(**dict(finished.version_facts()), next=None, updated_at=now)
@@ -200,48 +200,6 @@ def release(record: ClipRecord | None, *, owner: str, now: datetime) -> ClipReco
     )
 
 
-def picture(
-    record: ClipRecord | None,
-    *,
-    version: str,
-    now: datetime,
-    poster: Poster | None = None,
-    storyboard: Storyboard | None = None,
-    warnings: Sequence[Notice] = (),
-) -> ClipRecord | None:
-    """Add the poster or the storyboard to the version they were made for, whether it is in progress or published.
-
-    They come from a task of their own that holds no lease: they belong to a version. A poster that is no longer the one
-    an editor wants does not take the place of another.
-    """
-    if record is None:
-        return None
-    work = record.work_of(version)
-    if work is None or work.state is ClipState.WITHDRAWN:
-        return record
-    changes: dict[str, object] = {"warnings": _merged(work.warnings, warnings)}
-    if poster and (work.poster is None or poster.chosen_s == work.poster_wish_s):
-        changes |= {"poster": poster, "timings": work.timings.evolve(poster_at=work.timings.poster_at or now)}
-    if storyboard:
-        changes["storyboard"] = storyboard
-    return _with_version(record, work, now, **changes)
-
-
-def lack_picture(record: ClipRecord | None, *, version: str, now: datetime, notice: Notice) -> ClipRecord | None:
-    """Record that a version will not have all its pictures; a poster that it has is kept."""
-    work = record.work_of(version) if record is not None else None
-    if record is None or work is None or work.state is ClipState.WITHDRAWN:
-        return record
-    is_complete = work.poster is not None and bool(work.poster.sources) and work.storyboard is not None
-    return _with_version(
-        record,
-        work,
-        now,
-        poster_wish_s=work.poster.chosen_s if work.poster else work.poster_wish_s,
-        warnings=work.warnings if is_complete else _merged(work.warnings, [notice]),
-    )
-
-
 def link(record: ClipRecord | None, *, article_id: str, paragraphs: Sequence[str], now: datetime) -> ClipRecord | None:
     """Record which paragraphs of that article show the clip; with none, or if it is withdrawn, none of it is kept."""
     if record is None:
@@ -272,16 +230,5 @@ def _with_work(record: ClipRecord, now: datetime, **changes: object) -> ClipReco
     return record.evolve(**changes, updated_at=now)
 
 
-def _with_version(record: ClipRecord, work: Work, now: datetime, **changes: object) -> ClipRecord:
-    if work is record:
-        return record.evolve(**changes, updated_at=now)
-    return record.evolve(next=work.evolve(**changes), updated_at=now)
-
-
 def _lease(owner: str, attempt: int, now: datetime, lease_s: float) -> Lease:
     return Lease(owner=owner, attempt=attempt, heartbeat_at=now, expires_at=now + timedelta(seconds=lease_s))
-
-
-def _merged(known: Sequence[Notice], new: Sequence[Notice]) -> tuple[Notice, ...]:
-    codes = {each.code for each in new}
-    return (*(each for each in known if each.code not in codes), *new)

@@ -21,7 +21,7 @@ from tasks.pipeline.order_steps import OrderRefused
 from tasks.pipeline.reconcile import reconcile
 from tasks.pipeline.services import Services
 from tasks.pipeline.transcode import transcode
-from tasks.records import keys, lifecycle
+from tasks.records import keys, lifecycle, picture_steps
 from tasks.records.article_record import ReferenceState
 from tasks.records.base import Failure
 from tasks.records.clip_facts import ArticleLink, Poster
@@ -240,7 +240,7 @@ def test_a_worker_of_a_withdrawn_clip_can_publish_nothing_and_what_it_put_up_is_
         )
     poster = Poster(url="p", width=2, height=2, time_s=0)
     services.clips.update(
-        "gone3", lambda record: lifecycle.picture(record, version=version, now=utc_now(), poster=poster)
+        "gone3", lambda record: picture_steps.add_picture(record, version=version, now=utc_now(), poster=poster)
     )
     assert clip_of(services, "gone3").poster is None
     store_file(services, "gone3", f"{version}/hls/late.m4s")

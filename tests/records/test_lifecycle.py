@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tasks.errors import LeaseLost
-from tasks.records import arrival, lifecycle
+from tasks.records import arrival, lifecycle, picture_steps
 from tasks.records.base import Failure, Notice
 from tasks.records.clip_facts import Poster, SourceFacts
 from tasks.records.clip_record import ClipRecord, ClipState
@@ -216,8 +216,8 @@ def test_a_poster_goes_to_the_version_it_was_made_of() -> None:
     second = arrival.receive(first, upload("e2", minute=1))
     assert second.next is not None
     poster = Poster(url="p", width=2, height=2, time_s=0)
-    third = lifecycle.picture(second, version=second.next.version, now=NOON, poster=poster)
+    third = picture_steps.add_picture(second, version=second.next.version, now=NOON, poster=poster)
     assert third is not None
     assert third.next is not None
     assert (third.poster, third.next.poster) == (None, poster)
-    assert lifecycle.picture(third, version="other", now=NOON, poster=poster) is third
+    assert picture_steps.add_picture(third, version="other", now=NOON, poster=poster) is third
