@@ -31,6 +31,7 @@ _CRC_BYTES: Final = 4
 # and its own checksum leave `_INTACT`.
 _REVERSED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _INTACT: Final = 0xFFFFFFFF
+_IN_FORCE: Final = 2
 _MAP: Final = 2
 # Descriptors that tell what is in private data (type 6): AC-3, E-AC-3, DTS, AAC, teletext, subtitles, codecs by name.
 _TELLING: Final = frozenset({0x05, 0x56, 0x59, 0x6A, 0x7A, 0x7B, 0x7C})
@@ -225,14 +226,16 @@ def read_programme(section: bytes) -> Programme | None:
 def _section(payload: bytes, table: int) -> bytes:
     """The body of a table that is complete in a packet: what follows its length, without the checksum.
 
-    Nothing if the checksum (ISO/IEC 13818-1, Annex A) shows that it is damaged.
+    Nothing if the checksum (ISO/IEC 13818-1, Annex A) shows that it is damaged, or if it is to come into force later.
     """
     begin = 1 + payload[0] if payload else 0
     if payload[begin : begin + 1] != bytes([table]):
         return b""
     end = begin + 3 + (int.from_bytes(payload[begin + 1 : begin + 3]) & 0xFFF)
     is_intact = end <= len(payload) and zlib.crc32(payload[begin:end].translate(_REVERSED)) == _INTACT
-    return payload[begin + 3 : end - _CRC_BYTES] if is_intact else b""
+    body = payload[begin + 3 : end - _CRC_BYTES] if is_intact else b""
+    # Multiplexers may announce the next one beforehand (``current_next_indicator``).
+    return body if len(body) > _IN_FORCE and body[_IN_FORCE] & 1 else b""
 
 
 def _next(data: bytearray, begin: int, form: tuple[int, int]) -> int:

@@ -19,6 +19,7 @@ from tasks.media.front_index import UnsuitedError
 from tests import clips
 from tests.media.fronts import damages, hashes
 from tests.media.test_front_mp4 import box
+from tests.media.test_front_ts import table_packet
 from tests.pipeline.test_joined_recordings import OTHER_STREAMS, recording
 
 PICTURE = ("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25:duration=3")
@@ -130,6 +131,24 @@ def test_only_what_lies_behind_the_joint_is_written_anew(joined: bytes, tmp_path
     assert after[begin + 100 :] != joined[begin:]
     mend(path)
     assert path.read_bytes() == after
+
+
+def test_a_recording_is_carried_on_though_its_map_was_announced_before(tmp_path: Path) -> None:
+    first = recording(tmp_path / "1.ts", "red", 440)
+    second = recording(tmp_path / "2.ts", "blue", 1000, at_s=3, mux=OTHER_STREAMS[:2])
+    begin = second.index(b"\x47\x50\x00") + 5
+    coming = bytearray(second[begin : begin + 3 + second[begin + 2] - 4])
+    # It is the current one as long as this bit is set.
+    coming[5] &= 0xFE
+    before = len(first) // 2 // 188 * 188
+    announced = first[:before] + table_packet(0x1000, bytes(coming)) + first[before:]
+    plain, path = tmp_path / "a.ts", tmp_path / "b.ts"
+    plain.write_bytes(first + second)
+    path.write_bytes(announced + second)
+    mend(plain)
+    mend(path)
+    assert plain.read_bytes() != first + second
+    assert path.read_bytes() == announced + plain.read_bytes()[len(first) :]
 
 
 def padded(upload: bytes) -> bytes:

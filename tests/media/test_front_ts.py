@@ -247,6 +247,15 @@ def test_a_table_with_a_damaged_bit_is_no_other_table(made: Made, pid: int, byte
     assert seen(bytes(stream)) == len(stream)
 
 
+@pytest.mark.parametrize("table", ["00b00d 0001c00000 0001f100", "02b017 0001c00000 e200f000 1be200f000 03e201f000"])
+def test_a_table_that_is_announced_is_not_in_force_yet(made: Made, table: str) -> None:
+    stream, section = made("ts"), bytes.fromhex(table)
+    half = len(stream) // 2 // 188 * 188
+    upload = stream[:half] + table_packet(0 if section[0] == 0 else 0x1000, section) + stream[half:]
+    assert looked(upload)[0] is not None
+    assert seen(upload) == len(upload)
+
+
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.999])
 @pytest.mark.parametrize("pid", [0x100, 0x101])
 def test_a_time_stamp_with_a_damaged_bit_is_no_other_clock(made: Made, pid: int, share: float) -> None:
