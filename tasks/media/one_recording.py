@@ -25,7 +25,8 @@ from tasks.media.transport import (
     tables_in,
 )
 
-# Maps come by turns, some more often than others: one that comes so late is of another recording.
+# Maps come by turns, some more often than others: one that comes so late, or for so long not again, is of another
+# recording.
 _ROUNDS: Final = 10
 _MOST_TABLES: Final = 1_000_000
 # Each comes ten times a second, and is read once; damage makes others of it.
@@ -46,6 +47,8 @@ class Course:
     _maps: frozenset[int] = frozenset()
     _programmes: dict[tuple[int, int], list[Programme]] = field(default_factory=dict)
     _rounds: Counter[tuple[int, int]] = field(default_factory=Counter)
+    _firsts: dict[tuple[int, int], int] = field(default_factory=dict)
+    _lasts: dict[tuple[int, int], int] = field(default_factory=dict)
     _lists: set[bytes] = field(default_factory=set)
     _tables: dict[tuple[int, bytes], Programme | None] = field(default_factory=dict)
     _looked_at: int = 0
@@ -105,6 +108,11 @@ class Course:
         if name not in self._rounds and max(self._rounds.values(), default=0) > _ROUNDS:
             raise JoinedError("another programme")
         self._rounds[name] += 1
+        self._lasts[name] = self._looked_at
+        first = self._firsts.setdefault(name, self._looked_at)
+        # One that was there only before: of a moment of another recording, as where a tuner was still being set.
+        if self._rounds[name] == _ROUNDS and min(self._lasts.values()) < first:
+            raise JoinedError("another programme before")
 
 
 def _is_another(earlier: Programme, later: Programme) -> bool:
