@@ -17,17 +17,15 @@ from tasks.media.clock_steps import Step, find_steps
 from tasks.media.renamings import Renaming, find_renamings, renumbered, seen_maps
 from tasks.media.transport import (
     NO_PROGRAMME,
-    TABLE_OF_MAPS,
     WRAP,
     Packets,
     UnclearError,
-    read_maps,
     read_times,
     shift_clocks,
     starts,
-    tables_in,
     write_times,
 )
+from tasks.media.transport_tables import TABLE_OF_MAPS, read_maps, tables_in
 
 _PIDS: Final = 8192
 # More is no recording: one of half a day has fewer.

@@ -13,17 +13,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tasks.media.one_clock import OneClock, OtherClockError
-from tasks.media.transport import (
-    TABLE_OF_MAPS,
-    Packets,
-    Programme,
-    UnclearError,
-    found_in,
-    read_maps,
-    read_programme,
-    starts,
-    tables_in,
-)
+from tasks.media.transport import Packets, UnclearError, found_in, starts
+from tasks.media.transport_tables import TABLE_OF_MAPS, Programme, read_maps, read_programme, tables_in
 
 # Maps come by turns, some more often than others: one that comes so late, or for so long not again, is of another
 # recording.

@@ -9,7 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.media.transport import NO_PROGRAMME, TABLE_OF_MAPS, Programme, read_programme
+from tasks.media.transport import NO_PROGRAMME
+from tasks.media.transport_tables import TABLE_OF_MAPS, Programme, read_programme
 
 _PIDS: Final = 8192
 _EVER: Final = 1 << 62

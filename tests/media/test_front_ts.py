@@ -16,7 +16,8 @@ from tasks.media import one_recording
 from tasks.media.front_ts import PROBED_BYTES
 from tasks.media.one_recording import JoinedError, Watch
 from tasks.media.source_input import piped
-from tasks.media.transport import form_of, found_in, read_maps, starts
+from tasks.media.transport import form_of, found_in, starts
+from tasks.media.transport_tables import read_maps
 from tests import clips
 from tests.media.fronts import damages, hashes, looked
 

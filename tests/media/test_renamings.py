@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tasks.media.renamings import SeenMap, find_renamings, renumbered
-from tasks.media.transport import NO_PROGRAMME, Programme
+from tasks.media.transport import NO_PROGRAMME
+from tasks.media.transport_tables import Programme
 
 VIDEO, OTHER_VIDEO, SOUND, OTHER_SOUND = (0x1B,), (0x02,), (0x03,), (0x0F,)
 

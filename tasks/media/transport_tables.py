@@ -1,0 +1,88 @@
+"""Tables in an MPEG-2 transport stream (ISO/IEC 13818-1, 2.4.4): which programmes there are, and of which streams."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from tasks.media.transport import Packets, Starts
+
+TABLE_OF_MAPS: Final = 0
+
+_CRC_BYTES: Final = 4
+# Their checksum takes the highest bit of each byte first, zlib the lowest: of reversed bytes it is the same. A section
+# and its own checksum leave `_INTACT`.
+_REVERSED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+_INTACT: Final = 0xFFFFFFFF
+_IN_FORCE: Final = 2
+_MAP: Final = 2
+# Descriptors that tell what is in private data (type 6): AC-3, E-AC-3, DTS, AAC, teletext, subtitles, codecs by name.
+_TELLING: Final = frozenset({0x05, 0x56, 0x59, 0x6A, 0x7A, 0x7B, 0x7C})
+_PRIVATE: Final = 6
+# MPEG-1 and -2, MPEG-4, H.264, JPEG 2000, HEVC, VVC, AVS, VC-1.
+_PICTURES: Final = frozenset({0x01, 0x02, 0x10, 0x1B, 0x21, 0x24, 0x33, 0x42, 0xD1, 0xD2, 0xD4, 0xEA})
+
+
+def tables_in(packets: Packets, begun: Starts, streams: Set[int]) -> Iterator[tuple[int, int, bytes]]:
+    """The tables that begin in these packets of these streams: the stream's number, the place, and the bytes."""
+    pids, places = packets.pids, packets.places
+    chosen = np.isin(pids[begun.numbers], [*streams])
+    for number, column in zip(begun.numbers[chosen].tolist(), begun.columns[chosen].tolist(), strict=True):
+        yield int(pids[number]), int(places[number]), packets.rows[number, column:].tobytes()
+
+
+def read_maps(section: bytes) -> tuple[int, ...]:
+    """The numbers of the streams with program maps, from a PAT; none if it is another table, or damaged."""
+    body = _section(section, TABLE_OF_MAPS)
+    entries = (body[place : place + 4] for place in range(5, len(body) - 3, 4))
+    return tuple(int.from_bytes(entry[2:]) & 0x1FFF for entry in entries if any(entry[:2]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Programme:
+    """A programme by its map: its number, and what kind each of its streams is."""
+
+    number: int
+    kinds: Mapping[int, tuple[int, ...]]
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether it has a picture."""
+        return any(kind in _PICTURES for kind, *_ in self.kinds.values())
+
+
+def read_programme(section: bytes) -> Programme | None:
+    """A programme's map; None if it is another table, or damaged."""
+    body = _section(section, _MAP)
+    if len(body) < 9:
+        return None
+    place, kinds = 9 + (int.from_bytes(body[7:9]) & 0xFFF), dict[int, tuple[int, ...]]()
+    while place + 5 <= len(body):
+        end = place + 5 + (int.from_bytes(body[place + 3 : place + 5]) & 0xFFF)
+        tags, at = [], place + 5
+        while body[place] == _PRIVATE and at + 2 <= end <= len(body):
+            tags.append(body[at])
+            at += 2 + body[at + 1]
+        telling = sorted(_TELLING.intersection(tags))
+        kinds.setdefault(int.from_bytes(body[place + 1 : place + 3]) & 0x1FFF, (body[place], *telling))
+        place = end
+    return Programme(number=int.from_bytes(body[:2]), kinds=kinds)
+
+
+def _section(payload: bytes, table: int) -> bytes:
+    """The body of a table that is complete in a packet: what follows its length, without the checksum.
+
+    Nothing if the checksum (ISO/IEC 13818-1, Annex A) shows that it is damaged, or if it is to come into force later.
+    """
+    begin = 1 + payload[0] if payload else 0
+    if payload[begin : begin + 1] != bytes([table]):
+        return b""
+    end = begin + 3 + (int.from_bytes(payload[begin + 1 : begin + 3]) & 0xFFF)
+    is_intact = end <= len(payload) and zlib.crc32(payload[begin:end].translate(_REVERSED)) == _INTACT
+    body = payload[begin + 3 : end - _CRC_BYTES] if is_intact else b""
+    # Multiplexers may announce the next one beforehand (``current_next_indicator``).
+    return body if len(body) > _IN_FORCE and body[_IN_FORCE] & 1 else b""
