@@ -9,10 +9,13 @@ from typing import Final
 
 import numpy as np
 
-from tasks.media.transport import Packets, Starts
+from tasks.media.transport import Bytes2D, Packets, Starts
 
 TABLE_OF_MAPS: Final = 0
 
+# A map has 1024 bytes at most (2.4.4.9), and its packets are sent together, or nearly.
+_MOST_FURTHER: Final = 6
+_NEAR: Final = 1000
 _CRC_BYTES: Final = 4
 # Their checksum takes the highest bit of each byte first, zlib the lowest: of reversed bytes it is the same. A section
 # and its own checksum leave `_INTACT`.
@@ -28,11 +31,18 @@ _PICTURES: Final = frozenset({0x01, 0x02, 0x10, 0x1B, 0x21, 0x24, 0x33, 0x42, 0x
 
 
 def tables_in(packets: Packets, begun: Starts, streams: Set[int]) -> Iterator[tuple[int, int, bytes]]:
-    """The tables that begin in these packets of these streams: the stream's number, the place, and the bytes."""
+    """The tables that begin in these packets of these streams: the stream's number, the place, and the bytes.
+
+    One that goes on in packets close by is told whole: a broadcaster's map, that names many streams, fills some.
+    """
     pids, places = packets.pids, packets.places
     chosen = np.isin(pids[begun.numbers], [*streams])
     for number, column in zip(begun.numbers[chosen].tolist(), begun.columns[chosen].tolist(), strict=True):
-        yield int(pids[number]), int(places[number]), packets.rows[number, column:].tobytes()
+        table = packets.rows[number, column:].tobytes()
+        if _extent(table).stop > len(table):
+            further = np.flatnonzero(pids[number + 1 : number + 1 + _NEAR] == pids[number])[:_MOST_FURTHER]
+            table += _continued(packets.rows[number + 1 + further])
+        yield int(pids[number]), int(places[number]), table
 
 
 def read_maps(section: bytes) -> tuple[int, ...]:
@@ -74,15 +84,32 @@ def read_programme(section: bytes) -> Programme | None:
 
 
 def _section(payload: bytes, table: int) -> bytes:
-    """The body of a table that is complete in a packet: what follows its length, without the checksum.
+    """The body of a table that is complete: what follows its length, without the checksum.
 
     Nothing if the checksum (ISO/IEC 13818-1, Annex A) shows that it is damaged, or if it is to come into force later.
     """
-    begin = 1 + payload[0] if payload else 0
-    if payload[begin : begin + 1] != bytes([table]):
+    extent = _extent(payload)
+    section = payload[extent.start : extent.stop]
+    if section[:1] != bytes([table]):
         return b""
-    end = begin + 3 + (int.from_bytes(payload[begin + 1 : begin + 3]) & 0xFFF)
-    is_intact = end <= len(payload) and zlib.crc32(payload[begin:end].translate(_REVERSED)) == _INTACT
-    body = payload[begin + 3 : end - _CRC_BYTES] if is_intact else b""
+    is_intact = len(section) == len(extent) and zlib.crc32(section.translate(_REVERSED)) == _INTACT
+    body = section[3:-_CRC_BYTES] if is_intact else b""
     # Multiplexers may announce the next one beforehand (``current_next_indicator``).
     return body if len(body) > _IN_FORCE and body[_IN_FORCE] & 1 else b""
+
+
+def _extent(payload: bytes) -> range:
+    """From where to where the table goes that begins there, by what it says itself."""
+    begin = 1 + payload[0] if payload else 0
+    return range(begin, begin + 3 + (int.from_bytes(payload[begin + 1 : begin + 3]) & 0xFFF))
+
+
+def _continued(rows: Bytes2D) -> bytes:
+    """What these packets of one stream hold, up to where something else begins in it or one is damaged."""
+    found = b""
+    for row in rows:
+        if row[1] & 0xC0:
+            break
+        if row[3] & 0x10:
+            found += row[4 + (1 + int(row[4]) if row[3] & 0x20 else 0) :].tobytes()
+    return found

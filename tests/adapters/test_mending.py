@@ -19,7 +19,7 @@ from tasks.media.front_index import UnsuitedError
 from tests import clips
 from tests.media.fronts import damages, hashes
 from tests.media.test_front_mp4 import box
-from tests.media.test_front_ts import table_packet
+from tests.media.test_front_ts import NULL, table_packet
 from tests.pipeline.test_joined_recordings import OTHER_STREAMS, recording
 
 PICTURE = ("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25:duration=3")
@@ -149,6 +149,44 @@ def test_a_recording_is_carried_on_though_its_map_was_announced_before(tmp_path:
     mend(path)
     assert plain.read_bytes() != first + second
     assert path.read_bytes() == announced + plain.read_bytes()[len(first) :]
+
+
+def with_long_maps(upload: bytes, pid: int, descriptor: bytes) -> bytes:
+    """The same, with maps of that stream that go on in a second packet, behind one of another stream."""
+    head, made = b"\x47" + (0x4000 | pid).to_bytes(2), []
+    for place in range(0, len(upload), 188):
+        packet = upload[place : place + 188]
+        if packet[:3] != head:
+            made.append(packet)
+            continue
+        section = packet[5 : 5 + 3 + packet[7] - 4]
+        body = section[3:10] + (0xF000 | len(descriptor)).to_bytes(2) + descriptor + section[12:]
+        table = table_packet(pid, b"\x02" + (0xB000 | len(body) + 4).to_bytes(2) + body)
+        further = table[188:].ljust(183, b"\xff")
+        made += [table[:188], NULL, b"\x47" + pid.to_bytes(2) + b"\x30\x00" + further]
+    return b"".join(made)
+
+
+def test_recordings_whose_maps_take_several_packets_are_joined_as_others_are(tmp_path: Path) -> None:
+    first = recording(tmp_path / "1.ts", "red", 440)
+    second = recording(tmp_path / "2.ts", "blue", 1000, at_s=3, mux=OTHER_STREAMS)
+    # A private descriptor, as broadcasters have them.
+    descriptor = b"\x80\xc8" + bytes(200)
+    begun, follow = with_long_maps(first, 0x1000, descriptor), with_long_maps(second, 0x1100, descriptor)
+    plain, path = tmp_path / "a.ts", tmp_path / "b.ts"
+    plain.write_bytes(first + second)
+    path.write_bytes(begun + follow)
+    mend(plain)
+    mend(path)
+    assert plain.read_bytes() != first + second
+    assert media_of(path) == media_of(plain)
+
+
+def media_of(path: Path) -> list[bytes]:
+    """The packets of the streams from 0x100 to 0x1ff, as the first recording's are."""
+    upload = path.read_bytes()
+    packets = [upload[place : place + 188] for place in range(0, len(upload), 188)]
+    return [packet for packet in packets if packet[1] & 0x1F == 1]
 
 
 def padded(upload: bytes) -> bytes:
