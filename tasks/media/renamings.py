@@ -101,7 +101,9 @@ def _renaming(
 ) -> Renaming | None:
     """The renumbering by which the later programme continues the earlier one; None if none is needed."""
     kinds, kinds_before = later.programme.kinds, earlier.programme.kinds
-    if list(kinds_before) == list(kinds) or (later.programme.is_seen and not earlier.programme.is_seen):
+    recoded = later.programme.recoded(earlier.programme)
+    is_same = list(kinds_before) == list(kinds) and not recoded
+    if is_same or (later.programme.is_seen and not earlier.programme.is_seen):
         # A picture that comes now has nothing to go on as, and would be lost.
         return None
     new = np.array([pid for pid in kinds if pid not in kinds_before], np.int64)
@@ -109,16 +111,26 @@ def _renaming(
     place = min(later.first, int(begun.min())) if len(begun) else later.first
     gone = np.array([pid for pid in kinds_before if pid not in kinds], np.int64)
     going_on = places[np.isin(pids, gone)]
-    if len(new) == 0 or np.any((going_on >= place) & (going_on <= later.last)):
+    if not (len(new) or recoded) or np.any((going_on >= place) & (going_on <= later.last)):
         # Both go on beside each other: another programme, or a track more.
         return None
     partners = _partners(earlier.programme, later.programme)
     renamed = {pid: line.numbers.get(partner, partner) for pid, partner in partners.items()}
-    if all(pid == partner for pid, partner in renamed.items()) and not line.made:
+    if all(pid == partner for pid, partner in renamed.items()) and not (line.made or recoded):
         return None
+    # Pictures of another codec would be taken for damaged ones of the first; by themselves they are left out, and told.
+    apart = [pid for pid in recoded if pid not in renamed]
+    renamed |= dict(zip(apart, _unused(pids, kinds) if apart else (), strict=False))
     # What can't go on is not to get in among what does.
     others = line.shown.intersection(kinds).difference(renamed)
     return Renaming(place=place, renamed=renamed, silenced=frozenset({TABLE_OF_MAPS, later.pid, *others}))
+
+
+def _unused(pids: NDArray[np.int64], kinds: Mapping[int, tuple[int, ...]]) -> list[int]:
+    """The numbers that neither media nor the programme's streams have, the highest first."""
+    counts = np.bincount(pids, minlength=_PIDS)
+    counts[list(kinds)] += 1
+    return [int(pid) for pid in np.flatnonzero(counts[:NO_PROGRAMME] == 0)[::-1]]
 
 
 def _earlier(programmes: Sequence[SeenMap], number: int) -> int | None:

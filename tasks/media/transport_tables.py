@@ -28,6 +28,8 @@ _TELLING: Final = frozenset({0x05, 0x56, 0x59, 0x6A, 0x7A, 0x7B, 0x7C})
 _PRIVATE: Final = 6
 # MPEG-1 and -2, MPEG-4, H.264, JPEG 2000, HEVC, VVC, AVS, VC-1.
 _PICTURES: Final = frozenset({0x01, 0x02, 0x10, 0x1B, 0x21, 0x24, 0x33, 0x42, 0xD1, 0xD2, 0xD4, 0xEA})
+# Who decodes MPEG-2 decodes MPEG-1.
+_CODECS: Final = {0x01: 0x02}
 
 
 def tables_in(packets: Packets, begun: Starts, streams: Set[int]) -> Iterator[tuple[int, int, bytes]]:
@@ -63,6 +65,15 @@ class Programme:
     def is_seen(self) -> bool:
         """Whether it has a picture."""
         return any(kind in _PICTURES for kind, *_ in self.kinds.values())
+
+    def recoded(self, earlier: Programme) -> list[int]:
+        """The streams that are pictures in both, of another codec than they were there."""
+        codecs = {
+            pid: {_CODECS.get(each[0], each[0]) for each in (kind, earlier.kinds[pid])}
+            for pid, kind in self.kinds.items()
+            if pid in earlier.kinds
+        }
+        return [pid for pid, both in codecs.items() if len(both) > 1 and both <= _PICTURES]
 
 
 def read_programme(section: bytes) -> Programme | None:

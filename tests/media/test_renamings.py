@@ -69,6 +69,18 @@ def test_what_cannot_go_on_does_not_get_in_among_what_does(foreign: int) -> None
     assert set(made[pids == 3]) == {1}
 
 
+def test_pictures_of_another_codec_under_the_same_number_are_set_apart() -> None:
+    later = seen(110, 200, {1: OTHER_VIDEO, 2: SOUND})
+    places, pids = media(x1=(1, 200), x2=(1, 200))
+    (found,) = find_renamings([ONE, later], places, pids)
+    assert found.place == 110
+    assert found.renamed[2] == 2
+    assert found.renamed[1] not in {1, 2, NO_PROGRAMME}
+    # MPEG-1 and -2 are decoded by the same.
+    old, new = seen(0, 100, {1: (0x01,), 2: SOUND}), seen(110, 200, {1: (0x02,), 2: SOUND})
+    assert not find_renamings([old, new], places, pids)
+
+
 def test_a_picture_that_comes_later_is_not_lost() -> None:
     only_sound = seen(0, 100, {2: SOUND})
     places, pids = media(x2=(1, 100), x3=(111, 200), x4=(111, 200))

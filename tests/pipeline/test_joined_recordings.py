@@ -126,6 +126,21 @@ def test_a_recording_of_which_neither_picture_nor_sound_can_follow_is_told_of(
     assert "0:03 of its picture" in told
 
 
+@pytest.mark.parametrize(("first", "second"), [(H264, MPEG2), (MPEG2, H264)], ids=["H.264 first", "MPEG-2 first"])
+def test_a_recording_of_another_codec_under_the_same_number_spoils_nothing(
+    publish: Callable[[Path], Published], tmp_path: Path, first: tuple[str, ...], second: tuple[str, ...]
+) -> None:
+    source = tmp_path / "joined.ts"
+    begun = recording(tmp_path / "1.ts", "red", 440, codec=first)
+    source.write_bytes(begun + recording(tmp_path / "2.ts", "blue", 1000, at_s=3, codec=second))
+    made = publish(source)
+    pictures = is_blue(made.mp4)
+    assert len(pictures) >= 74
+    assert not any(pictures)
+    assert "recording_left_out" in made.codes()
+    assert "damaged" not in made.codes()
+
+
 def test_programmes_that_run_beside_each_other_are_no_recordings_that_are_left_out(tmp_path: Path) -> None:
     pictures = ("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25:duration=5")
     shorter = ("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25:duration=4")
