@@ -33,7 +33,7 @@ class CopiedSegments:
     def fault(self, copied_s: float = 0.0) -> str | None:
         """What speaks against showing them, if anything does; each segment is looked at once.
 
-        ``copied_s`` of the source have been copied, the segment included that isn't whole yet.
+        ``copied_s`` of the picture have been copied, the segment included that isn't whole yet.
 
         Raises:
             TemporarilyUnavailable: one is not as CMAF wants it (``encoder_output_damaged``).

@@ -159,7 +159,9 @@ class OriginalCopy:
                 raise _UnfitError("its key frames are too far apart")
 
         def watch(progress: Progress) -> None:
-            if fault := self._segments.fault(progress.time_s):
+            # The sound may go on behind the picture.
+            copied_s = min(progress.time_s, source.video.duration_s or progress.time_s)
+            if fault := self._segments.fault(copied_s):
                 raise _UnfitError(fault)
 
         watch(picture_runs.run(self._job, source, planned.run, Urgency.FIRST, on_progress=watch))

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 import pytest
+from structlog.testing import capture_logs
 
 from tasks.errors import TemporarilyUnavailable
 from tasks.media import boxes, encode, package
@@ -33,7 +34,7 @@ from tasks.records.clip_record import ClipRecord, ClipState
 from tests import clips
 from tests.described import joined
 from tests.media.test_parameter_sets import told_by_ffprobe
-from tests.pipeline.published import H264, PICTURE, messages
+from tests.pipeline.published import H264, PICTURE, messages, publish
 from tests.pipeline.test_clip import Put
 from tests.pipeline.test_sound_runs import coded
 
@@ -247,6 +248,18 @@ def test_a_recorded_stream_is_no_longer_shown_by_copy_once_its_key_frames_are_ra
     # Whoever began with it comes to an end, and the ladder was shown before it was complete.
     assert starts_s(services, record, "original") == pytest.approx([0, 2, 4, 6, 8, 10], abs=0.03)
     assert len(seen) > 2
+
+
+def test_sound_that_goes_on_long_after_the_picture_is_no_reason_to_give_up_its_copy(
+    services: Services, put: Put, tmp_path: Path
+) -> None:
+    picture = ("-f", "lavfi", "-i", f"testsrc2=size={SIZE}:rate=10:duration=31")
+    sound = ("-f", "lavfi", "-i", "sine=sample_rate=48000:duration=55", "-c:a", "aac")
+    clip = clips.make(tmp_path / "a.mp4", *picture, *sound, *H264, "-g", "20", "-sc_threshold", "0", *TAGGED)
+    with capture_logs() as told:
+        publish(ladder(services, copy_max_bitrate_bps=8_000_000), put, clip, "120320_TAIL1")
+    assert "playable" in [each["event"] for each in told]
+    assert "not copied" not in [each["event"] for each in told]
 
 
 def test_a_stream_with_one_key_frame_is_not_copied_to_its_end(tmp_path: Path) -> None:
