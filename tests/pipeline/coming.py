@@ -7,11 +7,16 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 
+from tasks.pipeline.ingest import ingest
 from tasks.pipeline.services import Services
+from tasks.pipeline.transcode import transcode
 from tasks.records import keys
-from tasks.records.clip_record import ClipRecord
+from tasks.records.clip_record import ClipRecord, ClipState
 from tests.adapters.arriving.paced import Pace
+from tests.pipeline.published import Put
 
 
 def clip_of(services: Services, name: str) -> ClipRecord:
@@ -21,7 +26,7 @@ def clip_of(services: Services, name: str) -> ClipRecord:
 
 
 def until(services: Services, name: str, is_so: Callable[[ClipRecord], bool]) -> ClipRecord:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 45
     while not is_so(record := clip_of(services, name)):
         assert time.monotonic() < deadline, record
         time.sleep(0.05)
@@ -49,3 +54,34 @@ def files(services: Services, record: ClipRecord) -> dict[str, bytes]:
     return {
         name: b"" if is_picture.search(name) else services.store.get(bucket, key).body for name, key in found.items()
     }
+
+
+def as_whole(slow: Services, services: Services, put: Put, upload: Path, name: str) -> ClipRecord:
+    """The record of a clip that was made once all of it was there."""
+    key = f"clips/{name}{upload.suffix}"
+    put(key, upload)
+    ingest(services, key)
+    transcode(replace(slow, sources=services.sources), name)
+    return clip_of(services, name)
+
+
+def assert_same(services: Services, made: ClipRecord, expected: ClipRecord) -> None:
+    assert made.state is expected.state is ClipState.READY, made.failure
+    assert made.source.evolve(key="", etag="") == expected.source.evolve(key="", etag="")
+    assert {each.code for each in made.warnings} == {each.code for each in expected.warnings}
+    found, wanted = edition(services, made), edition(services, expected)
+    assert sorted(found) == sorted(wanted)
+    assert {name for name in wanted if found[name] != wanted[name]} == set()
+
+
+def edition(services: Services, record: ClipRecord) -> dict[str, bytes]:
+    """What was published by the attempt that readers are shown, and the storyboard."""
+    assert record.hls is not None
+    attempt = record.hls.removeprefix(f"{record.version}/").removesuffix("hls/main.m3u8")
+    shown = ("hls/", "mp4/", "storyboard/", "manifest")
+    found = {
+        name.removeprefix(attempt): body
+        for name, body in files(services, record).items()
+        if name[:1] == "s" or name.startswith(attempt)
+    }
+    return {name: body for name, body in found.items() if name.startswith(shown)}

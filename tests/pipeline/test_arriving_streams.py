@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from tasks.media.source import Source
 from tasks.media.source_input import SOURCE_FILE
 from tasks.pipeline import examine, examine_ends, making, uploaded
 from tasks.pipeline.ingest import ingest
+from tasks.pipeline.job import Job
 from tasks.pipeline.lease import Lease
 from tasks.pipeline.services import Services
 from tasks.pipeline.thumbnails import thumbnails
@@ -26,7 +26,7 @@ from tasks.records.clip_record import ClipRecord, ClipState, Work
 from tests import clips
 from tests.adapters.arriving.paced import MIB, Pace
 from tests.conftest import Buckets
-from tests.pipeline.coming import clip_of, files, rest_held_back, until
+from tests.pipeline.coming import as_whole, assert_same, clip_of, rest_held_back, until
 from tests.pipeline.jobs import job_in
 from tests.pipeline.published import Put
 from tests.pipeline.test_original_copy import ladder
@@ -59,37 +59,6 @@ def short(slow: Services, monkeypatch: pytest.MonkeyPatch) -> Services:
     monkeypatch.setattr(opening, "THROUGH_S", 4.0)
     monkeypatch.setattr(uploaded, "KEY_FRAMES_OF_S", 5.0)
     return slow
-
-
-def as_whole(slow: Services, services: Services, put: Put, upload: Path, name: str) -> ClipRecord:
-    """The record of a clip that was made once all of it was there."""
-    key = f"clips/{name}{upload.suffix}"
-    put(key, upload)
-    ingest(services, key)
-    transcode(replace(slow, sources=services.sources), name)
-    return clip_of(services, name)
-
-
-def assert_same(services: Services, made: ClipRecord, expected: ClipRecord) -> None:
-    assert made.state is expected.state is ClipState.READY, made.failure
-    assert made.source.evolve(key="", etag="") == expected.source.evolve(key="", etag="")
-    assert {each.code for each in made.warnings} == {each.code for each in expected.warnings}
-    found, wanted = edition(services, made), edition(services, expected)
-    assert sorted(found) == sorted(wanted)
-    assert {name for name in wanted if found[name] != wanted[name]} == set()
-
-
-def edition(services: Services, record: ClipRecord) -> dict[str, bytes]:
-    """What was published by the attempt that readers are shown, and the storyboard."""
-    assert record.hls is not None
-    attempt = record.hls.removeprefix(f"{record.version}/").removesuffix("hls/main.m3u8")
-    shown = ("hls/", "mp4/", "storyboard/", "manifest")
-    found = {
-        name.removeprefix(attempt): body
-        for name, body in files(services, record).items()
-        if name[:1] == "s" or name.startswith(attempt)
-    }
-    return {name: body for name, body in found.items() if name.startswith(shown)}
 
 
 @pytest.mark.parametrize(
@@ -319,9 +288,7 @@ def test_ends_do_not_tell_of_a_picture_that_begins_long_after_the_sound(
     assert examine_ends.probe(_arrived(services, store, buckets, tmp_path, whole, there), (188, 0)) is None
 
 
-def _arrived(
-    services: Services, store: ObjectStore, buckets: Buckets, folder: Path, whole: bytes, there: int
-) -> uploaded.Job:
+def _arrived(services: Services, store: ObjectStore, buckets: Buckets, folder: Path, whole: bytes, there: int) -> Job:
     etag = store.put(buckets.incoming, "clips/ends.ts", whole, content_type="video/mp2t")
     source = SourceFacts(key="clips/ends.ts", etag=etag, size_bytes=len(whole))
     work = Work(version="0" * 12, state=ClipState.RECEIVED, source=source)
