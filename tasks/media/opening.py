@@ -21,8 +21,9 @@ LATE_S: Final = 4.0
 # ffmpeg decodes pictures of these at the opening of a file, and with each seek the file is opened once more.
 _DEAR_TO_OPEN: Final = ("h264", "hevc")
 _MP4: Final = "mov"
-# At each opening ffmpeg reads five megabytes of a stream, or five seconds, to find out what is in it.
-_READ_THROUGH: Final = (_MP4, "mpegts")
+# At each opening ffmpeg reads five megabytes of a stream, or five seconds, to find out what is in it. Matroska's index
+# may still be on its way; and to read through a 1080p film takes a third of what it takes to seek in it.
+_READ_THROUGH: Final = (_MP4, "mpegts", "matroska")
 # Left to itself ffmpeg tells, of pictures that come out of order, the times at which others were decoded.
 _OWN_TIMES: Final = "setts=pts=PTS:dts='if(eq(PTS,NOPTS),DTS,NOPTS)'"
 
@@ -55,7 +56,7 @@ def unprobed(source: Recording) -> Options:
 
     That costs as much as two key frames, and is nothing to the sound, nor to looks at some pictures; the encode is to
     know beforehand in which order they are shown. A file whose clock does not begin at 0 would tell other times than
-    by the usual opening; and a stream has no index.
+    by the usual opening; and other containers don't tell all that is found out so.
     """
     has_index = reads_through(source) and source.container == _MP4
     if has_index and source.start_s == 0:

@@ -75,21 +75,23 @@ def test_the_looks_are_of_different_moments_and_each_is_of_the_time_it_is_given(
 
 
 @pytest.mark.parametrize("length_s", [8, 40])
+# Of Matroska's first packets ffmpeg doesn't know when they are to be decoded.
+@pytest.mark.parametrize(("ending", "container", "first_s"), [("ts", "mpegts", 0), ("mkv", "matroska", 2)])
 def test_of_a_stream_whose_sound_begins_first_the_looks_have_the_times_at_which_a_still_is_taken(
-    tmp_path: Path, length_s: int
+    tmp_path: Path, length_s: int, ending: str, container: str, first_s: int
 ) -> None:
     picture = counting(tmp_path / "picture.mkv", length_s=length_s, keys_s=2)
     tone = ("-f", "lavfi", "-i", f"sine=sample_rate=48000:duration={length_s}", "-c:a", "mp2")
-    clip = clips.make(tmp_path / "clip.ts", "-itsoffset", "1.4", "-i", str(picture), *tone, "-c:v", "copy")
+    clip = clips.make(tmp_path / f"clip.{ending}", "-itsoffset", "1.4", "-i", str(picture), *tone, "-c:v", "copy")
     video = replace(SMALL.video, codec="h264", width=64, height=64, index=0)
-    source = replace(SMALL, container="mpegts", duration_s=length_s + 1.4, audio=(track(1, 2),), video=video)
+    source = replace(SMALL, container=container, duration_s=length_s + 1.4, audio=(track(1, 2),), video=video)
     plan = looks.plan_looks(source, max_pixels=64 * 64)
     (burst,) = taken(plan, clip, tmp_path / "looks-of-it")
     assert len(burst) > 2
     finals = looks.plan_finals(source, tuple(look.time_s for look in burst), max_pixels=64 * 64)
     near = taken(finals, clip, tmp_path / "finals-of-it")
     # The picture is 1.4 s behind the file's beginning, from which a still is sought.
-    assert {shown_s(look) for look in burst} >= {0, 4}
+    assert min(shown_s(look) for look in burst) == first_s
     for look in (*burst, *(look for each in near for look in each)):
         assert shown_s(look) == int(look.time_s - 1.4 + 0.1)
 
