@@ -23,7 +23,6 @@ from tasks.adapters.s3_errors import translated
 from tasks.errors import TemporarilyUnavailable
 from tasks.media import fronts
 from tasks.media.front_index import FrontIndex
-from tasks.media.one_recording import Watch
 
 # With the index and this much of the media, ffprobe learns all about a file.
 _BEGINNING_BYTES: Final = 4 * 1024**2
@@ -84,10 +83,10 @@ class Upload:
         Raises:
             process.Stopped: ``is_stopped`` said so.
             TemporarilyUnavailable: less than promised came, or the disk failed or is full.
-            JoinedError: what was to be written next is of another recording than the file.
+            JoinedError: what was to be written next is of another recording than the file, or damaged.
             As `ObjectStore.download`.
         """
-        digest, watch = hashlib.sha256(), Watch(front.packets) if front.packets is not None else None
+        digest, watch = hashlib.sha256(), fronts.watch(front)
         with translated(self.bucket, self.key), path.open("x+b" if is_new else "r+b", buffering=0) as file:
 
             def take(chunk: bytes) -> None:

@@ -29,6 +29,7 @@ PASSING_SOUND: Final = f"{ORIGINAL}-audio"
 _CONTAINERS: Final = ("mov", "matroska", "mpegts", "flv")
 # Streams that were recorded as they came may lack packets anywhere, and have no index of their key frames.
 _FOR_GOOD: Final = ("mov", "matroska")
+_INDEXED: Final = "mov"
 _PROFILES: Final = ("Constrained Baseline", "Baseline", "Main", "High")
 # What players guess of a file that does not tell is one of these, by its size.
 # Their code points (ITU-T H.273), of which some mean the same.
@@ -148,8 +149,8 @@ def tells_the_same(told: Sequence[Told], source: Source) -> bool:
 
 
 def has_index(source: Source) -> bool:
-    """Whether its container may tell where its key frames lie before they are read."""
-    return source.container in _FOR_GOOD
+    """Whether its container tells where its key frames lie before they are read; Matroska's index is at its end."""
+    return source.container == _INDEXED
 
 
 def is_cut_as(ladder: Ladder, playlist: MediaPlaylist) -> bool:

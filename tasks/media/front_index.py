@@ -28,14 +28,15 @@ class FrontIndex(Value):
     """A file that can be read from front to back: ``prefix``, then these byte ranges of the object, as (first, end).
 
     It is as long as the object; without a prefix it is the object. Work can begin with ``lead_bytes`` of it and some
-    MiB of media more. With ``packets``, a form of `tasks.media.transport.form_of`, it is a transport stream, to be
-    watched while it comes (`tasks.media.one_recording.Watch`).
+    MiB of media more. With ``packets``, a form of `tasks.media.transport.form_of`, it is a transport stream, with
+    ``clusters_at``, where the first one begins, Matroska; to be watched while it comes (`tasks.media.fronts.watch`).
     """
 
     prefix: bytes
     pieces: tuple[tuple[int, int], ...]
     lead_bytes: int
     packets: tuple[int, int] | None = None
+    clusters_at: int | None = None
 
 
 Looking = Generator[tuple[range, ...], tuple[bytes, ...], _Told]

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import struct
-from typing import Final
+from collections.abc import Callable
+from typing import Final, Protocol
 
 from tasks.errors import TemporarilyUnavailable
-from tasks.media import front_mp4, front_mxf, front_ts
+from tasks.media import front_mkv, front_mp4, front_mxf, front_ts
+from tasks.media.clusters import ClusterWatch
 from tasks.media.front_index import FrontIndex, Looking, UnsuitedError, Window
+from tasks.media.one_recording import Watch
 from tasks.media.transport import form_of
 
 # Five packets of a transport stream, which are known by no less.
 _HEAD_BYTES: Final = 1024
+
+
+class Watching(Protocol):
+    """Looks at an object while it comes, from its first byte on."""
+
+    def see(self, chunk: bytes) -> None:
+        """Take in the next bytes, however many.
+
+        Raises:
+            JoinedError: nobody may be given them as what follows those before.
+        """
 
 
 def look(size_bytes: int) -> Looking[FrontIndex | None]:
@@ -25,8 +39,22 @@ def look(size_bytes: int) -> Looking[FrontIndex | None]:
         head = yield from window.read(0, min(_HEAD_BYTES, size_bytes))
         if form := form_of(head):
             return (yield from front_ts.laid(window, form))
-        laid = front_mxf.laid if head.startswith(front_mxf.UNIVERSAL_LABEL) else front_mp4.laid
-        return (yield from laid(window))
+        return (yield from _laid_by(head)(window))
     # Nothing is promised of a file that can't be understood; whoever reads it whole will say what is wrong.
     except (UnsuitedError, TemporarilyUnavailable, struct.error, ValueError, OverflowError):
         return None
+
+
+def watch(front: FrontIndex) -> Watching | None:
+    """Who is to look at the object while it comes, if anybody: its format's place tells too little of the rest."""
+    if front.packets is not None:
+        return Watch(front.packets)
+    if front.clusters_at is not None:
+        return ClusterWatch(front.clusters_at, front.pieces[-1][1])
+    return None
+
+
+def _laid_by(head: bytes) -> Callable[[Window], Looking[FrontIndex]]:
+    if head.startswith(front_mxf.UNIVERSAL_LABEL):
+        return front_mxf.laid
+    return front_mkv.laid if head.startswith(front_mkv.EBML.to_bytes(4)) else front_mp4.laid

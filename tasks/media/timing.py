@@ -9,7 +9,7 @@ And the length, where the container can't know it.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from statistics import fmean, median_low
 from typing import Final
@@ -92,7 +92,7 @@ def measured_rate(
     return next((standard for standard in _VARYING_RATES if standard >= rate * (1 - _NEAR)), _VARYING_RATES[-1])
 
 
-def is_length_told(form: Mapping[str, object]) -> bool:
+def is_length_told(form: object) -> bool:
     """Whether the container, ``format`` of ffprobe's answer, says how long it lasts.
 
     Matroska of some muxers tells the time at which it ends, others how long it lasts: of one that begins late neither

@@ -14,18 +14,14 @@ from tasks.pipeline.services import Services
 from tasks.records.clip_facts import AudioFacts, SourceFacts, VideoFacts
 
 
-def probe(
-    services: Services, folder: Path, *, is_whole: bool = True, stop: threading.Event | None = None
-) -> Source | SoundSource:
-    """Ask ffprobe what the downloaded source is; the beginning of one that is arriving tells all of it.
-
-    Of one that ``is_whole``, streams that can't be opened are left out, and counted as unreadable.
+def probe(services: Services, folder: Path, *, stop: threading.Event | None = None) -> Source | SoundSource:
+    """Ask ffprobe what the downloaded source is; streams that can't be opened are left out, and counted as unreadable.
 
     Raises:
         SourceRejected: it is nothing we take.
         process.Stopped: ``stop`` was set.
     """
-    return read(services, ask(services, folder, is_whole=is_whole, stop=stop))
+    return read(services, ask(services, folder, stop=stop))
 
 
 def read(services: Services, answer: dict[str, object]) -> Source | SoundSource:

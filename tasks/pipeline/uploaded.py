@@ -15,7 +15,7 @@ from tasks.adapters import avi_index, film_index, mending
 from tasks.adapters.arriving import Arriving
 from tasks.adapters.ffprobe import KEY_FRAMES_OF_S
 from tasks.errors import SourceRejected, TemporarilyUnavailable
-from tasks.media import key_frames, left_out, parameter_sets
+from tasks.media import key_frames, left_out, parameter_sets, timing
 from tasks.media.decoders import DECODERS_OF_ALPHA
 from tasks.media.front_index import UnsuitedError
 from tasks.media.parameter_sets import Told, read_record
@@ -123,7 +123,9 @@ def _probed_by_a_part(job: Job) -> Source | SoundSource | None:
     packets = examine_ends.packets_of(job)
     if packets is not None:
         return examine_ends.probe(job, packets)
-    return examine.probe(job.services, job.folder, is_whole=False, stop=job.stop)
+    answer = examine.ask(job.services, job.folder, is_whole=False, measures_length=False, stop=job.stop)
+    # Else it is measured, by the packets of the whole.
+    return examine.read(job.services, answer) if timing.is_length_told(answer.get("format")) else None
 
 
 def have_s(job: Job, source: Recording, end_s: float) -> None:

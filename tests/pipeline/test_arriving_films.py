@@ -255,16 +255,14 @@ def test_what_the_beginning_does_not_tell_is_asked_of_the_whole(
     put("clips/padded.mp4", padded)
     ingest(slow, "clips/padded.mp4")
     probed: list[bool] = []
-    probe = examine.probe
+    read = examine.read
 
-    def note(
-        services: Services, folder: Path, *, is_whole: bool = True, stop: threading.Event | None = None
-    ) -> Source | SoundSource:
-        found = probe(services, folder, is_whole=is_whole, stop=stop)
+    def note(services: Services, answer: dict[str, object]) -> Source | SoundSource:
+        found = read(services, answer)
         probed.append(isinstance(found, Source) and bool(found.video.pixel_format))
         return found
 
-    monkeypatch.setattr(examine, "probe", note)
+    monkeypatch.setattr(examine, "read", note)
     transcode(slow, "padded")
     record = clip_of(slow, "padded")
     assert record.state is ClipState.READY, record.failure
