@@ -17,7 +17,7 @@ from tasks.media.faults import watched
 from tasks.media.ladder import Ladder, PlannedRung, climb
 from tasks.media.mix import mixed
 from tasks.media.opening import unprobed
-from tasks.media.picture import of_one_graph, shown
+from tasks.media.picture import evened, of_one_graph, shown
 from tasks.media.sound import Programme, candidates
 from tasks.media.source import Recording, Source, VideoStream
 from tasks.media.source_input import RESTARTING_CLOCKS, SOURCE_FILE, input_options
@@ -204,7 +204,7 @@ def _cascade(
     # A picture that begins after the sound is held from the start on (fps_mode cfr), so both stay in step.
     # A single picture that isn't said to last is shown for a tick of its clock: rounded as others are, not at all.
     end = {"eof_action": "pass"} if video.is_alone else {}
-    stream = shown(picture, video, rate=rate).filter("fps", str(rate), **end)
+    stream = evened(shown(picture, video, rate=rate), video).filter("fps", str(rate), **end)
     if video.held:
         stream = stream.filter("tpad", stop_mode="clone", stop_duration=f"{video.held / float(video.frame_rate):.6f}")
     made = []

@@ -8,6 +8,7 @@ import ffmpeg
 
 from tasks.media.scan import FILM_RATE
 from tasks.media.source import VideoStream
+from tasks.media.timing import FIELDS_OF_FILM
 
 
 def shown(
@@ -30,6 +31,20 @@ def shown(
         return _woven(stream, video, rate)
     # ffmpeg has turned the fields' lines into columns; they are parted lying, as they were taken.
     return _woven(stream.filter("transpose", "clock"), video, rate).filter("transpose", "cclock")
+
+
+def evened(stream: ffmpeg.nodes.FilterableStream, video: VideoStream) -> ffmpeg.nodes.FilterableStream:
+    """Film in 2:3 pulldown by flags with its frames at one distance, each within a quarter of a field of its own time.
+
+    As they come, a constant rate can't but show every other frame twice and leave the next one out, wherever its clock
+    falls between both. The mean of two neighbours' times is even, two fields and a half behind the one before.
+    """
+    if video.nominal_rate != video.frame_rate * FIELDS_OF_FILM:
+        return stream
+    field = 1 / video.nominal_rate
+    # What comes after a gap keeps its time.
+    mean = f"(PREV_INPTS+PTS)/2+{field * FIELDS_OF_FILM / 2}/TB"
+    return stream.filter("setpts", f"if(lt(PTS-PREV_INPTS,{field * 7 / 2}/TB),{mean},PTS)")
 
 
 def of_one_graph(video: VideoStream) -> dict[str, object]:

@@ -37,7 +37,7 @@ _STEADY_SHARE: Final = 0.6
 _CLOCK_S: Final = 0.0011
 _JITTER: Final = 0.05
 # A frame of film lasts so many fields on average, which come so many times in a second.
-_FIELDS_OF_FILM: Final = Fraction(5, 2)
+FIELDS_OF_FILM: Final = Fraction(5, 2)
 _FIELD_RATES: Final = (Fraction(60000, 1001), Fraction(60))
 # Some packets have no time, and a stretch of video has a rate of its own.
 _FILM_SHARE: Final = 0.9
@@ -80,7 +80,7 @@ def measured_rate(
         return nominal if nominal in STANDARD_RATES else claimed
     if nominal is not None and is_film(times_s, nominal):
         told = [each for each in later_s if len(each) >= _FEWEST]
-        return nominal / (_FIELDS_OF_FILM if all(is_film(each, nominal) for each in told) else 2)
+        return nominal / (FIELDS_OF_FILM if all(is_film(each, nominal) for each in told) else 2)
     usual_s = median_low(gaps)
     # Single steps; a frame left out makes a double one.
     steps = [gap for gap in gaps if abs(gap - usual_s) <= max(_JITTER * usual_s, _CLOCK_S)]
@@ -89,6 +89,10 @@ def measured_rate(
         rate = nominal
     if len(steps) >= _STEADY_SHARE * len(gaps) and _SLOWEST <= rate <= _FASTEST:
         return _snapped(rate, _NEAR)
+    fields = _fields(gaps, nominal)
+    if nominal is not None and fields and sum(count > 1 for count in fields) >= _FILM_SHARE * len(fields):
+        # Film and video by turns: no frame is shown for a single field.
+        return nominal / 2
     return next((standard for standard in _VARYING_RATES if standard >= rate * (1 - _NEAR)), _VARYING_RATES[-1])
 
 
@@ -109,16 +113,28 @@ def divided_rate(rate: Fraction, most: float) -> Fraction:
 
 
 def is_film(times_s: Sequence[float], nominal: Fraction | None) -> bool:
-    """Whether by the packets' times, in seconds and any order, this is film in 2:3 pulldown by flags."""
-    if nominal not in _FIELD_RATES:
-        return False
-    gaps_s, field_s = _gaps_s(times_s), 1 / float(nominal)
-    fields = [
-        count if abs(gap - (count := round(gap / field_s)) * field_s) <= max(_JITTER * field_s, _CLOCK_S) else 0
-        for gap in gaps_s
-    ]
+    """Whether by the packets' times, in seconds and any order, this is film in 2:3 pulldown by flags.
+
+    In a programme stream (ISO/IEC 13818-1) not every picture has a time: five fields are two frames.
+    """
+    fields: list[int] = []
+    for count in _fields(_gaps_s(times_s), nominal):
+        if count == 2 * FIELDS_OF_FILM:
+            fields += [2, 3] if fields[-1:] == [3] else [3, 2]
+        else:
+            fields.append(count)
     pairs = list(itertools.pairwise(fields))
     return bool(pairs) and sum({*pair} == {2, 3} for pair in pairs) >= _FILM_SHARE * len(pairs)
+
+
+def _fields(gaps_s: Sequence[float], nominal: Fraction | None) -> list[int]:
+    """How many fields of NTSC's rates each gap is long, 0 where that is no whole number; none at other rates."""
+    if nominal not in _FIELD_RATES:
+        return []
+    field_s = 1 / float(nominal)
+    counts = [(gap_s, round(gap_s / field_s)) for gap_s in gaps_s]
+    tolerance_s = max(_JITTER * field_s, _CLOCK_S)
+    return [count if abs(gap_s - count * field_s) <= tolerance_s else 0 for gap_s, count in counts]
 
 
 def _gaps_s(times_s: Sequence[float]) -> list[float]:

@@ -14,7 +14,7 @@ import pytest
 
 from tasks.media.colour import scaled
 from tasks.media.ladder import climb, read_ladder
-from tasks.media.picture import field_rate, shown
+from tasks.media.picture import evened, field_rate, shown
 from tasks.media.source import Source, VideoStream
 from tasks.media.source_reading import SourceLimits, read_recording
 from tests import clips
@@ -192,3 +192,17 @@ def test_film_comes_out_of_pulldown_frame_by_frame(tmp_path: Path) -> None:
     ]
     assert abs(len(sums) - 120) <= 2
     assert len(set(sums)) >= len(sums) - 2, "frames were doubled"
+
+
+@pytest.mark.parametrize("phase", range(0, 10, 2))
+def test_film_in_pulldown_by_flags_is_shown_frame_by_frame_wherever_the_clock_begins(phase: int) -> None:
+    # Of each frame two fields and three by turns, at every place between two ticks of the constant rate.
+    film = replace(VIDEO, frame_rate=Fraction(24000, 1001), nominal_rate=Fraction(60000, 1001))
+    picture = ffmpeg.input("testsrc2=size=96x64:rate=25:duration=4", f="lavfi").filter("settb", "1001/240000")
+    picture = evened(picture.filter("setpts", f"4*floor(N*5/2)+{phase}"), film).filter("fps", "24000/1001")
+    command = [str(clips.FFMPEG), "-nostdin", "-v", "error", *picture.output("-", f="framemd5").get_args()]
+    told = subprocess.run(command, capture_output=True, check=True, text=True, timeout=60).stdout
+    sums = [line.split(",")[-1].strip() for line in told.splitlines() if not line.startswith("#")]
+    # The first stands where it stood.
+    assert len(sums) == pytest.approx(100, abs=1)
+    assert len(set(sums)) >= 99

@@ -132,3 +132,20 @@ def test_film_that_is_flagged_to_be_pulled_down_keeps_its_rate(rate: str, film: 
     # With some video behind it, the rate at which that moves.
     video = [times[-1] + 2 * number / float(Fraction(rate)) for number in range(1, 60)]
     assert measured_rate([*times, *video], Fraction(30000, 1001), Fraction(rate)) == Fraction(rate) / 2
+
+
+@pytest.mark.parametrize("without", ["one in nine", "those of the reference pictures"])
+def test_film_keeps_its_rate_where_not_every_picture_has_a_time(without: str) -> None:
+    # As in programme streams, in which the last of three reference pictures has none, say.
+    kept = [place for place in range(240) if (place % 9 != 4 if without == "one in nine" else place % 3 != 2)]
+    fields = [*accumulate([0, *(3, 2) * 120])]
+    times = [fields[place] * 1001 / 60000 for place in kept]
+    assert measured_rate(times, NTSC, Fraction(60000, 1001)) == Fraction(24000, 1001)
+
+
+@pytest.mark.parametrize("missing", [1000, 4])
+@pytest.mark.parametrize("video", [60, 100, 400])
+def test_between_film_all_frames_of_the_video_are_shown(video: int, missing: int) -> None:
+    fields = [*accumulate([0, *(3, 2) * 100, *(2,) * video, *(3, 2) * 100])]
+    times = [count * 1001 / 60000 for place, count in enumerate(fields) if (place + 1) % missing]
+    assert measured_rate(times, NTSC, Fraction(60000, 1001)) == NTSC
