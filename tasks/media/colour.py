@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Final, Literal
 
 import ffmpeg
 
+from tasks.media.shapes import resized
 from tasks.records.base import Notice, Value
 
 _WHITE_NITS: Final = 203
@@ -120,9 +122,17 @@ def over_black(stream: ffmpeg.nodes.FilterableStream, colour: Colour) -> ffmpeg.
 
 
 def scaled(
-    stream: ffmpeg.nodes.FilterableStream, colour: Colour, width: int, height: int, *, flags: str = "lanczos"
+    stream: ffmpeg.nodes.FilterableStream,
+    colour: Colour,
+    width: int,
+    height: int,
+    *,
+    flags: str = "lanczos",
+    within: Mapping[str, str] = MappingProxyType({}),
 ) -> ffmpeg.nodes.FilterableStream:
     """The stream in that size, even in both directions, as BT.709 in limited range, 8 bits, 4:2:0, tagged so.
+
+    Each picture is as large ``within`` it as that says (`tasks.media.shapes`), or fills it.
 
     It is scaled before it is converted: linear light costs much a pixel, and the source may be larger than any rung.
     """
@@ -134,7 +144,7 @@ def scaled(
         options = {"out_color_matrix": "bt709", "out_range": "limited"}
     elif colour.full_range and colour.is_plain and not colour.is_told_by_frames:
         options = {"out_range": "limited"}
-    stream = over_black(stream, colour).filter("scale", width, height, flags=flags, **options).filter("setsar", 1)
+    stream = resized(over_black(stream, colour), width, height, within, flags=flags, **options).filter("setsar", 1)
     if not colour.is_plain:
         if colour.is_coarse:
             # zscale takes widths and heights that its samples of colour divide, and ours are even, no more.

@@ -18,6 +18,7 @@ from tasks.media.ladder import Ladder, PlannedRung, climb
 from tasks.media.mix import mixed
 from tasks.media.opening import unprobed
 from tasks.media.picture import evened, of_one_graph, shown
+from tasks.media.shapes import sizes
 from tasks.media.sound import Programme, candidates
 from tasks.media.source import Recording, Source, VideoStream
 from tasks.media.source_input import RESTARTING_CLOCKS, SOURCE_FILE, input_options
@@ -210,7 +211,7 @@ def _cascade(
     made = []
     for number, rung in enumerate(rungs):
         if number == 0:
-            stream = scaled(stream, video.colour, rung.width, rung.height)
+            stream = scaled(stream, video.colour, rung.width, rung.height, within=sizes(video, rung.width, rung.height))
         else:
             stream = stream.filter("scale", rung.width, rung.height, flags="lanczos").filter("setsar", 1)
         if number + 1 < len(rungs):

@@ -7,6 +7,7 @@ from fractions import Fraction
 import ffmpeg
 
 from tasks.media.scan import FILM_RATE
+from tasks.media.shapes import resized, sizes
 from tasks.media.source import VideoStream
 from tasks.media.timing import FIELDS_OF_FILM
 
@@ -26,7 +27,8 @@ def shown(
         return stream
     if of_one_graph(video):
         # Fields are parted in pictures of one size only; where it changes, each field is scaled by itself.
-        stream = stream.filter("scale", video.coded_width, video.coded_height, flags="lanczos", interl=1)
+        width, height = video.coded_width, video.coded_height
+        stream = resized(stream, width, height, sizes(video, width, height), flags="lanczos", interl=1)
     if video.rotation % 180 == 0:
         return _woven(stream, video, rate)
     # ffmpeg has turned the fields' lines into columns; they are parted lying, as they were taken.

@@ -13,6 +13,7 @@ from tasks.media.ladder import Ladder
 from tasks.media.looks import KEPT, QUIET
 from tasks.media.opening import can_seek, looking_further
 from tasks.media.picture import shown
+from tasks.media.shapes import sizes
 from tasks.media.source import Source
 from tasks.media.source_input import SOURCE_FILE, input_options
 from tasks.media.threads import ALL_THREADS, Threads, threads_to_look
@@ -59,7 +60,7 @@ def plan_poster(source: Source, ladder: Ladder, time_s: float, *, max_pixels: in
     else:
         picture = ffmpeg.input(KEPT)["v"].filter("select", f"eq(n,{kept})")
     picture = shown(picture, video)
-    picture = as_jpeg(scaled(picture, video.colour, width, height))
+    picture = as_jpeg(scaled(picture, video.colour, width, height, within=sizes(video, width, height)))
     return still_run(picture, width, height, threads=_threads(source))
 
 

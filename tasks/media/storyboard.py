@@ -17,6 +17,7 @@ from tasks.media.encode import OUTPUT
 from tasks.media.ladder import Ladder, StoryboardShape
 from tasks.media.opening import dropping, keeping_times, unprobed
 from tasks.media.picture import of_one_graph, shown
+from tasks.media.shapes import sizes
 from tasks.media.source import Source
 from tasks.media.source_input import SOURCE_FILE, input_options
 from tasks.media.threads import threads_to_look
@@ -162,7 +163,10 @@ def sheets(
         picture = picture.filter("setpts", f"floor((T+0.01)/{board.interval_s:g})*{board.interval_s:g}/TB")
     if source.video.blanking_lines:
         picture = shown(picture, replace(source.video, scan="progressive"))
-    picture = scaled(picture, source.video.colour, board.tile_width, board.tile_height, flags="bicubic")
+    width, height = board.tile_width, board.tile_height
+    picture = scaled(
+        picture, source.video.colour, width, height, flags="bicubic", within=sizes(source.video, width, height)
+    )
     # The last frame is held, or the fps filter would leave out the last tile.
     picture = as_jpeg(picture).filter("tpad", stop_mode="clone", stop_duration=f"{board.interval_s:g}")
     picture = picture.filter("fps", f"1/{board.interval_s:g}", start_time=0, round="near")

@@ -1,0 +1,47 @@
+"""Shapes: pictures of another size, as where recordings were joined, are shown whole in the first one's frame.
+
+ffmpeg gives all pictures of a transport stream the pixel aspect of the first. Those of another size have square pixels,
+though, unless they are anamorphic HD of 1440 by 1080, or SD (ITU-R BT.601), of which their headers alone would tell:
+SD fills the frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import ffmpeg
+
+if TYPE_CHECKING:
+    from tasks.media.source import VideoStream
+
+
+def sizes(video: VideoStream, width: int, height: int) -> dict[str, str]:
+    """The size within ``width`` × ``height`` of each picture, as expressions of ffmpeg's scale filter.
+
+    Empty where all are of one size, or the container turns or crops them by the first one's.
+    """
+    if video.pid is None or not video.is_as_coded or video.blanking_lines:
+        return {}
+    is_as_first = f"eq(iw,{video.coded_width})*eq(ih,{video.coded_height})"
+    is_sd = "(eq(ih,480)+eq(ih,576))*lte(iw,720)*(1-eq(iw,640))"
+    shape = "if(eq(iw,1440)*gte(ih,1080),16/9,iw/ih)"
+    wider = f"if({is_as_first}+{is_sd},1,{shape}/({Fraction(video.width, video.height)}))"
+    # By eights the bars, so that fields keep their order, in colour too.
+    return {
+        "w": f"{width}-8*round({width}*max(0,1-{wider})/8)",
+        "h": f"{height}-8*round({height}*max(0,1-1/{wider})/8)",
+        "eval": "frame",
+    }
+
+
+def resized(
+    stream: ffmpeg.nodes.FilterableStream, width: int, height: int, within: Mapping[str, str], **options: object
+) -> ffmpeg.nodes.FilterableStream:
+    """The stream scaled to that size; pictures of which ``within`` says another (`sizes`), with bars around them."""
+    if not within:
+        return stream.filter("scale", width, height, **options)
+    return stream.filter("scale", **within, **options).filter(
+        "pad", width, height, "(ow-iw)/2", "(oh-ih)/2", eval="frame"
+    )
