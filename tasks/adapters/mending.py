@@ -9,7 +9,7 @@ import os
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, Protocol
 
 import structlog
 
@@ -17,7 +17,7 @@ from tasks.adapters import film_index
 from tasks.adapters.disk import write_at
 from tasks.adapters.process import Stopped
 from tasks.errors import TemporarilyUnavailable
-from tasks.media import compressed_index, joints, left_out
+from tasks.media import compressed_index, joints
 from tasks.media.front_index import UnsuitedError
 from tasks.media.transport import CLOCK, Packets, UnclearError, form_of, found_in
 
@@ -45,26 +45,31 @@ def mend(path: Path, *, is_stopped: Callable[[], bool] = lambda: False) -> None:
             _inflate(file)
 
 
-def unseen_s(path: Path, shown: int | None, *, is_stopped: Callable[[], bool] = lambda: False) -> float:
-    """How many seconds of picture a mended transport stream holds besides the stream of that number (None: any).
+class Watcher(Protocol):
+    """What looks at a transport stream's packets, from its beginning to its end."""
 
-    0 for any other file, and where it can't be told (`tasks.media.left_out`).
+    def add(self, packets: Packets) -> None:
+        """Take in the next packets; raises `UnclearError` if nothing can be told."""
+
+
+def watch(path: Path, *watchers: Watcher, is_stopped: Callable[[], bool] = lambda: False) -> bool:
+    """Show all of a mended transport stream to these; False if it is none, or one of them could not tell.
 
     Raises:
         As `mend`.
     """
-    pictures = left_out.Pictures()
     with path.open("rb", buffering=0) as file:
         form = form_of(file.read(_BEGINNING_BYTES))
         if form is None:
-            return 0.0
+            return False
         try:
             for _, _, parts in _read(file.fileno(), form, 0, is_stopped):
                 for packets in parts:
-                    pictures.add(packets)
+                    for watcher in watchers:
+                        watcher.add(packets)
         except UnclearError:
-            return 0.0
-    return pictures.unseen_s(shown)
+            return False
+    return True
 
 
 def _inflate(file: IO[bytes]) -> None:

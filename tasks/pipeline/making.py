@@ -130,7 +130,7 @@ def _encode(job: Job, probed: Source, stream: Stream, lease: Lease) -> Encoded:
 
         def survey(stop: threading.Event) -> tuple[Notice, ...]:
             upload.whole(stop, is_patient=True)
-            return uploaded.left_out_notice(job.until(stop), source)
+            return uploaded.joint_notices(job.until(stop), source)
 
         def caption(stop: threading.Event) -> captions.Extracted:
             upload.whole(stop, is_patient=True)

@@ -52,7 +52,7 @@ def make(job: Job, source: SoundSource, lease: Lease) -> None:
         encoded_s = _encode(job, source, renditions, stream, lease)
     is_estimated = not source.duration_s or source.container in _ESTIMATED
     shortness = _short(source, encoded_s, is_estimated=is_estimated)
-    warnings = (*shortness, *heard.notices, *uploaded.left_out_notice(job, source))
+    warnings = (*shortness, *heard.notices, *uploaded.joint_notices(job, source))
     made = _package(job, heard, renditions, edition, encoded_s)
     if is_estimated:
         made["source"] = facts.evolve(duration_s=round(encoded_s, 3))

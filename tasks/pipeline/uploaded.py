@@ -16,12 +16,14 @@ from tasks.adapters.arriving import Arriving
 from tasks.adapters.ffprobe import KEY_FRAMES_OF_S
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media import key_frames, left_out, parameter_sets, timing
+from tasks.media.aspects import Aspects
 from tasks.media.decoders import DECODERS_OF_ALPHA
 from tasks.media.front_index import UnsuitedError
 from tasks.media.parameter_sets import Told, read_record
 from tasks.media.source import Recording, SoundSource, Source, VideoStream
 from tasks.media.source_input import SOURCE_FILE
 from tasks.media.stream_reading import WITHOUT_ALPHA
+from tasks.media.transport import NO_PROGRAMME
 from tasks.pipeline import examine, examine_ends, examine_part
 from tasks.pipeline.job import Job
 from tasks.pipeline.services import Services
@@ -179,8 +181,8 @@ def parameter_sets_of(job: Job, source: Source) -> tuple[Told, ...]:
         return ()
 
 
-def left_out_notice(job: Job, source: Recording) -> tuple[Notice, ...]:
-    """A notice if the upload, all of which is there, holds a recording that can't be shown with its first one.
+def joint_notices(job: Job, source: Recording) -> tuple[Notice, ...]:
+    """Notices of what of the upload, all of which is there, is not shown, or in the shape of what it begins with.
 
     Reading a transport stream for that takes half a second for each gigabyte; other files are not read.
 
@@ -192,8 +194,10 @@ def left_out_notice(job: Job, source: Recording) -> tuple[Notice, ...]:
     shown = source.video.pid if isinstance(source, Source) else None
     if isinstance(source, Source) and shown is None:
         return ()
-    unseen_s = mending.unseen_s(job.folder / SOURCE_FILE, shown, is_stopped=job.stop.is_set)
-    return left_out.left_out_notice(unseen_s)
+    pictures, shapes = left_out.Pictures(), Aspects(pid=NO_PROGRAMME if shown is None else shown)
+    if not mending.watch(job.folder / SOURCE_FILE, pictures, shapes, is_stopped=job.stop.is_set):
+        return ()
+    return (*left_out.left_out_notice(pictures.unseen_s(shown)), *shapes.notice())
 
 
 def _index(job: Job, source: Recording) -> bytes | None:

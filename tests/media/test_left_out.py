@@ -78,7 +78,9 @@ def test_ac3_of_blu_ray_is_no_picture(tmp_path: Path, has_picture: bool) -> None
     sound = ("-f", "lavfi", "-i", "sine=duration=8", "-c:v", "libx264", "-c:a", "ac3")
     muxed = ("-mpegts_m2ts_mode", "1", "-f", "mpegts")
     path = clips.make(tmp_path / "a.m2ts", *(picture if has_picture else ()), *sound, *muxed)
-    assert mending.unseen_s(path, 0x1011 if has_picture else None) == 0
+    pictures = Pictures()
+    assert mending.watch(path, pictures)
+    assert pictures.unseen_s(0x1011 if has_picture else None) == 0
 
 
 def test_a_stream_keeps_its_number_where_another_cannot_be_opened() -> None:

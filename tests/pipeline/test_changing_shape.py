@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -49,3 +50,20 @@ def test_hd_behind_sd_of_another_shape_has_bars(
     _, _, columns, rows = lit(made_of_both.mp4, 3)
     assert columns == 720
     assert rows == pytest.approx(405, abs=6)
+    assert "shape_changes" not in made_of_both.codes()
+
+
+def test_a_broadcast_that_turns_from_43_to_169_is_told_of(publish: Callable[[Path], Published], tmp_path: Path) -> None:
+    picture = ("-f", "lavfi", "-i", "testsrc2=size=720x576:rate=25:duration=4", "-vf", "setsar=16/15")
+    coded = ("-c:v", "mpeg2video", "-pix_fmt", "yuv420p", "-q:v", "5", "-g", "25", "-sc_threshold", "0")
+    broadcast = clips.make(tmp_path / "broadcast.m2v", *picture, *coded, "-f", "mpeg2video")
+    data = bytearray(broadcast.read_bytes())
+    headers = [found.end() for found in re.finditer(rb"\0\0\x01\xb3", bytes(data))]
+    for place in headers[2:]:
+        # The four bits behind width and height.
+        data[place + 3] = data[place + 3] & 0x0F | 0x30
+    broadcast.write_bytes(data)
+    muxed = ("-fflags", "+genpts", "-i", str(broadcast), "-c", "copy")
+    made = publish(clips.make(tmp_path / "turning.ts", *muxed))
+    (told,) = (notice.message for notice in made.record.warnings if notice.code == "shape_changes")
+    assert told.startswith("From 0:02 on the picture of this recording is 16:9")

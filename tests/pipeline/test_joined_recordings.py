@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tasks.adapters import mending
+from tasks.media import left_out
 from tasks.pipeline.services import Services
 from tests import clips
 from tests.pipeline.published import H264, Published, Put
@@ -146,7 +147,9 @@ def test_programmes_that_run_beside_each_other_are_no_recordings_that_are_left_o
     shorter = ("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25:duration=4")
     coded = ("-map", "0", "-map", "1", *H264, "-program", "st=0", "-program", "st=1")
     path = clips.make(tmp_path / "a.ts", *pictures, *shorter, *coded)
-    assert [mending.unseen_s(path, shown) for shown in (0x100, 0x101)] == [0, 0]
+    pictures = left_out.Pictures()
+    assert mending.watch(path, pictures)
+    assert [pictures.unseen_s(shown) for shown in (0x100, 0x101)] == [0, 0]
 
 
 def test_sound_of_another_codec_that_has_the_pictures_number_does_not_get_into_the_picture(

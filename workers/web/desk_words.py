@@ -208,6 +208,7 @@ _WARNINGS_VI: Final[Mapping[str, str]] = {
     "letterboxed": "Hình có dải đen trên dưới.",
     "pillarboxed": "Hình có dải đen hai bên.",
     "upscaled": "Hình được phóng to từ độ phân giải thấp hơn.",
+    "shape_changes": "Tỷ lệ khung hình đổi giữa chừng nên một phần bị méo; hãy cắt ở đó rồi tải từng phần lên.",
     "loudness_missed": "Độ lớn tiếng không đạt mức chuẩn.",
     "silent": "Tiếng gần như im lặng.",
     "too_loud": "Tiếng quá lớn.",
