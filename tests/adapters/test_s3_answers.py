@@ -62,7 +62,7 @@ def answering(body: bytes, headers: Mapping[str, str], monkeypatch: pytest.Monke
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "any")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")
     with PageServer(body, headers) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         store = ObjectStore.connect(endpoint_url=f"http://127.0.0.1:{server.server_port}", region="us-east-1")
         yield store
         store.close()
