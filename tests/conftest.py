@@ -13,9 +13,11 @@ import boto3
 import hypothesis
 import pytest
 from playwright.sync_api import Browser, sync_playwright
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from tasks.adapters.object_store import ObjectStore
-from tests import servers
+from tests import order, servers
 
 REGION = "us-east-1"
 
@@ -32,8 +34,14 @@ _BROWSER_ARGUMENTS = (
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the tests of whole stacks: they wait for most of their time, and last they would be waited for."""
-    items.sort(key=lambda item: item.get_closest_marker("stack") is None)
+    """Begin with the longest."""
+    items.sort(key=order.starts_early)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    """Take ours for ``--dist loadfile``, which is what `make test` says."""
+    return order.OneStackAtATime(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @dataclass(frozen=True, kw_only=True)
