@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,8 +20,7 @@ from tasks.pipeline.thumbnails import thumbnails
 from tasks.pipeline.transcode import transcode
 from tasks.records.clip_record import ClipRecord, ClipState
 from tests import clips
-
-Put = Callable[[str, Path | bytes], str]
+from tests.pipeline.published import Put, putting
 
 
 def run_all(services: Services, key: str, name: str) -> ClipRecord:
@@ -51,12 +49,19 @@ def fetch(services: Services, name: str, url: str) -> bytes:
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return clips.progressive(tmp_path_factory.mktemp("clips") / "a.mp4", seconds=5, size="1280x720")
+    """One that is soon made, for tests of what is not in it."""
+    return clips.progressive(tmp_path_factory.mktemp("clips") / "a.mp4", seconds=2, size="320x180")
 
 
-def test_an_upload_becomes_a_published_clip(services: Services, put: Put, clip: Path) -> None:
-    put("clips/120320_OHAI1.mp4", clip)
-    record = run_all(services, "clips/120320_OHAI1.mp4", "120320_OHAI1")
+@pytest.fixture(scope="module")
+def record(services: Services, tmp_path_factory: pytest.TempPathFactory) -> ClipRecord:
+    """The record of a clip of five seconds in three renditions, which went the whole way."""
+    source = clips.progressive(tmp_path_factory.mktemp("clips") / "b.mp4", seconds=5, size="1280x720")
+    putting(services)("clips/120320_OHAI1.mp4", source)
+    return run_all(services, "clips/120320_OHAI1.mp4", "120320_OHAI1")
+
+
+def test_an_upload_becomes_a_published_clip(record: ClipRecord) -> None:
     assert record.state is ClipState.READY
     assert record.failure is None
     assert (str(record.air_date), record.slug, record.take) == ("2020-12-03", "OHAI", 1)
@@ -68,35 +73,31 @@ def test_an_upload_becomes_a_published_clip(services: Services, put: Put, clip: 
     assert record.timings.ready_at is not None
 
 
-def test_every_file_that_the_record_names_can_be_fetched(services: Services, put: Put, clip: Path) -> None:
-    put("clips/120320_OHAI2.mp4", clip)
-    record = run_all(services, "clips/120320_OHAI2.mp4", record_name := "120320_OHAI2")
+def test_every_file_that_the_record_names_can_be_fetched(services: Services, record: ClipRecord) -> None:
     assert record.hls
     assert record.poster
     assert record.storyboard
-    main = fetch(services, record_name, record.hls).decode()
+    main = fetch(services, record.name, record.hls).decode()
     assert "RESOLUTION=1280x720" in main
     assert "FRAME-RATE=25.000" in main
     for line in [line for line in main.splitlines() if line.endswith("index.m3u8")]:
         folder = f"{record.hls.rpartition('/')[0]}/{line.rpartition('/')[0]}"
-        playlist = package.read_media_playlist(fetch(services, record_name, f"{folder}/index.m3u8").decode())
+        playlist = package.read_media_playlist(fetch(services, record.name, f"{folder}/index.m3u8").decode())
         assert playlist.is_complete
         assert playlist.duration_s == pytest.approx(5, abs=0.1)
         for name in [playlist.init, *(name for name, _ in playlist.segments)]:
-            assert fetch(services, record_name, f"{folder}/{name}")
-    assert fetch(services, record_name, record.mp4[0].url)[4:8] == b"ftyp"
-    assert fetch(services, record_name, record.poster.url)[:2] == b"\xff\xd8"
-    assert fetch(services, record_name, record.storyboard.vtt).startswith(b"WEBVTT")
-    assert all(fetch(services, record_name, image)[:2] == b"\xff\xd8" for image in record.storyboard.images)
+            assert fetch(services, record.name, f"{folder}/{name}")
+    assert fetch(services, record.name, record.mp4[0].url)[4:8] == b"ftyp"
+    assert fetch(services, record.name, record.poster.url)[:2] == b"\xff\xd8"
+    assert fetch(services, record.name, record.storyboard.vtt).startswith(b"WEBVTT")
+    assert all(fetch(services, record.name, image)[:2] == b"\xff\xd8" for image in record.storyboard.images)
 
 
 def test_sound_and_picture_of_the_progressive_file_start_together(
-    services: Services, put: Put, clip: Path, tmp_path: Path
+    services: Services, record: ClipRecord, tmp_path: Path
 ) -> None:
-    put("clips/120320_SYNC1.mp4", clip)
-    record = run_all(services, "clips/120320_SYNC1.mp4", "120320_SYNC1")
     mp4 = tmp_path / "made.mp4"
-    mp4.write_bytes(fetch(services, "120320_SYNC1", record.mp4[0].url))
+    mp4.write_bytes(fetch(services, record.name, record.mp4[0].url))
     command = [
         str(clips.FFPROBE),
         "-v",

@@ -24,7 +24,7 @@ from tasks.records.base import Failure
 from tasks.records.clip_record import ClipRecord
 from tests import clips
 from tests.pipeline.jobs import job_in
-from tests.pipeline.test_clip import Put
+from tests.pipeline.published import Put
 
 
 def test_every_look_ends_when_it_is_told_to(services: Services, tmp_path: Path) -> None:

@@ -34,8 +34,7 @@ from tasks.records.clip_record import ClipRecord, ClipState
 from tests import clips
 from tests.described import joined
 from tests.media.test_parameter_sets import told_by_ffprobe
-from tests.pipeline.published import H264, PICTURE, messages, publish
-from tests.pipeline.test_clip import Put
+from tests.pipeline.published import H264, PICTURE, Put, messages, publish
 from tests.pipeline.test_sound_runs import coded
 
 SIZE = "640x360"

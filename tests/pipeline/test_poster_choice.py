@@ -18,7 +18,7 @@ from tasks.records import keys
 from tasks.records.clip_facts import Poster
 from tasks.records.clip_record import ClipRecord
 from tests import clips
-from tests.pipeline.test_clip import Put
+from tests.pipeline.published import Put
 
 
 def halves(path: Path, second: str = "blue") -> Path:

@@ -15,7 +15,7 @@ from tasks.pipeline.services import Services
 from tasks.pipeline.thumbnails import thumbnails
 from tasks.records.clip_facts import Poster
 from tests import clips
-from tests.pipeline.test_clip import Put
+from tests.pipeline.published import Put
 
 CORNER = "crop=iw/8:ih/8:0:ih*7/8,scale=1:1"
 TYPES = {"image/jpeg": b"\xff\xd8\xff", "image/webp": b"RIFF", "image/avif": b"ftypavif"}

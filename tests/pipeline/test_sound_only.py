@@ -23,8 +23,7 @@ from tasks.pipeline.transcode import transcode
 from tasks.records import keys
 from tasks.records.clip_record import ClipRecord, ClipState
 from tests import clips
-from tests.pipeline.published import levels
-from tests.pipeline.test_clip import Put
+from tests.pipeline.published import Put, levels
 
 TONE = "sine=frequency=997:sample_rate=48000:duration=5,volume=0.8,aformat=channel_layouts=stereo"
 QUIET_THEN_LOUD = "aevalsrc='0.5*sin(2*PI*500*t)*gt(t,2.5)':sample_rate=48000:duration=5"

@@ -18,7 +18,7 @@ from tasks.pipeline.services import Services
 from tasks.pipeline.thumbnails import thumbnails
 from tasks.records.clip_facts import Storyboard
 from tests import clips
-from tests.pipeline.test_clip import Put
+from tests.pipeline.published import Put
 
 SHEETS = f"out/{storyboard.FOLDER}/{storyboard.SHEETS}"
 Runs = list[tuple[str, ...]]

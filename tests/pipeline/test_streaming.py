@@ -24,7 +24,7 @@ from tasks.pipeline.thumbnails import thumbnails
 from tasks.pipeline.transcode import transcode
 from tasks.records.clip_record import ClipState
 from tests import clips
-from tests.pipeline.test_clip import Put
+from tests.pipeline.published import Put
 
 NAME = "120320_GROW1"
 

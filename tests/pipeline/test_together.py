@@ -17,7 +17,7 @@ from tasks.pipeline.thumbnails import thumbnails
 from tasks.pipeline.together import LinkedStop, together
 from tasks.pipeline.transcode import transcode
 from tests import clips
-from tests.pipeline.test_clip import Put
+from tests.pipeline.published import Put
 
 LONG_S = 120.0
 SOON_S = 60.0
