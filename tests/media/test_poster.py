@@ -21,7 +21,7 @@ from tests.media.test_encode import NEWS, SMALL
 from tests.media.test_looks import taken
 
 WIDTH, HEIGHT = 128, 72
-CAMERA = "mandelbrot=size=640x360:rate=25:start_scale=0.3"
+CAMERA = "mandelbrot=size=640x360:rate=25:start_scale=0.3:maxiter=200"
 DULL = {
     "SMPTE bars": "smptehdbars=size=640x360:rate=25",
     "EBU bars": "pal75bars=size=640x360:rate=25",

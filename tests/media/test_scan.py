@@ -21,7 +21,7 @@ TFF: Scan = "interlaced_tff"
 BFF: Scan = "interlaced_bff"
 MPEG2 = ("-c:v", "mpeg2video", "-b:v", "20M")
 FIELDS = (*MPEG2, "-flags", "+ilme+ildct")
-MOVING = "mandelbrot=size=720x576:rate=50:start_scale=1:end_pts=100,trim=duration=3"
+MOVING = "mandelbrot=size=720x576:rate=50:start_scale=1:end_pts=100:maxiter=200,trim=duration=3"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from tests.pipeline.published import publish
 Put = Callable[[str, Path | bytes], str]
 H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
 FIELDS = ("-c:v", "mpeg2video", "-b:v", "20M", "-flags", "+ilme+ildct")
-MOVING = "mandelbrot=size=720x576:rate=50:start_scale=1:end_pts=100,trim=duration=2"
+MOVING = "mandelbrot=size=720x576:rate=50:start_scale=1:end_pts=100:maxiter=200,trim=duration=2"
 
 
 def published(services: Services, put: Put, path: Path) -> ClipRecord:

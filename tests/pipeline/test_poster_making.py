@@ -24,7 +24,7 @@ TYPES = {"image/jpeg": b"\xff\xd8\xff", "image/webp": b"RIFF", "image/avif": b"f
 def reel(path: Path, *, picture_s: float, key_frames: int) -> Path:
     """Two seconds of bars, one of black, two of blur, a flash, and then at 5.2 s a picture, which fades out at last."""
     size = "size=640x360:rate=25"
-    camera = f"mandelbrot={size}:start_scale=0.3,trim=duration={picture_s}"
+    camera = f"mandelbrot={size}:start_scale=0.3:maxiter=200,trim=duration={picture_s}"
     graph = (
         "[2:v]split[sharp][soft];[soft]trim=duration=2,gblur=sigma=20[blur];"
         f"[sharp]fade=out:st={picture_s - 1}:d=1,setpts=PTS-STARTPTS[picture];"
@@ -126,7 +126,8 @@ def test_where_the_kept_picture_is_gone_the_upload_still_has_it(
 
 def test_what_was_enlarged_is_told_of_with_the_poster(services: Services, put: Put, tmp_path: Path) -> None:
     small = (
-        "mandelbrot=size=1280x720:rate=25:start_scale=0.5:end_scale=0.05:end_pts=150,format=yuv420p,noise=alls=6:allf=t"
+        "mandelbrot=size=1280x720:rate=25:start_scale=0.5:end_scale=0.05:end_pts=150:maxiter=200,"
+        "format=yuv420p,noise=alls=6:allf=t"
     )
     clip = clips.make(
         tmp_path / "large.mp4",

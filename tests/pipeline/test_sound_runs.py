@@ -252,7 +252,7 @@ def test_a_track_that_cannot_be_decoded_is_passed_over(
 def test_a_track_that_holds_no_sound_at_all_is_passed_over(
     publish: Callable[[Path], Published], tmp_path: Path, seconds: int
 ) -> None:
-    picture = ("-f", "lavfi", "-i", f"testsrc2=size=320x180:rate=25:duration={seconds}")
+    picture = ("-f", "lavfi", "-i", f"testsrc2=size=160x90:rate=10:duration={seconds}")
     emptied = ("-filter:a", "atrim=end_sample=0", "-c:a", "aac")
     clip = publish(clips.make(tmp_path / "a.mkv", *picture, *sounds(SILENCE), *H264, *emptied))
     assert {"sound_unreadable", "no_audio"} <= clip.codes()
