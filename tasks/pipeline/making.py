@@ -13,7 +13,6 @@ import structlog
 from config import queues
 from tasks.adapters.arriving import Arriving
 from tasks.adapters.clock import utc_now
-from tasks.adapters.ffmpeg import Urgency
 from tasks.adapters.machine import usable_cores
 from tasks.adapters.object_store import NoSuchObject, PreconditionFailed
 from tasks.errors import LeaseLost, SourceRejected
@@ -114,7 +113,7 @@ def _encode(job: Job, probed: Source, stream: Stream, lease: Lease) -> Encoded:
         copy = OriginalCopy(job, stream, copying, lasts_s=probed.duration_s)
         copy.begin(probed)
         # Nothing that is measured of the picture matters to the sound; a smallest rung made first waits for it.
-        sounding = beside.submit(lambda stop: sound_runs.make(job.until(stop), probed, stream))
+        sounding = beside.submit(lambda stop: sound_runs.make(job.until(stop), probed, stream, copy.urgency_behind))
         source, seen = examine_picture.examine(job.until(copying.stop), probed)
         # What is still on its way has no checksum yet.
         facts = describe_source(job.work.source, source, upload.whole() if upload.is_whole else None)
@@ -145,8 +144,7 @@ def _encode(job: Job, probed: Source, stream: Stream, lease: Lease) -> Encoded:
             copied=copy.rung(),
             threads=threads_for(services.settings.encode_cores or usable_cores()),
         )
-        urgency = Urgency.LADDER_BEHIND_COPY if copy.is_on_its_way else Urgency.ENCODE
-        picture = picture_runs.encode_all(job.until(copying.stop), plan, source, stream, lease, urgency)
+        picture = picture_runs.encode_all(job.until(copying.stop), plan, source, stream, lease, copy.urgency_behind)
         copy.finish()
         return Encoded(
             source=source,

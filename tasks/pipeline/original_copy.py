@@ -82,9 +82,10 @@ class OriginalCopy:
         self._planned = self._made = None
 
     @property
-    def is_on_its_way(self) -> bool:
-        """Whether there is something to play, or will be soon, as far as is known."""
-        return self._planned is not None and not self._is_given_up
+    def urgency_behind(self) -> Urgency:
+        """How urgent the ladder is: less, where as far as is known the copy plays, or will soon."""
+        is_on_its_way = self._planned is not None and not self._is_given_up
+        return Urgency.LADDER_BEHIND_COPY if is_on_its_way else Urgency.ENCODE
 
     def rung(self) -> PlannedRung | None:
         """The rung of the ladder that the copy is, or None; waits for the copy if that is not known beforehand.

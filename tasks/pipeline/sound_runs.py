@@ -32,8 +32,10 @@ _SAME_GAIN_DB: Final = 0.5
 _CORRECTED: Final = f"-{keys.HEARD_WHOLE}"
 
 
-def make(job: Job, source: Source, stream: Stream) -> Heard:
+def make(job: Job, source: Source, stream: Stream, urgency: Urgency) -> Heard:
     """Encode the sound into ``out/hls/``, a folder for each of the programmes that are returned.
+
+    ``urgency`` is that of its measuring, which comes first.
 
     Raises:
         SourceRejected: a track that could be heard can't be encoded.
@@ -46,7 +48,7 @@ def make(job: Job, source: Source, stream: Stream) -> Heard:
     if is_long:
         uploaded.have_s(job, source, _HEARD_FIRST_S)
     feed = None if is_long else job.upload.part()
-    heard = listen(services, folder, source, rung, stop=job.stop, first_s=first_s, feed=feed)
+    heard = listen(services, folder, source, rung, stop=job.stop, first_s=first_s, urgency=urgency, feed=feed)
     stream.follow_sound(heard.programmes)
     _encode(job, source, heard.programmes)
     if not is_long:
