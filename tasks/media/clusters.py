@@ -30,8 +30,8 @@ _WITHIN: Final[dict[int, dict[int, int]]] = {
     | {0x75A2: _NUMBER_BYTES, 0xA4: _MOST_BLOCK_BYTES, 0x75A1: _MOST_BLOCK_BYTES, 0x8E: _MOST_BLOCK_BYTES},
 }
 _WITHIN_SEGMENT: Final = _FILLERS | dict.fromkeys((CLUSTER, CUES, TAGS, CHAPTERS, ATTACHMENTS, SEEK_HEAD), _ANY_BYTES)
-# To look at each takes time; the least block of a film is larger.
-_AT_LEAST_BYTES: Final = 32
+# To look at each takes time. On average they are larger than that, even those of speech at 64 kb/s.
+_AT_LEAST_BYTES: Final = 128
 _MORE: Final = 10_000
 
 
