@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import urljoin
 
 import pytest
-from structlog.testing import capture_logs
 
 from tasks.errors import TemporarilyUnavailable
 from tasks.media import boxes, encode, package
@@ -24,7 +23,6 @@ from tasks.media.package import MediaPlaylist, Track
 from tasks.media.progress import Progress
 from tasks.media.source import Source
 from tasks.pipeline import packaging, picture_runs
-from tasks.pipeline.copied_segments import CopiedSegments
 from tasks.pipeline.ingest import ingest
 from tasks.pipeline.job import Job
 from tasks.pipeline.services import Services
@@ -32,9 +30,8 @@ from tasks.pipeline.thumbnails import thumbnails
 from tasks.pipeline.transcode import transcode
 from tasks.records.clip_record import ClipRecord, ClipState
 from tests import clips
-from tests.described import joined
 from tests.media.test_parameter_sets import told_by_ffprobe
-from tests.pipeline.published import H264, PICTURE, Put, messages, publish
+from tests.pipeline.published import H264, PICTURE, Put
 from tests.pipeline.test_sound_runs import coded
 
 SIZE = "640x360"
@@ -226,48 +223,6 @@ def test_a_copy_that_was_ended_half_way_leaves_nothing_that_keeps_the_ladder_fro
     assert left.endswith("#EXT-X-ENDLIST\n")
 
 
-def test_a_clip_of_one_key_frame_is_not_shown_as_one_endless_segment(
-    services: Services, put: Put, tmp_path: Path
-) -> None:
-    clip = clips.progressive(tmp_path / "a.mp4", seconds=32, size="160x90", rate="10", extra=("-g", "9999", *TAGGED))
-    record, seen = published(ladder(services, copy_max_bitrate_bps=8_000_000), put, "120320_COPY4", clip)
-    assert record.renditions
-    assert not any("original" in text for text in seen)
-
-
-def test_a_recorded_stream_is_no_longer_shown_by_copy_once_its_key_frames_are_rare(
-    services: Services, put: Put, tmp_path: Path
-) -> None:
-    keys = ("-force_key_frames", "0,2,4,6,8,10,12,35", "-g", "9999", "-sc_threshold", "0", "-bf", "2")
-    rare = (*keys, "-f", "mpegts", *TAGGED)
-    clip = clips.progressive(tmp_path / "a.ts", seconds=40, size=SIZE, rate="10", extra=rare)
-    record, seen = published(ladder(services, copy_max_bitrate_bps=8_000_000), put, "120320_RARE1", clip)
-    assert renditions(seen[0]) == ["original"]
-    assert renditions(seen[-1]) == ["360p", "180p"]
-    # Whoever began with it comes to an end, and the ladder was shown before it was complete.
-    assert starts_s(services, record, "original") == pytest.approx([0, 2, 4, 6, 8, 10], abs=0.03)
-    assert len(seen) > 2
-
-
-def test_sound_that_goes_on_long_after_the_picture_is_no_reason_to_give_up_its_copy(
-    services: Services, put: Put, tmp_path: Path
-) -> None:
-    picture = ("-f", "lavfi", "-i", f"testsrc2=size={SIZE}:rate=10:duration=31")
-    sound = ("-f", "lavfi", "-i", "sine=sample_rate=48000:duration=55", "-c:a", "aac")
-    clip = clips.make(tmp_path / "a.mp4", *picture, *sound, *H264, "-g", "20", "-sc_threshold", "0", *TAGGED)
-    with capture_logs() as told:
-        publish(ladder(services, copy_max_bitrate_bps=8_000_000), put, clip, "120320_TAIL1")
-    assert "playable" in [each["event"] for each in told]
-    assert "not copied" not in [each["event"] for each in told]
-
-
-def test_a_stream_with_one_key_frame_is_not_copied_to_its_end(tmp_path: Path) -> None:
-    segments = CopiedSegments(tmp_path, is_short=False)
-    assert segments.fault(19.0) is None
-    assert segments.fault(21.0) is not None
-    assert CopiedSegments(tmp_path, is_short=True).fault(21.0) is None
-
-
 def test_a_copy_that_turns_out_to_be_of_fields_is_shown_to_nobody(services: Services, put: Put, tmp_path: Path) -> None:
     # The file says that its pictures are progressive.
     fields = ("-vf", "tinterlace=interleave_top,setfield=prog", "-g", "25", *TAGGED)
@@ -280,44 +235,6 @@ def test_a_copy_that_turns_out_to_be_of_fields_is_shown_to_nobody(services: Serv
     published_keys = [each.key for each in services.store.list(services.settings.media_bucket, "clips/120320_COPY5/")]
     assert published_keys
     assert not [key for key in published_keys if "original" in key]
-
-
-def test_a_film_whose_parts_are_coded_in_different_ways_is_not_copied(
-    services: Services, put: Put, tmp_path: Path
-) -> None:
-    parts = [
-        clips.progressive(
-            tmp_path / f"{coder}.mp4", size=SIZE, sound=False, extra=("-g", "25", "-coder", coder, *TAGGED)
-        )
-        for coder in ("0", "1")
-    ]
-    clip = joined(tmp_path / "joined.mp4", parts, size=(640, 360))
-    record, seen = published(ladder(services, copy_max_bitrate_bps=20_000_000), put, "120320_JOINED1", clip)
-    assert not any("original" in text for text in seen)
-    made = tmp_path / "made.mp4"
-    made.write_bytes(read(services, record, record.mp4[0].url))
-    assert "rror" not in messages(made, "-map", "0:v")
-
-
-@pytest.mark.parametrize("second", [("-s", "320x180"), ("-coder", "1")], ids=["size", "profile"])
-def test_what_is_coded_in_another_way_from_somewhere_on_is_not_published_by_copy(
-    services: Services, put: Put, tmp_path: Path, second: tuple[str, ...]
-) -> None:
-    stream = b""
-    for number, changes in enumerate(((), second)):
-        coded = ("-g", "50", "-b:v", "400k", *TAGGED, *changes, "-output_ts_offset", str(6 * number))
-        part = clips.progressive(tmp_path / f"{number}.ts", seconds=6, size=SIZE, sound=False, extra=coded)
-        stream += part.read_bytes()
-    (tmp_path / "joined.ts").write_bytes(stream)
-    clip = clips.make(tmp_path / "joined.mp4", "-i", str(tmp_path / "joined.ts"), "-c", "copy")
-    name = f"120320_CODED{len(second[1])}"
-    record, _ = published(ladder(services, copy_max_bitrate_bps=20_000_000), put, name, clip)
-    assert [each.name for each in record.renditions] == ["360p", "180p"]
-    made = tmp_path / "made.mp4"
-    made.write_bytes(read(services, record, record.mp4[0].url))
-    frames = messages(made, "-map", "0:v", "-vf", "showinfo")
-    assert len(re.findall(r" n: *\d+ ", frames)) == 300
-    assert set(re.findall(r" s:(\d+x\d+)", frames)) == {SIZE}
 
 
 def test_a_source_whose_flags_say_fields_where_there_are_none_is_copied_all_the_same(
