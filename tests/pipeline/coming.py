@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -12,10 +13,11 @@ from pathlib import Path
 
 from tasks.pipeline.ingest import ingest
 from tasks.pipeline.services import Services
+from tasks.pipeline.thumbnails import thumbnails
 from tasks.pipeline.transcode import transcode
 from tasks.records import keys
 from tasks.records.clip_record import ClipRecord, ClipState
-from tests.adapters.arriving.paced import Pace
+from tests.adapters.arriving.paced import MIB, Pace
 from tests.pipeline.published import Put
 
 
@@ -43,6 +45,25 @@ def rest_held_back(pace: Pace, task: Callable[[Services, str], None], services: 
         finally:
             pace.let()
         work.result()
+
+
+def seen_coming(slow: Services, put: Put, pace: Pace, upload: Path, name: str) -> tuple[ClipRecord, ClipRecord]:
+    """The record once the clip plays and has its poster, while a part of the upload is held back, and in the end."""
+    first, chunks = upload.stat().st_size // 2 // MIB, upload.stat().st_size // MIB
+    asked = itertools.count(4 * first)
+    pace.let(first)
+    key = f"clips/{name}{upload.suffix}"
+    put(key, upload)
+    ingest(slow, key)
+
+    def is_shown(record: ClipRecord) -> bool:
+        # What looks ends while it reads: a little more has to come for that.
+        pace.let(min(chunks - 2, next(asked) // 4))
+        return record.state is ClipState.PLAYABLE and record.poster is not None
+
+    with rest_held_back(pace, transcode, slow, name), rest_held_back(pace, thumbnails, slow, name):
+        shown = until(slow, name, is_shown)
+    return shown, clip_of(slow, name)
 
 
 def files(services: Services, record: ClipRecord) -> dict[str, bytes]:

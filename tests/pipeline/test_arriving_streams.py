@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,11 +21,11 @@ from tasks.pipeline.services import Services
 from tasks.pipeline.thumbnails import thumbnails
 from tasks.pipeline.transcode import transcode
 from tasks.records.clip_facts import SourceFacts
-from tasks.records.clip_record import ClipRecord, ClipState, Work
+from tasks.records.clip_record import ClipState, Work
 from tests import clips
 from tests.adapters.arriving.paced import MIB, Pace
 from tests.conftest import Buckets
-from tests.pipeline.coming import as_whole, assert_same, clip_of, rest_held_back, until
+from tests.pipeline.coming import as_whole, assert_same, clip_of, rest_held_back, seen_coming, until
 from tests.pipeline.jobs import job_in
 from tests.pipeline.published import Put
 from tests.pipeline.test_original_copy import ladder
@@ -81,24 +80,10 @@ def test_a_stream_plays_and_is_seen_before_it_has_come_whole_and_becomes_what_it
 ) -> None:
     upload = clips.make(tmp_path / f"a.{ending}", "-i", str(coded), "-c", "copy", *options)
     name = f"stream{abs(hash(options))}"
-    first, chunks = upload.stat().st_size // 2 // MIB, upload.stat().st_size // MIB
-    asked = itertools.count(4 * first)
-    pace.let(first)
-    put(f"clips/{name}.{ending}", upload)
-    ingest(short, f"clips/{name}.{ending}")
-
-    def is_shown(record: ClipRecord) -> bool:
-        # What looks ends while it reads: a little more has to come for that.
-        pace.let(min(chunks - 2, next(asked) // 4))
-        return record.state is ClipState.PLAYABLE and record.poster is not None
-
-    with rest_held_back(pace, transcode, short, name), rest_held_back(pace, thumbnails, short, name):
-        record = until(short, name, is_shown)
-        assert record.source.sha256 is None
-        assert record.source.duration_s == pytest.approx(LENGTH_S, abs=0.1)
-    coming = clip_of(short, name)
-    assert pace.downloads == 1
-    assert coming.attempts == 1
+    shown, coming = seen_coming(short, put, pace, upload, name)
+    assert shown.source.sha256 is None
+    assert shown.source.duration_s == pytest.approx(LENGTH_S, abs=0.1)
+    assert (pace.downloads, coming.attempts) == (1, 1)
     assert_same(services, coming, as_whole(short, services, put, upload, f"whole{name}"))
 
 
