@@ -89,7 +89,7 @@ class Course:
             return
         name = (pid, programme.number)
         known = self._programmes.setdefault(name, [])
-        # Each is a part of the next larger one, or it was another: so there are few, as a map has to fit in a packet.
+        # Each is a part of the next larger one, or it was another: so there are few, as a map has 1024 bytes at most.
         if programme not in known:
             if any(_is_another(earlier, programme) for earlier in known):
                 raise JoinedError("other streams")

@@ -9,7 +9,9 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from tasks.media.front_index import FrontIndex
-from tasks.media.fronts import look
+from tasks.media.fronts import Watching, look
+from tasks.media.one_recording import JoinedError
+from tasks.media.source_input import SOURCE_FILE, piped
 from tests import clips
 
 
@@ -50,6 +52,28 @@ def damages(whole: bytes) -> st.SearchStrategy[bytes]:
         st.binary(min_size=1, max_size=8),
         st.just(len(whole)) | st.integers(0, len(whole)),
     )
+
+
+def noticed_at(watch: Watching, upload: bytes, chunk_bytes: int) -> int:
+    """How many bytes pass before it is noticed that they may not be read on; all of them, if they may."""
+    for place in range(0, len(upload), chunk_bytes):
+        try:
+            watch.see(upload[place : place + chunk_bytes])
+        except JoinedError:
+            return place
+    return len(upload)
+
+
+def assert_a_pipe_gives_the_same(upload: bytes, folder: Path, *, frames: int) -> None:
+    """Packets and frames through a pipe are those of the file, so many pictures."""
+    (folder / SOURCE_FILE).write_bytes(upload)
+    for outcome in (("-c", "copy"), ()):
+        by_name = ("-protocol_whitelist", "file", "-i", SOURCE_FILE, "-map", "0:v", "-map", "0:a", *outcome)
+        by_pipe = piped(by_name)
+        assert by_pipe is not None
+        expected = hashes(by_name, folder)
+        assert len(expected["0"]) == frames
+        assert hashes(by_pipe, folder, upload) == expected
 
 
 def hashes(

@@ -15,10 +15,9 @@ from hypothesis import strategies as st
 from tasks.media import clusters, fronts
 from tasks.media.front_mkv import PROBED_BYTES
 from tasks.media.one_recording import JoinedError
-from tasks.media.source_input import piped
 from tests import clips
 from tests.hostile.containers import element
-from tests.media.fronts import damages, hashes, looked
+from tests.media.fronts import assert_a_pipe_gives_the_same, damages, looked, noticed_at
 
 LENGTH_S: Final = 4
 PICTURE: Final = ("-f", "lavfi", "-i", f"testsrc2=size=320x180:rate=25:duration={LENGTH_S}")
@@ -83,12 +82,7 @@ def seen(upload: bytes, chunk_bytes: int = 100_000) -> int:
     assert front is not None
     watch = fronts.watch(front)
     assert watch is not None
-    for place in range(0, len(upload), chunk_bytes):
-        try:
-            watch.see(upload[place : place + chunk_bytes])
-        except JoinedError:
-            return place
-    return len(upload)
+    return noticed_at(watch, upload, chunk_bytes)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "live"])
@@ -100,14 +94,7 @@ def test_a_pipe_gives_the_same_packets_and_frames_as_the_file(made: Made, tmp_pa
     clusters_at = upload.index(bytes.fromhex("1F43B675"), upload.index(bytes.fromhex("1654AE6B")))
     assert (front.clusters_at, front.lead_bytes) == (clusters_at, clusters_at + PROBED_BYTES)
     assert len(asked) == 1
-    (tmp_path / "source").write_bytes(upload)
-    for outcome in (("-c", "copy"), ()):
-        by_name = ("-protocol_whitelist", "file", "-i", "source", "-map", "0:v", "-map", "0:a", *outcome)
-        by_pipe = piped(by_name)
-        assert by_pipe is not None
-        expected = hashes(by_name, tmp_path)
-        assert len(expected["0"]) == LENGTH_S * 25
-        assert hashes(by_pipe, tmp_path, upload) == expected
+    assert_a_pipe_gives_the_same(upload, tmp_path, frames=LENGTH_S * 25)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "live"])

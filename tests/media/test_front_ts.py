@@ -14,12 +14,11 @@ from hypothesis import strategies as st
 
 from tasks.media import one_recording
 from tasks.media.front_ts import PROBED_BYTES
-from tasks.media.one_recording import JoinedError, Watch
-from tasks.media.source_input import piped
+from tasks.media.one_recording import Watch
 from tasks.media.transport import form_of, found_in, starts
 from tasks.media.transport_tables import read_maps
 from tests import clips
-from tests.media.fronts import damages, hashes, looked
+from tests.media.fronts import assert_a_pipe_gives_the_same, damages, looked, noticed_at
 
 LENGTH_S: Final = 12
 PICTURE: Final = ("-f", "lavfi", "-i", f"testsrc2=size=640x360:rate=25:duration={LENGTH_S}")
@@ -93,13 +92,7 @@ def seen(upload: bytes, chunk_bytes: int = 100_000) -> int:
     """How many bytes pass before another recording is noticed."""
     form = form_of(upload[:1024])
     assert form is not None
-    watch = Watch(form)
-    for place in range(0, len(upload), chunk_bytes):
-        try:
-            watch.see(upload[place : place + chunk_bytes])
-        except JoinedError:
-            return place
-    return len(upload)
+    return noticed_at(Watch(form), upload, chunk_bytes)
 
 
 @pytest.mark.parametrize("kind", ["ts", "m2ts", "wrap", "late"])
@@ -108,14 +101,7 @@ def test_a_pipe_gives_the_same_packets_and_frames_as_the_file(made: Made, tmp_pa
     front, _ = looked(upload)
     assert front is not None
     assert (front.prefix, front.pieces, front.lead_bytes) == (b"", ((0, len(upload)),), PROBED_BYTES)
-    (tmp_path / "source").write_bytes(upload)
-    for outcome in (("-c", "copy"), ()):
-        by_name = ("-protocol_whitelist", "file", "-i", "source", "-map", "0:v", "-map", "0:a", *outcome)
-        by_pipe = piped(by_name)
-        assert by_pipe is not None
-        expected = hashes(by_name, tmp_path)
-        assert len(expected["0"]) == LENGTH_S * 25
-        assert hashes(by_pipe, tmp_path, upload) == expected
+    assert_a_pipe_gives_the_same(upload, tmp_path, frames=LENGTH_S * 25)
 
 
 @pytest.mark.parametrize("kind", ["ts", "m2ts", "wrap", "late"])
