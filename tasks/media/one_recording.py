@@ -131,7 +131,8 @@ class Watch:
         Raises:
             JoinedError: nobody may be given them for the same recording as those before.
         """
-        data, end = bytearray(self._rest + chunk), 0
+        data, end = bytearray(self._rest), 0
+        data += chunk
         try:
             for packets in found_in(data, self._place, self._form):
                 self._course.add(packets)
