@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from tasks.adapters.disk import write_at
 from tasks.adapters.object_store import RangeNotSatisfiable
 from tasks.errors import TemporarilyUnavailable
 from tasks.media.front_ts import PROBED_BYTES
@@ -68,16 +69,21 @@ def probe(job: Job, packets: tuple[int, int]) -> Source | SoundSource | None:
     return examine.read(job.services, answer) if is_believed else None
 
 
-def _lay(job: Job, ends: Path) -> tuple[bytes, bytes]:
+def _lay(job: Job, ends: Path) -> tuple[bytearray, bytearray]:
     """Write the file; returns the upload's first and last bytes."""
     size_bytes, source = job.upload.size_bytes, job.work.source
     part = range(max(0, size_bytes - _END_BYTES), size_bytes)
     bucket = job.services.settings.incoming_bucket
     with closing(job.services.store.exactly(bucket, source.key, etag=source.etag, part=part)) as stream:
-        last = b"".join(stream.chunks)
-    with (job.folder / SOURCE_FILE).open("rb") as begun, ends.open("xb") as file:
-        first = begun.read(min(PROBED_BYTES, job.upload.there))
-        file.write(first + last)
+        last = bytearray().join(stream.chunks)
+    # Each copy of so much takes longer than all that is done with it.
+    first = bytearray(min(PROBED_BYTES, job.upload.there))
+    with (job.folder / SOURCE_FILE).open("rb", buffering=0) as begun:
+        read = begun.readinto(first)
+    del first[read:]
+    with ends.open("xb", buffering=0) as file:
+        write_at(file.fileno(), first, 0)
+        write_at(file.fileno(), last, len(first))
     return first, last
 
 
@@ -87,9 +93,9 @@ def _tracks(answer: Mapping[str, object]) -> set[int]:
     return {int(text(each, "id") or "-1", 16) for each in streams}
 
 
-def _timed(last: bytes, packets: tuple[int, int]) -> set[int]:
+def _timed(last: bytearray, packets: tuple[int, int]) -> set[int]:
     """The numbers of the streams whose times the last bytes tell: another's length would be an estimate."""
-    parts = [(part.pids, starts(part)) for part in found_in(bytearray(last), 0, packets)]
+    parts = [(part.pids, starts(part)) for part in found_in(last, 0, packets)]
     return {int(pid) for pids, begun in parts for pid in pids[begun.numbers[begun.is_media]]}
 
 
@@ -107,9 +113,9 @@ def _is_any_late(answer: Mapping[str, object], lasting_s: float) -> bool:
     return False
 
 
-def _lasting_s(first: bytes, packets: tuple[int, int]) -> float:
+def _lasting_s(first: bytearray, packets: tuple[int, int]) -> float:
     course = Course()
-    for part in found_in(bytearray(first), 0, packets):
+    for part in found_in(first, 0, packets):
         course.add(part)
     return course.lasts_s
 
