@@ -7,6 +7,7 @@ processor time and output are bounded.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import resource
@@ -26,8 +27,27 @@ from tasks.media.source_input import SOURCE_FILE
 _PR_SET_PDEATHSIG: Final = 1
 _TRIALS: Final = 3
 _TRIAL_S: Final = 10
+_SHELL: Final = Path("/bin/sh")
+LAUNCHER: Final = "newsreel-limits"
+"""How messages begin of what sets the limits in the cage; after them nothing was started."""
+
+# A bound that can't be set has to be one that others have set lower; what is begun in its worker's last moment
+# ends at once. Kibibytes, blocks of 512 bytes, seconds: so has POSIX `ulimit`, and all shells know the others.
+_WITH_LIMITS: Final = """
+bound() {
+  ulimit -"$1" "$2" 2>/dev/null || [ "$(ulimit -H"$1")" -lt "$2" ] 2>/dev/null || {
+    echo "$0: the limit $1 can't be set to $2" >&2
+    exit 126
+  }
+}
+[ "$PPID" = "$1" ] || exit 126
+bound v "$2"; bound f "$3"; bound t "$4"; bound c 0
+shift 4
+exec "$@"
+"""
 _AUTOGROUP_TRIES: Final = 3
 _AUTOGROUP_PAUSE_S: Final = 0.12
+_LOWEST: Final = 19
 # Loaded here since nothing but system calls is safe between fork and exec.
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 _LIBRARIES: Final = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/etc/alternatives")
@@ -71,18 +91,21 @@ class Cage:
         """Whether programs run in namespaces of their own."""
         return self._bwrap is not None
 
-    def wrap(self, program: Path, arguments: list[str], folder: Path) -> list[str]:
-        """The command line that runs ``program`` in ``folder``; paths in ``arguments`` are relative to the folder.
+    def wrap(self, program: Path, arguments: list[str], folder: Path, limits: Limits) -> Launch:
+        """How to run ``program`` in ``folder``; paths in ``arguments`` are relative to the folder.
 
         In the cage the folder's upload can be read only.
         """
         if self._bwrap is None:
-            return [str(program), *arguments]
+            return Launch(command=[str(program), *arguments], before_exec=_before_exec(limits))
         mounts = [word for path in _LIBRARIES for word in ("--ro-bind-try", path, path)]
-        return [
+        # To copy this process for so little takes longer than all else of a short program; bubblewrap needs none of
+        # ours to die with its parent.
+        command = [
+            *_with(limits),
             str(self._bwrap),
             "--unshare-all",
-            # The session is its own already (`before_exec`): no terminal of ours to type into.
+            # The session is its own already (`process.run`): no terminal of ours to type into.
             "--die-with-parent",
             "--clearenv",
             *("--cap-drop", "ALL"),
@@ -99,9 +122,36 @@ class Cage:
             "/program",
             *arguments,
         ]
+        return Launch(command=command)
 
 
-def before_exec(limits: Limits) -> Callable[[], None]:
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """A command line, and what the child has to do between fork and exec, if anything; nothing but system calls."""
+
+    command: list[str]
+    before_exec: Callable[[], None] | None = None
+
+
+def step_back(pid: int, niceness: int) -> None:
+    """Have the leader of a session, and all in it, give way to other processes by that much (0 to 19)."""
+    if not niceness:
+        return
+    with contextlib.suppress(ProcessLookupError):  # it has ended
+        os.setpriority(os.PRIO_PGRP, pid, min(_LOWEST, os.nice(0) + niceness))
+    # Where the kernel shares the processor between sessions (sched(7), autogroup), that counts within this one only.
+    for _ in range(_AUTOGROUP_TRIES):
+        try:
+            Path(f"/proc/{pid}/autogroup").write_text(str(niceness), encoding="ascii")
+        except BlockingIOError:  # the kernel takes one in a tenth of a second, from all who are not root
+            time.sleep(_AUTOGROUP_PAUSE_S)
+        except OSError:
+            return  # it does not, it may not be told, or the session has ended
+        else:
+            return
+
+
+def _before_exec(limits: Limits) -> Callable[[], None]:
     """What the child, leader of a new session, does between fork and exec: bind its life to ours, set its limits."""
     parent = os.getpid()
     bounds = (
@@ -115,7 +165,6 @@ def before_exec(limits: Limits) -> Callable[[], None]:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:  # the parent died before prctl: nobody would end us
             os._exit(1)
-        _step_back(limits.niceness)
         for which, bound in bounds:
             hard = resource.getrlimit(which)[1]
             value = bound if hard == resource.RLIM_INFINITY else min(bound, hard)
@@ -124,24 +173,10 @@ def before_exec(limits: Limits) -> Callable[[], None]:
     return prepare
 
 
-def _step_back(niceness: int) -> None:
-    os.nice(niceness)
-    # Where the kernel shares the processor between sessions (sched(7), autogroup), that counts within this one only.
-    for _ in range(_AUTOGROUP_TRIES if niceness else 0):
-        try:
-            group = os.open("/proc/self/autogroup", os.O_WRONLY)
-        except OSError:
-            return  # it does not
-        try:
-            os.write(group, str(niceness).encode())
-        except BlockingIOError:  # the kernel takes one in a tenth of a second, from all who are not root
-            time.sleep(_AUTOGROUP_PAUSE_S)
-        except OSError:
-            return  # it may not be told
-        else:
-            return
-        finally:
-            os.close(group)
+def _with(limits: Limits) -> list[str]:
+    """The beginning of a command line whose rest, begun by this process, has these limits."""
+    bounds = (limits.memory_bytes // 1024, limits.output_bytes // 512, limits.cpu_s)
+    return [str(_SHELL), "-c", _WITH_LIMITS, LAUNCHER, *map(str, (os.getpid(), *bounds))]
 
 
 def _working_bwrap() -> Path | None:
@@ -159,7 +194,7 @@ def _exit_code(bwrap: str | Path) -> int | None:
     mounts = ("--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev")
     try:
         tried = subprocess.run(
-            [str(bwrap), "--unshare-all", "--die-with-parent", *mounts, "true"],
+            [*_with(Limits()), str(bwrap), "--unshare-all", "--die-with-parent", *mounts, "true"],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_TRIAL_S,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from tasks.adapters.cage import Cage, Limits, before_exec
+from tasks.adapters.cage import LAUNCHER, Cage, Limits, step_back
 from tasks.adapters.feeding import Feed, Feeder
 from tasks.errors import NewsreelError
 
@@ -29,6 +29,8 @@ _MAX_OUTPUT_BYTES = 32 * 1024**2
 # bubblewrap's own exit code, and how it begins what it says; the loader's, for whom its library can't be had.
 _CAGE_FAILED = 1
 _CAGE_SAYS = "bwrap: "
+# A shell's: the program can't be executed, or is not there.
+_LAUNCHER_FAILED = (126, 127)
 _LOADER_FAILED = 127
 _LOADER_SAYS = re.compile(r"\A\S+: error while loading shared libraries: |\AError (?:loading|relocating) ")
 
@@ -86,9 +88,10 @@ def run(
         NotStarted: it, or the cage, can't be started.
         Whatever ``feed`` or ``on_line`` raises, at once.
     """
+    launch = cage.wrap(program, arguments, folder, limits)
     try:
         process = subprocess.Popen(
-            cage.wrap(program, arguments, folder),
+            launch.command,
             cwd=folder,
             # What decodes other people's files needs none of our variables, and some of them are secrets.
             env={},
@@ -96,7 +99,7 @@ def run(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
-            preexec_fn=before_exec(limits),  # only system calls, see there
+            preexec_fn=launch.before_exec,
         )
     # The second: a limit that the child can't set, which leaves it before the program begins.
     except (OSError, subprocess.SubprocessError) as error:
@@ -112,6 +115,7 @@ def run(
             raise NotStarted(str(error)) from error
         if feed is not None and process.stdin is not None:
             feeder = Feeder(process.stdin, feed)
+        step_back(process.pid, limits.niceness)
         started = time.monotonic()
         died_at: float | None = None
         while reader.read(_TICK_S):
@@ -229,6 +233,8 @@ def _wait(process: subprocess.Popen[bytes], feeder: Feeder | None, *, until: flo
 def _was_not_started(exit_code: int, messages: str, *, is_caged: bool) -> bool:
     """Whether it was the cage or the loader that failed: a program in the cage begins its messages differently."""
     if is_caged and exit_code == _CAGE_FAILED and messages.startswith(_CAGE_SAYS):
+        return True
+    if is_caged and exit_code in _LAUNCHER_FAILED and messages.startswith(f"{LAUNCHER}: "):
         return True
     return exit_code == _LOADER_FAILED and _LOADER_SAYS.match(messages) is not None
 

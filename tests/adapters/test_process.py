@@ -137,7 +137,7 @@ def test_a_program_that_cannot_be_started_is_told_from_one_that_failed(
 @pytest.mark.parametrize(
     ("later", "said"),
     [
-        (None, "No such file"),
+        (None, "No such file|not found"),
         (
             # The count of namespaces is bounded for this program and what is below it.
             'exec unshare -r sh -c \'echo 0 > /proc/sys/user/max_pid_namespaces; exec "$@"\' sh {bwrap} "$@"',
@@ -163,11 +163,49 @@ def test_a_cage_that_works_no_more_is_no_fault_of_the_files_and_is_not_left_out(
         run("echo out", tmp_path, cage=cage)
 
 
-def test_a_workspace_that_is_gone_and_a_limit_that_cannot_be_set_start_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("mode", "impossible"),
+    [("off", Limits(memory_bytes=2**70)), pytest.param("required", Limits(cpu_s=-2), marks=CAGED)],
+)
+def test_a_workspace_that_is_gone_and_a_limit_that_cannot_be_set_start_nothing(
+    tmp_path: Path, mode: str, impossible: Limits
+) -> None:
     with pytest.raises(process.NotStarted):
-        run("true", tmp_path / "gone")
+        run("true", tmp_path / "gone", cage=Cage(mode))
     with pytest.raises(process.NotStarted):
-        run("true", tmp_path, limits=Limits(memory_bytes=2**70))
+        run("true", tmp_path, limits=impossible, cage=Cage(mode))
+
+
+@pytest.mark.parametrize("mode", ["off", "auto"])
+def test_a_program_has_its_limits_unless_lower_ones_are_set_already(tmp_path: Path, mode: str) -> None:
+    told = "ulimit -v; ulimit -f; ulimit -t; ulimit -c"
+    limits = Limits(memory_bytes=2**30, output_bytes=2**20, cpu_s=50)
+    expected = [str(2**20), str(2**11), "50", "0"]
+    assert run(told, tmp_path, limits=limits, cage=Cage(mode)).stdout.decode().split() == expected
+    script = f"""
+import resource
+from pathlib import Path
+from tasks.adapters import process
+from tasks.adapters.cage import Cage, Limits
+resource.setrlimit(resource.RLIMIT_CPU, (40, 40))
+limits = Limits(memory_bytes=2**30, output_bytes=2**20, cpu_s=50)
+done = process.run(Path({str(SHELL)!r}), ["-c", {told!r}], folder=Path({str(tmp_path)!r}), cage=Cage({mode!r}),
+                   limits=limits, timeout_s=10)
+print(done.stdout.decode())
+"""
+    told_by_it = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True, timeout=30)
+    assert told_by_it.stdout.split() == [*expected[:2], "40", "0"]
+
+
+@CAGED
+def test_a_program_whose_worker_died_before_it_began_does_not_begin(tmp_path: Path) -> None:
+    launch = Cage("required").wrap(SHELL, ["-c", "echo begun > begun"], tmp_path, Limits())
+    subprocess.run(launch.command, cwd=tmp_path, check=True, timeout=10)
+    (tmp_path / "begun").unlink()
+    # Of another parent than the one that made its command.
+    done = subprocess.run(["sh", "-c", '"$@"; exit $?', "sh", *launch.command], cwd=tmp_path, check=False, timeout=10)
+    assert done.returncode == 126
+    assert not (tmp_path / "begun").exists()
 
 
 @pytest.mark.parametrize("mode", ["off", "auto"])
@@ -228,12 +266,12 @@ def descendants(root: int) -> dict[int, str]:
 
 @pytest.mark.parametrize("mode", ["off", "auto"])
 def test_a_run_steps_back_for_others_also_where_sessions_share_the_processor(tmp_path: Path, mode: str) -> None:
-    told = 'read told < /proc/self/autogroup && echo "$told"; read stat < /proc/$$/stat; echo "$stat"'
-    finished = run(told, tmp_path, cage=Cage(mode), limits=Limits(niceness=15))
-    *group, stat = finished.stdout.decode().splitlines()
-    assert stat.rpartition(")")[2].split()[16] == str(min(19, os.nice(0) + 15))
-    if Path("/proc/self/autogroup").exists():
-        assert [each.rpartition(" ")[2] for each in group] == ["15"]
+    # It may have begun before it is set back.
+    lower, group = min(19, os.nice(0) + 15), "/proc/self/autogroup"
+    script = f'until read stat < /proc/$$/stat; set -- $stat; [ "${{19}}" = {lower} ]; do :; done; '
+    if Path(group).exists():
+        script += f'until read told < {group}; [ "${{told##* }}" = 15 ]; do :; done; '
+    assert run(f"{script} echo so", tmp_path, cage=Cage(mode), limits=Limits(niceness=15)).stdout == b"so\n"
 
 
 @CAGED
