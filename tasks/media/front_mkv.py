@@ -137,8 +137,12 @@ def _end(head: Head, place: int) -> int:
 
 
 def _check_length(info: bytes) -> None:
-    told = [_FLOATS[len(body)].unpack(body)[0] for code, body in elements(info) if code == _DURATION and body]
-    if len(told) != 1 or not (math.isfinite(told[0]) and told[0] > 0):
+    told = [body for code, body in elements(info) if code == _DURATION and body]
+    form = _FLOATS.get(len(told[0])) if len(told) == 1 else None
+    if form is None:
+        raise UnsuitedError
+    (length,) = form.unpack(told[0])
+    if not (math.isfinite(length) and length > 0):
         raise UnsuitedError
 
 

@@ -140,6 +140,9 @@ def test_cues_may_lie_wherever_they_like() -> None:
         pytest.param(segment(element("1549A966", b""), TRACKS, CLUSTER), id="no length"),
         pytest.param(segment(described(length_ms=0.0), TRACKS, CLUSTER), id="no time"),
         pytest.param(segment(described(length_ms=math.nan), TRACKS, CLUSTER), id="a length that is no number"),
+        pytest.param(
+            segment(element("1549A966", element("4489", bytes(10))), TRACKS, CLUSTER), id="a length in ten bytes"
+        ),
         pytest.param(segment(INFO, INFO, TRACKS, CLUSTER), id="two lengths"),
         pytest.param(segment(INFO, CLUSTER, TRACKS), id="tracks behind the clusters"),
         pytest.param(segment(INFO, TRACKS, TRACKS, CLUSTER), id="tracks twice"),
