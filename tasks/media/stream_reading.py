@@ -123,6 +123,14 @@ def is_picture_late(answer: Mapping[str, object]) -> bool:
     return is_broadcast and bool(streams) and not any(_has_size(each) for each in streams)
 
 
+def have_pictures_begun(answer: Mapping[str, object]) -> bool:
+    """Whether ffprobe's answer about the beginning of a file tells when each of its pictures begins.
+
+    Matroska gives no part of a frame: of an uncompressed one that has not come whole, only the header tells.
+    """
+    return all(number(each, "start_time") is not None for each in items(answer.get("streams")) if is_picture(each))
+
+
 def is_still(stream: Mapping[str, object]) -> bool:
     """Whether the stream is marked as a picture that doesn't move: a cover, a thumbnail."""
     return any(_disposition(stream, kind) for kind in _STILLS)

@@ -15,7 +15,7 @@ from tasks.adapters import avi_index, film_index, mending
 from tasks.adapters.arriving import Arriving
 from tasks.adapters.ffprobe import KEY_FRAMES_OF_S
 from tasks.errors import SourceRejected, TemporarilyUnavailable
-from tasks.media import key_frames, left_out, parameter_sets, timing
+from tasks.media import key_frames, left_out, parameter_sets, stream_reading, timing
 from tasks.media.aspects import Aspects
 from tasks.media.decoders import DECODERS_OF_ALPHA
 from tasks.media.front_index import UnsuitedError
@@ -127,7 +127,8 @@ def _probed_by_a_part(job: Job) -> Source | SoundSource | None:
         return examine_ends.probe(job, packets)
     answer = examine.ask(job.services, job.folder, is_whole=False, measures_length=False, stop=job.stop)
     # Else it is measured, by the packets of the whole.
-    return examine.read(job.services, answer) if timing.is_length_told(answer.get("format")) else None
+    is_told = timing.is_length_told(answer.get("format")) and stream_reading.have_pictures_begun(answer)
+    return examine.read(job.services, answer) if is_told else None
 
 
 def have_s(job: Job, source: Recording, end_s: float) -> None:

@@ -203,6 +203,16 @@ def test_how_long_it_lasts_is_measured_by_the_whole_where_it_begins_late(
             uploaded.probe(job)
 
 
+def test_a_picture_of_which_no_frame_has_come_whole_is_waited_for(services: Services, tmp_path: Path) -> None:
+    raw = ("-f", "lavfi", "-i", "testsrc2=size=640x360:duration=1", "-c:v", "rawvideo", "-pix_fmt", "yuv420p")
+    whole = clips.make(tmp_path / "raw.mkv", *raw, "-output_ts_offset", "0.6").read_bytes()
+    (tmp_path / SOURCE_FILE).write_bytes(whole)
+    expected = examine.probe(services, tmp_path)
+    with pytest.raises(Stopped):
+        uploaded.probe(_arrived(services, tmp_path, whole, 300_000))
+    assert uploaded.probe(_arrived(services, tmp_path, whole, 800_000)) == expected
+
+
 class _Stuck(Arriving):
     """An upload of which no more comes."""
 
