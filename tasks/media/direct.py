@@ -209,7 +209,8 @@ def _is_playable(source: Source) -> bool:
         and video.pixel_format == "yuv420p"
         and not video.is_interlaced
         and video.is_as_coded
-        and (source.container in _FOR_GOOD or video.begins_with_key_frame)
+        # A film's index begins with one.
+        and (has_index(source) or video.begins_with_key_frame)
         # A copy has room for one description.
         and not video.changes_coding
         and (video.width, video.height) == (video.coded_width, video.coded_height)

@@ -65,8 +65,9 @@ def test_a_transport_stream_is_copied_until_the_ladder_is_there_and_read_like_by
     assert [after for word, after in pairwise(planned.run.arguments) if word == "-c:a"] == ["pcm_f32le", "aac"]
 
 
-def test_a_transport_stream_that_begins_between_key_frames_is_not_copied() -> None:
-    source = replace(PLAIN, container="mpegts", video=replace(PLAIN.video, begins_with_key_frame=False))
+@pytest.mark.parametrize("container", ["mpegts", "matroska"])
+def test_a_recording_that_begins_between_key_frames_is_not_copied(container: str) -> None:
+    source = replace(PLAIN, container=container, video=replace(PLAIN.video, begins_with_key_frame=False))
     assert plan_direct(source, NEWS, size_bytes=SIZE_BYTES, max_pixels=1) is None
 
 
