@@ -15,6 +15,8 @@ from pathlib import Path
 from tasks.media import boxes, direct, encode, package, parameter_sets
 from tasks.media.boxes import Header
 from tasks.media.package import MediaPlaylist
+from tasks.media.progress import Progress
+from tasks.media.source import VideoStream
 
 
 class CopiedSegments:
@@ -59,6 +61,14 @@ class CopiedSegments:
                 self._fault = "its key frames are too far apart"
             self._passed.add(name)
             self._whole_s += duration_s
+
+
+def copied_s(progress: Progress, video: VideoStream) -> float:
+    """How many seconds of the picture have been copied, at least, in a run that copies its sound too.
+
+    The sound may go on behind the picture, and the picture behind what Matroska's tags, if there are any, say of it.
+    """
+    return max(progress.frames / float(video.frame_rate), min(progress.time_s, video.duration_s or 0.0))
 
 
 def _is_described(segment: Path, header: Header) -> bool:

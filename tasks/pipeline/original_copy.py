@@ -21,7 +21,7 @@ from tasks.media.sound import Programme
 from tasks.media.source import Source
 from tasks.media.threads import sound_pace
 from tasks.pipeline import examine_sound, packaging, picture_runs, uploaded
-from tasks.pipeline.copied_segments import CopiedSegments
+from tasks.pipeline.copied_segments import CopiedSegments, copied_s
 from tasks.pipeline.job import Job
 from tasks.pipeline.streaming import Stream
 from tasks.pipeline.together import LinkedStop, Together
@@ -160,9 +160,7 @@ class OriginalCopy:
                 raise _UnfitError("its key frames are too far apart")
 
         def watch(progress: Progress) -> None:
-            # The sound may go on behind the picture.
-            copied_s = min(progress.time_s, source.video.duration_s or progress.time_s)
-            if fault := self._segments.fault(copied_s):
+            if fault := self._segments.fault(copied_s(progress, source.video)):
                 raise _UnfitError(fault)
 
         watch(picture_runs.run(self._job, source, planned.run, Urgency.FIRST, on_progress=watch))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from tasks.pipeline.copied_segments import CopiedSegments
+from tasks.media.progress import Progress
+from tasks.pipeline.copied_segments import CopiedSegments, copied_s
 from tasks.pipeline.services import Services
 from tests import clips
 from tests.described import joined
+from tests.media.test_encode import SMALL
 from tests.pipeline.published import H264, Put, messages, publish
 from tests.pipeline.test_original_copy import SIZE, TAGGED, ladder, published, read, renditions, starts_s
 
@@ -39,14 +43,17 @@ def test_a_recorded_stream_is_no_longer_shown_by_copy_once_its_key_frames_are_ra
     assert len(seen) > 2
 
 
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
 def test_sound_that_goes_on_long_after_the_picture_is_no_reason_to_give_up_its_copy(
-    services: Services, put: Put, tmp_path: Path
+    services: Services, put: Put, tmp_path: Path, ending: str
 ) -> None:
     picture = ("-f", "lavfi", "-i", f"testsrc2=size={SIZE}:rate=10:duration=31")
     sound = ("-f", "lavfi", "-i", "sine=sample_rate=48000:duration=55", "-c:a", "aac")
-    clip = clips.make(tmp_path / "a.mp4", *picture, *sound, *H264, "-g", "20", "-sc_threshold", "0", *TAGGED)
+    clip = clips.make(tmp_path / f"a.{ending}", *picture, *sound, *H264, "-g", "20", "-sc_threshold", "0", *TAGGED)
+    # Not every muxer of Matroska tells how long each track lasts.
+    clip.write_bytes(clip.read_bytes().replace(b"DURATION", b"OTHERTAG"))
     with capture_logs() as told:
-        publish(ladder(services, copy_max_bitrate_bps=8_000_000), put, clip, "120320_TAIL1")
+        publish(ladder(services, copy_max_bitrate_bps=8_000_000), put, clip, f"120320_TAIL{ending}")
     assert "playable" in [each["event"] for each in told]
     assert "not copied" not in [each["event"] for each in told]
 
@@ -56,6 +63,22 @@ def test_a_stream_with_one_key_frame_is_not_copied_to_its_end(tmp_path: Path) ->
     assert segments.fault(19.0) is None
     assert segments.fault(21.0) is not None
     assert CopiedSegments(tmp_path, is_short=True).fault(21.0) is None
+
+
+@pytest.mark.parametrize(
+    ("told_s", "frames", "time_s", "expected"),
+    [
+        pytest.param(31.0, 310, 55.0, 31.0, id="sound behind it"),
+        pytest.param(None, 310, 55.0, 31.0, id="sound behind it, and no tag"),
+        pytest.param(1.0, 310, 31.0, 31.0, id="a tag that tells too little"),
+        pytest.param(60.0, 10, 31.0, 31.0, id="frames left out"),
+    ],
+)
+def test_what_is_copied_of_the_picture_is_known_whatever_is_told_of_its_length(
+    told_s: float | None, frames: int, time_s: float, expected: float
+) -> None:
+    video = replace(SMALL.video, frame_rate=Fraction(10), duration_s=told_s)
+    assert copied_s(Progress(frames=frames, time_s=time_s), video) == expected
 
 
 def test_a_film_whose_parts_are_coded_in_different_ways_is_not_copied(
