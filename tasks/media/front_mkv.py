@@ -37,6 +37,7 @@ PROBED_BYTES: Final = 4 * 1024**2
 """Of the clusters ffprobe reads five megabytes at most: with what is always downloaded beside these, they are there."""
 
 _MOST_ELEMENTS: Final = 100
+# A megabyte of small ones takes two seconds.
 _MOST_READ_BYTES: Final = 1024**2
 # A part of the file is estimated as a share of all of it, and some MiB more: covers and fonts are to be no more.
 _MOST_LEAD_BYTES: Final = 4 * 1024**2
@@ -89,7 +90,7 @@ def laid(window: Window) -> Looking[FrontIndex]:
         struct.error, ValueError, OverflowError: it can't be understood.
     """
     place = yield from _segment(window)
-    found = _Found(segment_at=place)
+    found, read_bytes = _Found(segment_at=place), 0
     for _ in range(_MOST_ELEMENTS):
         head = yield from _head(window, place)
         end = _end(head, place)
@@ -102,7 +103,8 @@ def laid(window: Window) -> Looking[FrontIndex]:
             )
         body = b""
         if head.code in (SEEK_HEAD, _INFO, _TRACKS):
-            if end - place > _MOST_READ_BYTES:
+            read_bytes += end - place
+            if read_bytes > _MOST_READ_BYTES:
                 raise UnsuitedError
             body = yield from window.read(place + head.head_bytes, end)
         elif head.code not in (CUES, TAGS, CHAPTERS, ATTACHMENTS, *FILLERS):

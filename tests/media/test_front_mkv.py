@@ -161,6 +161,10 @@ def test_cues_may_lie_wherever_they_like() -> None:
             segment(INFO, TRACKS, element("1941A469", bytes(5 * 1024**2)), CLUSTER), id="a lot before the clusters"
         ),
         pytest.param(segment(described(element("EC", bytes(2 * 1024**2))), TRACKS, CLUSTER), id="a large description"),
+        pytest.param(
+            segment(INFO, TRACKS, *[element("114D9B74", element("EC", bytes(600_000)))] * 2, CLUSTER),
+            id="large directories",
+        ),
         pytest.param(segment(*[element("EC", b"")] * 200, INFO, TRACKS, CLUSTER), id="many elements"),
         pytest.param(segment(INFO, TRACKS, element("1F43B674", b"\0" * 9), CLUSTER), id="an unknown element"),
         pytest.param(segment(INFO, TRACKS, bytes(20), CLUSTER), id="no element"),
