@@ -18,6 +18,7 @@ from tasks.media.encode import in_step
 from tasks.media.geometry import fitted
 from tasks.media.opening import Options, can_seek, dropping, reads_through, unprobed
 from tasks.media.picture import of_one_graph
+from tasks.media.shapes import resized, sizes
 from tasks.media.source import Source
 from tasks.media.source_input import SOURCE_FILE, input_options
 from tasks.media.storyboard import Board
@@ -190,7 +191,7 @@ def _plan(
         branches = each.split()
         picture = branches["look"]
         if keeps:
-            outputs.append(_as_large_as_told(branches["kept"], source).output(KEPT, f="nut", **raw))
+            outputs.append(_as_large_as_told(branches["kept"], source, has_bars=True).output(KEPT, f="nut", **raw))
         if board is not None:
             firsts = branches["tiles"].filter("select", board.firsts("t"))
             outputs.append(storyboard.sheets(firsts, source, board, are_picked=True, are_keys=True))
@@ -228,11 +229,18 @@ def _plan(
     )
 
 
-def _as_large_as_told(picture: ffmpeg.nodes.FilterableStream, source: Source) -> ffmpeg.nodes.FilterableStream:
-    """All pictures in the size of the first, if their filters stay: what is cut or written as it is counts on it."""
-    if not of_one_graph(source.video):
+def _as_large_as_told(
+    picture: ffmpeg.nodes.FilterableStream, source: Source, *, has_bars: bool = False
+) -> ffmpeg.nodes.FilterableStream:
+    """All pictures in the size of the first, if their filters stay: what is cut or written as it is counts on it.
+
+    If it ``has_bars``, those of another shape keep it (`tasks.media.shapes`).
+    """
+    video = source.video
+    if not of_one_graph(video):
         return picture
-    return picture.filter("scale", source.video.coded_width, source.video.coded_height)
+    width, height = video.coded_width, video.coded_height
+    return resized(picture, width, height, sizes(video, width, height) if has_bars else {})
 
 
 def _has_lines(source: Source) -> bool:

@@ -6,6 +6,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tasks.media import looks, opening, storyboard
@@ -110,6 +111,28 @@ def test_looks_before_the_colours_change_keep_their_times(tmp_path: Path) -> Non
         assert burst[-1].time_s > 8
         # Behind the change the picture counts from 0 again; a frame more or less is none of this.
         assert all(abs(shown_s(look) - (look.time_s % 5)) < 1.1 for look in burst if look.time_s % 5 < 4.9)
+
+
+def test_a_kept_picture_of_another_shape_has_bars(tmp_path: Path) -> None:
+    joined = tmp_path / "joined.ts"
+    for number, size in enumerate(("128x64", "64x128")):
+        white = ("-f", "lavfi", "-i", f"color=white:size={size}:rate=25:duration=2,format=yuv420p")
+        coded = ("-c:v", "libx264", "-g", "5", "-bf", "0", "-output_ts_offset", str(2 * number))
+        part = clips.make(tmp_path / f"{number}.ts", *white, *coded)
+        joined.write_bytes((joined.read_bytes() if number else b"") + part.read_bytes())
+    video = replace(
+        SMALL.video, width=128, height=64, coded_width=128, coded_height=64, index=0, codec="h264", pid=0x100
+    )
+    source = replace(SMALL, container="mpegts", audio=(), duration_s=4.0, video=video)
+    plan = looks.plan_finals(source, (2.8,), max_pixels=128 * 64)
+    assert plan.keeps
+    taken(plan, joined, tmp_path)
+    command = [str(clips.FFMPEG), "-v", "error", "-i", str(tmp_path / looks.KEPT), "-frames:v", "1"]
+    raw = subprocess.run(
+        [*command, "-pix_fmt", "gray", "-f", "rawvideo", "-"], capture_output=True, check=True, timeout=30
+    ).stdout
+    rows, columns = np.nonzero(np.frombuffer(raw, np.uint8).reshape(64, 128) > 128)
+    assert (np.ptp(columns) + 1, np.ptp(rows) + 1) == (32, 64)
 
 
 def test_looks_are_in_colour_and_so_is_the_storyboard_where_lines_are_looked_at_as_well(tmp_path: Path) -> None:
