@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from tasks.media.clock_steps import apart
 from tasks.media.faults import clock
-from tasks.media.transport import CLOCK, WRAP, Packets, starts
+from tasks.media.restarts import MOST_STEP_S
+from tasks.media.transport import CLOCK, Packets, starts
 from tasks.records.base import Notice
 
 _HEADER: Final = (0, 0, 1, 0xB3)
@@ -22,6 +25,7 @@ _MOST_LINES_OF_SD: Final = 576
 _NAMES: Final = {2: "4:3", 3: "16:9", 4: "2.21:1"}
 _SHAPES: Final = {2: 4 / 3, 3: 16 / 9, 4: 2.21}
 _SAME: Final = 0.02
+_MOST_STEP: Final = round(MOST_STEP_S * CLOCK)
 
 
 @dataclass(kw_only=True)
@@ -31,7 +35,8 @@ class Aspects:
     pid: int
     changed_s: float | None = None
     """When it first is shown in a shape that is not its own, in seconds from its beginning; None if it never is."""
-    _began: int | None = None
+    _lasted: int = 0
+    _last: int | None = None
     _first: tuple[int, int, int] | None = None
     _name: str = ""
 
@@ -47,17 +52,16 @@ class Aspects:
         columns = np.minimum(places[:, None] + np.arange(_HEADER_BYTES), rows.shape[1] - 1)
         headers = np.take_along_axis(rows, columns, axis=1)
         times = begun.times[chosen]
-        if self._began is None and len(times):
-            self._began = int(times[0])
+        lasted = self._lasting(times)
         is_header = (places + _HEADER_BYTES <= rows.shape[1]) & np.all(headers[:, :4] == _HEADER, axis=1)
         told = headers[is_header].astype(np.int64)
         widths, heights = told[:, 4] << 4 | told[:, 5] >> 4, (told[:, 5] & 0xF) << 8 | told[:, 6]
-        for width, height, kind, time in zip(
-            widths.tolist(), heights.tolist(), (told[:, 7] >> 4).tolist(), times[is_header].tolist(), strict=True
+        for width, height, kind, ticks in zip(
+            widths.tolist(), heights.tolist(), (told[:, 7] >> 4).tolist(), lasted[is_header].tolist(), strict=True
         ):
             self._first = self._first or (width, height, kind)
             if self._is_distorted(width, height, kind):
-                self.changed_s = (time - (self._began or 0)) % WRAP / CLOCK
+                self.changed_s = ticks / CLOCK
                 self._name = _NAMES.get(kind, "another")
                 return
 
@@ -70,6 +74,15 @@ class Aspects:
             "of its beginning, so it looks stretched or squeezed. Cut it there, and upload each part by itself."
         )
         return (Notice(code="shape_changes", message=message),)
+
+    def _lasting(self, times: NDArray[np.int64]) -> NDArray[np.int64]:
+        """For how long it is shown until each of these times. Where the clock jumps, ffmpeg plays on without a gap."""
+        if not len(times):
+            return times
+        steps = apart(np.concatenate(([self._last if self._last is not None else times[0]], times[:-1])), times)
+        lasted = self._lasted + np.cumsum(np.where(abs(steps) > _MOST_STEP, 0, steps))
+        self._lasted, self._last = int(lasted[-1]), int(times[-1])
+        return np.asarray(np.maximum(lasted, 0))
 
     def _is_distorted(self, width: int, height: int, kind: int) -> bool:
         if self._first is None:

@@ -54,6 +54,11 @@ def test_a_shape_that_is_not_shown_as_it_is_is_told(
     assert bool(aspects.notice()) == changes
 
 
+def test_a_clock_that_jumps_is_no_time_that_is_shown() -> None:
+    stream = [headed(time_s, SD, NARROW) for time_s in (10, 12, 5000, 5003, 3, 5)]
+    assert told(*stream, headed(6, SD, WIDE)).changed_s == 2 + 3 + 2 + 1
+
+
 def test_the_shape_of_another_stream_does_not_count() -> None:
     assert told(headed(10, SD, NARROW), headed(11, SD, WIDE, pid=OTHER)).changed_s is None
 
