@@ -21,6 +21,7 @@ _SYNC: Final = 0x47
 # Plain packets; those of Blu-ray and AVCHD, which begin with four bytes of arrival time; and those of tuners, which end
 # with sixteen bytes for the correction of errors.
 _FORMS: Final = ((188, 0), (192, 4), (204, 0))
+_TOLD_BY: Final = 5
 _HEAD_BYTES: Final = 19
 _MOST_GAPS: Final = 64
 _SOUGHT_BYTES: Final = 64 * 1024
@@ -90,12 +91,21 @@ class Starts:
 
 
 def form_of(beginning: bytes) -> tuple[int, int] | None:
-    """How far packets lie apart, and at which byte of the first its sync byte is; None if these are no packets."""
+    """How far packets lie apart, and at which byte of each its sync byte is; None if these are no packets.
+
+    The first may be cut off at its beginning.
+    """
     for stride, lead in _FORMS:
-        marks = beginning[lead : lead + 5 * stride : stride]
-        if len(marks) == 5 and set(marks) == {_SYNC}:
+        if _are_packets(beginning[lead:], stride):
+            return stride, lead
+    for stride, lead in _FORMS:
+        if any(_are_packets(beginning[cut:], stride) for cut in range(stride)):
             return stride, lead
     return None
+
+
+def _are_packets(data: bytes, stride: int) -> bool:
+    return data[: (_TOLD_BY - 1) * stride + 1 : stride] == bytes([_SYNC] * _TOLD_BY)
 
 
 class UnclearError(Exception):

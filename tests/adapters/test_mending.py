@@ -204,6 +204,17 @@ def test_packets_with_bytes_for_correction_behind_them_are_joined_as_others_are(
     assert longer.read_bytes() == padded(plain.read_bytes())
 
 
+@pytest.mark.parametrize("cut", [1, 100, 187])
+def test_a_stream_that_begins_within_a_packet_is_joined_as_others_are(joined: bytes, tmp_path: Path, cut: int) -> None:
+    plain, path = tmp_path / "a.ts", tmp_path / "b.ts"
+    plain.write_bytes(joined)
+    path.write_bytes(joined[cut:])
+    mend(plain)
+    mend(path)
+    assert plain.read_bytes() != joined
+    assert path.read_bytes() == plain.read_bytes()[cut:]
+
+
 def test_much_damage_behind_a_joint_is_read_in_the_same_parts_both_times(joined: bytes, tmp_path: Path) -> None:
     path = tmp_path / "a.ts"
     empty = b"\x47\x1f\xff\x10" + bytes(184)

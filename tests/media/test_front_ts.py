@@ -104,6 +104,16 @@ def test_a_pipe_gives_the_same_packets_and_frames_as_the_file(made: Made, tmp_pa
     assert_a_pipe_gives_the_same(upload, tmp_path, frames=LENGTH_S * 25)
 
 
+@pytest.mark.parametrize(("kind", "cut"), [("ts", 1), ("ts", 187), ("m2ts", 3), ("m2ts", 4), ("m2ts", 5)])
+def test_a_recording_may_begin_within_a_packet(made: Made, kind: str, cut: int) -> None:
+    upload = made(kind)[cut:]
+    front, _ = looked(upload)
+    assert front is not None
+    assert front.packets == form_of(made(kind)[:1024])
+    assert seen(upload) == len(upload)
+    assert seen(upload + made(kind)) < len(upload) + 100_000
+
+
 @pytest.mark.parametrize("kind", ["ts", "m2ts", "wrap", "late"])
 @pytest.mark.parametrize("chunk_bytes", [1024**2, 1021])
 def test_one_recording_is_taken_for_one_however_it_comes(made: Made, kind: str, chunk_bytes: int) -> None:

@@ -210,6 +210,8 @@ Cut = Callable[[bytes], bytes]
         pytest.param("m2ts", ("-mpegts_m2ts_mode", "1"), lambda whole: whole, id="packets of 192 bytes"),
         pytest.param("ts", ("-output_ts_offset", "95437"), lambda whole: whole, id="a clock that wraps around"),
         pytest.param("ts", (), lambda whole: whole[:-1000], id="cut off in a packet"),
+        pytest.param("ts", (), lambda whole: whole[100:], id="begun in a packet"),
+        pytest.param("m2ts", ("-mpegts_m2ts_mode", "1"), lambda whole: whole[100:], id="begun in one of 192 bytes"),
         pytest.param("ts", (), lambda whole: whole + NULL * 5000, id="filled up at the end"),
     ],
 )
