@@ -14,7 +14,7 @@ from typing import Final
 
 from tasks.media.one_clock import OneClock, OtherClockError
 from tasks.media.transport import Packets, UnclearError, found_in, starts
-from tasks.media.transport_tables import TABLE_OF_MAPS, Programme, read_maps, read_programme, tables_in
+from tasks.media.transport_tables import TABLE_OF_MAPS, Programme, read_maps, read_part, read_programme, tables_in
 
 # Maps come by turns, some more often than others: one that comes so late, or for so long not again, is of another
 # recording.
@@ -35,7 +35,7 @@ class Course:
     """What a stream has shown of itself."""
 
     _clock: OneClock = field(default_factory=OneClock)
-    _maps: frozenset[int] = frozenset()
+    _maps: dict[int, frozenset[int]] = field(default_factory=dict)
     _programmes: dict[tuple[int, int], list[Programme]] = field(default_factory=dict)
     _rounds: Counter[tuple[int, int]] = field(default_factory=Counter)
     _firsts: dict[tuple[int, int], int] = field(default_factory=dict)
@@ -63,9 +63,9 @@ class Course:
         begun = starts(packets)
         for _, _, table in tables_in(packets, begun, {TABLE_OF_MAPS}):
             if table not in self._lists:
-                self._check_maps(frozenset(read_maps(table)))
+                self._check_maps(read_part(table)[0], frozenset(read_maps(table)))
                 self._lists.add(table)
-        for pid, _, table in tables_in(packets, begun, self._maps):
+        for pid, _, table in tables_in(packets, begun, frozenset().union(*self._maps.values())):
             if (pid, table) not in self._tables:
                 self._tables[pid, table] = read_programme(table)
             self._check_programme(pid, self._tables[pid, table])
@@ -78,10 +78,10 @@ class Course:
         except OtherClockError as error:
             raise JoinedError("another clock") from error
 
-    def _check_maps(self, maps: frozenset[int]) -> None:
-        if maps and self._maps not in (frozenset(), maps):
+    def _check_maps(self, part: int, maps: frozenset[int]) -> None:
+        # The list of a whole multiplex may come in parts.
+        if maps and self._maps.setdefault(part, maps) != maps:
             raise JoinedError("other programmes")
-        self._maps = self._maps or maps
 
     def _check_programme(self, pid: int, programme: Programme | None) -> None:
         self._looked_at += 1

@@ -54,6 +54,12 @@ def read_maps(section: bytes) -> tuple[int, ...]:
     return tuple(int.from_bytes(entry[2:]) & 0x1FFF for entry in entries if any(entry[:2]))
 
 
+def read_part(section: bytes) -> tuple[int, int]:
+    """Which part of a list of maps a PAT is, and which is the last, both counted from 0; read as `read_maps` does."""
+    body = _section(section, TABLE_OF_MAPS)
+    return (body[3], body[4]) if len(body) > 4 else (0, 0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Programme:
     """A programme by its map: its number, and what kind each of its streams is."""

@@ -130,6 +130,22 @@ def test_packets_with_sums_for_correction_are_packets(made: Made) -> None:
     assert seen(upload) == len(upload)
 
 
+def test_a_list_of_programmes_that_comes_in_parts_is_one_list(made: Made) -> None:
+    stream = made("ts")
+    # The second part names a programme that was not recorded.
+    sections = ("00b00d 0001c10001 0001f000", "00b00d 0001c10101 0002f100", "00b00d 0001c10101 0003f300")
+    first, second, other = (table_packet(0, bytes.fromhex(section)) for section in sections)
+    packets = [stream[place : place + 188] for place in range(0, len(stream), 188)]
+
+    def listed(*parts: bytes) -> bytes:
+        return b"".join(b"".join(parts) if packet[:3] == b"\x47\x40\x00" else packet for packet in packets)
+
+    upload = listed(first, second)
+    assert looked(upload)[0] is not None
+    assert seen(upload) == len(upload)
+    assert seen(upload + listed(first, other)) < len(upload) + 100_000
+
+
 def test_what_fills_up_or_is_cut_off_does_no_harm(made: Made) -> None:
     stream = made("ts")
     cut = stream[: len(stream) - 1000]
