@@ -7,6 +7,8 @@ the last picture. So the numbers and the clock of the first recording are carrie
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,18 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.media.clock_steps import Step, find_steps
-from tasks.media.renamings import Renaming, find_renamings, renumbered, seen_maps
+from tasks.media.renamings import Renaming, SeenMap, find_renamings, renumbered, seen_maps
 from tasks.media.transport import (
     NO_PROGRAMME,
     WRAP,
     Packets,
+    Starts,
     UnclearError,
     read_times,
     shift_clocks,
     starts,
     write_times,
 )
-from tasks.media.transport_tables import TABLE_OF_MAPS, read_maps, tables_in
+from tasks.media.transport_tables import TABLE_OF_MAPS, Programme, read_maps, read_part, read_programme, tables_in
 
 _PIDS: Final = 8192
 # More is no recording: one of half a day has fewer.
@@ -47,7 +50,7 @@ class Joints:
     @property
     def first(self) -> int | None:
         """The place of the first change in the file; None if there is nothing to do."""
-        places = [each.place for each in self.renamings] + [each.place for each in self.steps]
+        places = [each.lists_from for each in self.renamings] + [each.place for each in self.steps]
         return min(places, default=None)
 
 
@@ -61,15 +64,25 @@ class _Run:
 
 
 @dataclass(kw_only=True)
+class _Map:
+    """A programme's map, and when it came."""
+
+    programme: Programme
+    runs: list[_Run] = field(default_factory=list)
+
+
+@dataclass(kw_only=True)
 class Survey:
     """What is found in a transport stream that is read from its beginning to its end."""
 
     _places: list[NDArray[np.int64]] = field(default_factory=list)
     _pids: list[NDArray[np.int64]] = field(default_factory=list)
     _times: list[NDArray[np.int64]] = field(default_factory=list)
-    _tables: dict[tuple[int, bytes], list[_Run]] = field(default_factory=dict)
-    _lists: set[bytes] = field(default_factory=set)
+    _tables: dict[tuple[int, bytes], _Map] = field(default_factory=dict)
+    _lists: dict[bytes, frozenset[int]] = field(default_factory=dict)
+    _list: bytes = b""
     _maps: set[int] = field(default_factory=set)
+    _in_force: dict[tuple[int, int], Programme] = field(default_factory=dict)
     _count: int = 0
     _looked_at: int = 0
     _noted: int = 0
@@ -89,17 +102,14 @@ class Survey:
         self._count += len(told)
         if self._count > _MOST_STARTS:
             raise UnclearError
-        # Those that name the others come first.
-        for _, _, table in tables_in(packets, begun, {TABLE_OF_MAPS}):
-            self._look_at_another()
-            if table not in self._lists:
-                self._lists.add(table)
-                self._maps.update(read_maps(table))
-        if len(self._lists) > _MOST_LISTS:
-            raise UnclearError
+        changes = deque(self._changes(packets, begun))
         for pid, place, table in tables_in(packets, begun, self._maps):
+            while changes and changes[0][0] < place:
+                self._end_others(changes.popleft()[1])
             self._look_at_another()
             self._note(pid, place, table)
+        for _, maps in changes:
+            self._end_others(maps)
 
     def joints(self) -> Joints:
         """What was found.
@@ -111,8 +121,12 @@ class Survey:
             return Joints()
         places, times = np.concatenate(self._places), np.concatenate(self._times)
         pids = np.concatenate(self._pids).astype(np.int64)
-        tables = [(pid, table, run.first, run.last) for (pid, table), runs in self._tables.items() for run in runs]
-        renamings = find_renamings(seen_maps(tables), places, pids)
+        maps = [
+            SeenMap(pid=pid, programme=each.programme, first=run.first, last=run.last)
+            for (pid, _), each in self._tables.items()
+            for run in each.runs
+        ]
+        renamings = find_renamings(seen_maps(maps), places, pids)
         pids = renumbered(pids, places, renamings)
         kept = pids != NO_PROGRAMME
         return Joints(renamings=renamings, steps=find_steps(places[kept], pids[kept], times[kept]))
@@ -122,13 +136,38 @@ class Survey:
         if self._looked_at > _MOST_STARTS:
             raise UnclearError
 
+    def _changes(self, packets: Packets, begun: Starts) -> Iterator[tuple[int, frozenset[int]]]:
+        """Where another list of maps comes into force, and all that it names; those that have parts don't tell it."""
+        for _, place, table in tables_in(packets, begun, {TABLE_OF_MAPS}):
+            self._look_at_another()
+            if table not in self._lists:
+                self._lists[table] = frozenset(read_maps(table))
+                self._maps.update(self._lists[table])
+            if len(self._lists) > _MOST_LISTS:
+                raise UnclearError
+            if table != self._list and self._lists[table] and read_part(table) == (0, 0):
+                self._list = table
+                yield place, self._lists[table]
+
+    def _end_others(self, maps: frozenset[int]) -> None:
+        self._in_force = {name: each for name, each in self._in_force.items() if name[0] in maps}
+
     def _note(self, pid: int, place: int, table: bytes) -> None:
+        known = self._tables.get((pid, table))
+        if known is None:
+            programme = read_programme(table)
+            if programme is None:
+                # Damaged; or media, where recordings were joined of which one has the number of the other's map.
+                return
+            known = self._tables[pid, table] = _Map(programme=programme)
         self._noted += 1
-        runs = self._tables.setdefault((pid, table), [])
-        if not runs or self._noted - runs[-1].noted > _FAR_APART * len(self._tables):
+        name, runs = (pid, known.programme.number), known.runs
+        is_in_force = self._in_force.get(name) == known.programme
+        if not (runs and is_in_force) or self._noted - runs[-1].noted > _FAR_APART * len(self._tables):
             runs.append(_Run(first=place, last=place, noted=self._noted))
             self._begun += 1
         runs[-1].last, runs[-1].noted = place, self._noted
+        self._in_force[name] = known.programme
         if self._begun > _MOST_TABLES:
             raise UnclearError
 

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.media.transport import NO_PROGRAMME
-from tasks.media.transport_tables import TABLE_OF_MAPS, Programme, read_programme
+from tasks.media.transport_tables import TABLE_OF_MAPS, Kind, Programme, are_seen
 
 _PIDS: Final = 8192
 _EVER: Final = 1 << 62
+_NOWHERE: Final = np.zeros(0, np.int64)
+# Where a multiplexer changes over.
+_MOST_LATE: Final = 1
+
+_Media: TypeAlias = Mapping[int, NDArray[np.int64]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Renaming:
-    """The new numbers of streams, and those to be left out, from ``place`` in the file to before ``end``."""
+    """The new numbers of streams, and those to be left out, from ``place`` in the file to before ``end``.
+
+    Lists of maps are left out ``lists_from`` there on: ffmpeg would read maps instead of what has the number of one.
+    """
 
     place: int
+    lists_from: int
     end: int = _EVER
     renamed: Mapping[int, int]
     silenced: frozenset[int]
@@ -36,10 +45,11 @@ def renumbered(pids: NDArray[np.int64], places: NDArray[np.int64], renamings: It
         # By the numbers in the file: what one programme gives up another may have.
         changed = (places >= each.place) & (places < each.end) & (table[pids] != pids)
         made[changed] = table[pids[changed]]
+        made[(places >= each.lists_from) & (places < each.end) & (pids == TABLE_OF_MAPS)] = NO_PROGRAMME
     return made
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SeenMap:
     """A programme, the number of the stream of its map, and between which places that map is sent."""
 
@@ -51,27 +61,20 @@ class SeenMap:
 
 @dataclass(kw_only=True)
 class _Line:
-    """A programme with those that continue it: the numbers that the latest one's streams get, and all numbers used."""
+    """A programme with those that continue it: what has been shown of them, by its numbers, and what is renumbered."""
 
-    numbers: dict[int, int]
-    shown: set[int]
+    shown: dict[int, Kind]
     made: list[Renaming]
 
 
-def seen_maps(tables: Iterable[tuple[int, bytes, int, int]]) -> list[SeenMap]:
-    """The maps among these tables, in their order; successive versions with the same content are one.
-
-    Each table is told by its stream's number, its bytes, and its first and last place.
-    """
+def seen_maps(maps: Iterable[SeenMap]) -> list[SeenMap]:
+    """The maps in their order; successive versions with the same content are one."""
     found: list[SeenMap] = []
-    for pid, table, first, last in sorted(tables, key=lambda each: each[2]):
-        programme = read_programme(table)
-        if programme is None:
-            continue
-        if found and (found[-1].pid, found[-1].programme) == (pid, programme):
-            found[-1].last = max(found[-1].last, last)
+    for each in sorted(maps, key=lambda each: each.first):
+        if found and (found[-1].pid, found[-1].programme) == (each.pid, each.programme):
+            found[-1] = replace(found[-1], last=max(found[-1].last, each.last))
         else:
-            found.append(SeenMap(pid=pid, programme=programme, first=first, last=last))
+            found.append(each)
     return found
 
 
@@ -80,78 +83,118 @@ def find_renamings(
 ) -> tuple[Renaming, ...]:
     """What is to be renumbered, by the maps and by where media begin: ``places``, with the streams' ``pids``."""
     lines: list[_Line] = []
+    numbers: list[Mapping[int, int]] = []
+    media = _by_stream(places, pids) if len(programmes) > 1 else {}
     for number, later in enumerate(programmes):
-        earlier = _earlier(programmes, number)
-        line = lines[earlier] if earlier is not None else _Line(numbers={}, shown=set(), made=[])
-        lines.append(line)
-        made = _renaming(line, programmes[earlier], later, places, pids) if earlier is not None else None
-        if made is None:
-            line.shown.update(later.programme.kinds)
+        earlier = _earlier(programmes, lines, number)
+        if earlier is None:
+            lines.append(_Line(shown=dict(later.programme.kinds), made=[]))
+            numbers.append({})
             continue
-        if line.made:
-            line.made[-1] = replace(line.made[-1], end=made.place)
-        line.made.append(made)
-        line.numbers = dict(made.renamed)
-        line.shown.update(made.renamed.values())
+        line = lines[earlier]
+        lines.append(line)
+        # Those that follow tell how long it goes on, at most.
+        until = min((each.first for each in programmes if each.first > later.last), default=_EVER)
+        made = _renaming(line, programmes[earlier], numbers[earlier], later, until, media)
+        numbers.append(made.renamed if made is not None else numbers[earlier])
+        for pid, kind in later.programme.kinds.items():
+            if made is None or pid in made.renamed:
+                line.shown.setdefault(numbers[-1].get(pid, pid), kind)
+        if made is not None:
+            if line.made:
+                line.made[-1] = replace(line.made[-1], end=made.place)
+            line.made.append(made)
     return tuple(each for line in {id(line): line for line in lines}.values() for each in line.made)
 
 
+def _by_stream(places: NDArray[np.int64], pids: NDArray[np.int64]) -> _Media:
+    order = np.lexsort((places, pids))
+    found, begins = np.unique(pids[order], return_index=True)
+    return dict(zip(found.tolist(), np.split(places[order], begins[1:]), strict=True))
+
+
 def _renaming(
-    line: _Line, earlier: SeenMap, later: SeenMap, places: NDArray[np.int64], pids: NDArray[np.int64]
+    line: _Line, earlier: SeenMap, numbers: Mapping[int, int], later: SeenMap, until: int, media: _Media
 ) -> Renaming | None:
-    """The renumbering by which the later programme continues the earlier one; None if none is needed."""
+    """The renumbering by which the later programme continues the earlier one, and goes on ``until`` there.
+
+    None if none is needed. The earlier one's streams have got these ``numbers``, or their own.
+    """
     kinds, kinds_before = later.programme.kinds, earlier.programme.kinds
     recoded = later.programme.recoded(earlier.programme)
     is_same = list(kinds_before) == list(kinds) and not recoded
-    if is_same or (later.programme.is_seen and not earlier.programme.is_seen):
+    if is_same or (later.programme.is_seen and not are_seen(line.shown)):
         # A picture that comes now has nothing to go on as, and would be lost.
         return None
-    new = np.array([pid for pid in kinds if pid not in kinds_before], np.int64)
-    begun = places[np.isin(pids, new) & (places > earlier.last)]
-    place = min(later.first, int(begun.min())) if len(begun) else later.first
-    gone = np.array([pid for pid in kinds_before if pid not in kinds], np.int64)
-    going_on = places[np.isin(pids, gone)]
-    if not (len(new) or recoded) or np.any((going_on >= place) & (going_on <= later.last)):
+    new = [pid for pid in kinds if pid not in kinds_before]
+    begun = [behind[0] for pid in new if len(behind := _behind(media, pid, earlier.last))]
+    place = min([later.first, *map(int, begun)])
+    renamed = _continued(line, earlier.programme, numbers, later.programme)
+    gone = {numbers.get(pid, pid): pid for pid in kinds_before if pid not in kinds}
+    pairs = [(gone[number], pid) for pid, number in renamed.items() if number in gone]
+    if not (new or recoded) or any(_is_beside(media, *pair, place, until) for pair in pairs):
         # Both go on beside each other: another programme, or a track more.
         return None
-    partners = _partners(earlier.programme, later.programme)
-    renamed = {pid: line.numbers.get(partner, partner) for pid, partner in partners.items()}
-    if all(pid == partner for pid, partner in renamed.items()) and not (line.made or recoded):
+    if all(pid == number for pid, number in renamed.items()) and not (line.made or recoded):
         return None
     # Pictures of another codec would be taken for damaged ones of the first; by themselves they are left out, and told.
-    apart = [pid for pid in recoded if pid not in renamed]
-    renamed |= dict(zip(apart, _unused(pids, kinds) if apart else (), strict=False))
+    apart = [pid for pid in recoded if pid not in renamed and are_seen({pid: kinds[pid]})]
+    unused = (pid for pid in reversed(range(NO_PROGRAMME)) if pid not in media and pid not in kinds)
+    renamed |= dict(zip(apart, unused, strict=False))
     # What can't go on is not to get in among what does.
-    others = line.shown.intersection(kinds).difference(renamed)
-    return Renaming(place=place, renamed=renamed, silenced=frozenset({TABLE_OF_MAPS, later.pid, *others}))
+    others = set(line.shown).intersection(kinds).difference(renamed)
+    silenced = frozenset({later.pid, *others})
+    return Renaming(place=place, lists_from=earlier.last + 1, renamed=renamed, silenced=silenced)
 
 
-def _unused(pids: NDArray[np.int64], kinds: Mapping[int, tuple[int, ...]]) -> list[int]:
-    """The numbers that neither media nor the programme's streams have, the highest first."""
-    counts = np.bincount(pids, minlength=_PIDS)
-    counts[list(kinds)] += 1
-    return [int(pid) for pid in np.flatnonzero(counts[:NO_PROGRAMME] == 0)[::-1]]
+def _behind(media: _Media, pid: int, place: int) -> NDArray[np.int64]:
+    """Where media of that stream begin behind a place."""
+    own = media.get(pid, _NOWHERE)
+    return own[np.searchsorted(own, place, side="right") :]
 
 
-def _earlier(programmes: Sequence[SeenMap], number: int) -> int | None:
+def _is_beside(media: _Media, gone: int, pid: int, place: int, until: int) -> bool:
+    """Whether a stream goes on when the other has begun that would continue it.
+
+    Its map may come some time before that, and its sound some time behind its picture.
+    """
+    begun = _behind(media, pid, place - 1)
+    if not len(begun):
+        return False
+    return int(np.searchsorted(_behind(media, gone, int(begun[0])), until)) > _MOST_LATE
+
+
+def _earlier(programmes: Sequence[SeenMap], lines: Sequence[_Line], number: int) -> int | None:
     """The earlier programme that this one continues; None if it is the first, or runs beside others."""
     later = programmes[number]
-    before = [other for other in range(number) if programmes[other].last < later.first]
+
+    def last(other: int) -> int:
+        return programmes[other].last
+
+    before = [other for other in range(number) if last(other) < later.first]
     same = [other for other in before if programmes[other].programme.number == later.programme.number]
     if not same and len(before) == number:
         same = before
-    return max(same, key=lambda other: programmes[other].last, default=None)
+    if not same:
+        return None
+    # One with another number may have come between both.
+    line = lines[max(same, key=last)]
+    return max((other for other in before if lines[other] is line), key=last)
 
 
-def _partners(earlier: Programme, later: Programme) -> dict[int, int]:
-    """The streams of the later one, each with the one of the earlier of the same kind: itself, or the next in order."""
-    pairs = {pid: pid for pid, kind in later.kinds.items() if earlier.kinds.get(pid) == kind}
-    left = {pid: kind for pid, kind in earlier.kinds.items() if pid not in pairs}
+def _continued(line: _Line, earlier: Programme, numbers: Mapping[int, int], later: Programme) -> dict[int, int]:
+    """The numbers of what the later one's streams continue: of the same kind, itself, or the next in order.
+
+    First of all what the earlier one has, then what it had not for a while.
+    """
+    pairs = {pid: numbers.get(pid, pid) for pid, kind in later.kinds.items() if earlier.kinds.get(pid) == kind}
+    left = {numbers.get(pid, pid): kind for pid, kind in earlier.kinds.items()}
+    left |= {other: kind for other, kind in line.shown.items() if other not in left}
     for pid, kind in later.kinds.items():
         if pid in pairs:
             continue
-        partner = next((other for other, its in left.items() if its == kind), None)
+        used = set(pairs.values())
+        partner = next((other for other, its in left.items() if its == kind and other not in used), None)
         if partner is not None:
             pairs[pid] = partner
-            del left[partner]
     return pairs

@@ -5,11 +5,14 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 
 from tasks.media.transport import Bytes2D, Packets, Starts
+
+Kind: TypeAlias = tuple[int, ...]
+"""What a stream is: its type (2.4.4.10), and the tags of descriptors that tell more of private data."""
 
 TABLE_OF_MAPS: Final = 0
 
@@ -65,21 +68,26 @@ class Programme:
     """A programme by its map: its number, and what kind each of its streams is."""
 
     number: int
-    kinds: Mapping[int, tuple[int, ...]]
+    kinds: Mapping[int, Kind]
 
     @property
     def is_seen(self) -> bool:
         """Whether it has a picture."""
-        return any(kind in _PICTURES for kind, *_ in self.kinds.values())
+        return are_seen(self.kinds)
 
     def recoded(self, earlier: Programme) -> list[int]:
-        """The streams that are pictures in both, of another codec than they were there."""
+        """The streams in both that were pictures there, or are now, of another codec."""
         codecs = {
             pid: {_CODECS.get(each[0], each[0]) for each in (kind, earlier.kinds[pid])}
             for pid, kind in self.kinds.items()
             if pid in earlier.kinds
         }
-        return [pid for pid, both in codecs.items() if len(both) > 1 and both <= _PICTURES]
+        return [pid for pid, both in codecs.items() if len(both) > 1 and both & _PICTURES]
+
+
+def are_seen(kinds: Mapping[int, Kind]) -> bool:
+    """Whether any of these streams is a picture."""
+    return any(kind in _PICTURES for kind, *_ in kinds.values())
 
 
 def read_programme(section: bytes) -> Programme | None:
@@ -87,7 +95,7 @@ def read_programme(section: bytes) -> Programme | None:
     body = _section(section, _MAP)
     if len(body) < 9:
         return None
-    place, kinds = 9 + (int.from_bytes(body[7:9]) & 0xFFF), dict[int, tuple[int, ...]]()
+    place, kinds = 9 + (int.from_bytes(body[7:9]) & 0xFFF), dict[int, Kind]()
     while place + 5 <= len(body):
         end = place + 5 + (int.from_bytes(body[place + 3 : place + 5]) & 0xFFF)
         tags, at = [], place + 5

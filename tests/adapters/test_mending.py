@@ -14,13 +14,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.adapters.mending import mend
+from tasks.media import joints
 from tasks.media.compressed_index import inflated
 from tasks.media.front_index import UnsuitedError
 from tests import clips
 from tests.media.fronts import damages, hashes
 from tests.media.test_front_mp4 import box
 from tests.media.test_front_ts import NULL, table_packet
-from tests.pipeline.test_joined_recordings import OTHER_STREAMS, recording
+from tests.pipeline.test_joined_recordings import OTHER_STREAMS, is_blue, recording
 
 PICTURE = ("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25:duration=3")
 TONE = ("-f", "lavfi", "-i", "sine=duration=3")
@@ -202,6 +203,53 @@ def test_packets_with_bytes_for_correction_behind_them_are_joined_as_others_are(
     mend(longer)
     assert plain.read_bytes() != joined
     assert longer.read_bytes() == padded(plain.read_bytes())
+
+
+# As other multiplexers number them.
+CLASHING = ("-mpegts_start_pid", "0x101", "-mpegts_pmt_start_pid", "0x100")
+
+
+@pytest.mark.parametrize(("first", "second"), [((), CLASHING), (CLASHING, ())], ids=["of the first", "of the second"])
+def test_pictures_that_have_the_number_of_the_other_recordings_map_are_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: tuple[str, ...], second: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(joints, "_MOST_TABLES", 20)
+    path = tmp_path / "a.ts"
+    begun = recording(tmp_path / "1.ts", "red", 440, mux=first)
+    path.write_bytes(begun + recording(tmp_path / "2.ts", "blue", 1000, at_s=3, mux=second))
+    mend(path)
+    pictures = is_blue(path)
+    assert len(pictures) >= 149
+    assert pictures.index(True) == pytest.approx(75, abs=1)
+
+
+def as_one_segment(upload: bytes) -> bytes:
+    """The same with its tables at the beginning alone, as packagers for HLS write them."""
+    packets = [upload[place : place + 188] for place in range(0, len(upload), 188)]
+    return b"".join([*packets[:3], *(packet for packet in packets[3:] if packet[1] & 0x1F == 1 or packet[1] & 2)])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param((*OTHER_STREAMS, "-mpegts_service_id", "100"), id="another programme"),
+        pytest.param(OTHER_STREAMS[:2], id="another map of the programme"),
+    ],
+)
+def test_an_advert_between_segments_that_begin_with_one_map_each_is_shown_in_its_place(
+    tmp_path: Path, other: tuple[str, ...]
+) -> None:
+    parts = [
+        recording(tmp_path / "1.ts", "red", 440),
+        recording(tmp_path / "2.ts", "blue", 1000, at_s=3, mux=other),
+        recording(tmp_path / "3.ts", "red", 440, at_s=6),
+    ]
+    path = tmp_path / "a.ts"
+    path.write_bytes(b"".join(as_one_segment(part) for part in parts))
+    mend(path)
+    pictures = is_blue(path)
+    assert len(pictures) >= 224
+    assert [pictures[place] for place in (20, 60, 90, 140, 160, 220)] == [False, False, True, True, False, False]
 
 
 @pytest.mark.parametrize("cut", [1, 100, 187])

@@ -97,3 +97,51 @@ def test_programmes_beside_each_other_each_go_on() -> None:
     made = renumbered(pids, places, find_renamings([ONE, other, later, later_other], places, pids))
     assert list(made[places > 105]) == [{21: 1, 22: 2, 31: 11, 32: 12}[pid] for pid in pids[places > 105]]
     assert list(made[places < 105]) == list(pids[places < 105])
+
+
+def test_what_was_away_for_a_while_goes_on_as_itself() -> None:
+    # A player that fell back to sound alone, and came back; the sound had the picture's number.
+    only_sound, again = seen(110, 200, {1: SOUND}), seen(210, 300, {1: VIDEO, 2: SOUND})
+    places, pids = media(x1=(1, 300), x2=(1, 100))
+    more = media(x2=(211, 300))
+    places, pids = np.concatenate((places, more[0])), np.concatenate((pids, more[1]))
+    made = renumbered(pids, places, find_renamings([ONE, only_sound, again], places, pids))
+    assert set(made[(pids == 1) & (places > 110) & (places < 200)]) == {2}
+    assert list(made[places > 210]) == list(pids[places > 210])
+
+
+@pytest.mark.parametrize("number", [1, 7])
+def test_a_recording_behind_one_of_another_codec_goes_on_as_the_first(number: int) -> None:
+    advert = seen(110, 200, {1: OTHER_VIDEO, 2: SOUND}, number=number)
+    again = seen(210, 300, {1: VIDEO, 2: SOUND})
+    places, pids = media(x1=(1, 300), x2=(1, 300))
+    made = renumbered(pids, places, find_renamings([ONE, advert, again], places, pids))
+    assert not set(made[(pids == 1) & (places > 110) & (places < 200)]) & {1, 2}
+    assert list(made[places > 210]) == list(pids[places > 210])
+
+
+def test_numbers_that_were_swapped_in_between_are_swapped_no_longer_than_that() -> None:
+    swapped, again = seen(110, 200, {1: SOUND, 2: VIDEO}, number=7), seen(210, 300, {1: VIDEO, 2: SOUND})
+    places, pids = media(x1=(1, 300), x2=(1, 300))
+    made = renumbered(pids, places, find_renamings([ONE, swapped, again], places, pids))
+    between, around = (places > 110) & (places < 200), (places < 100) | (places > 210)
+    assert list(made[between]) == [{1: 2, 2: 1}[pid] for pid in pids[between]]
+    assert list(made[around]) == list(pids[around])
+
+
+def test_a_map_that_comes_a_little_before_what_it_tells_of_is_that_of_what_follows() -> None:
+    first, later = seen(0, 65, {1: VIDEO, 2: SOUND}), seen(70, 200, {3: VIDEO, 4: SOUND})
+    # The sound changes over behind the picture, as it lies there.
+    begun, follow = media(x1=(1, 90), x2=(1, 140)), media(x3=(92, 200), x4=(142, 200))
+    places, pids = (np.concatenate(pair) for pair in zip(begun, follow, strict=True))
+    (found,) = find_renamings([first, later], places, pids)
+    assert found.renamed == {3: 1, 4: 2}
+
+
+def test_lists_of_maps_are_left_out_from_the_last_map_of_the_first_recording_on() -> None:
+    later = seen(110, 200, {3: VIDEO, 4: SOUND})
+    begun, follow = media(x0=(91, 200), x1=(1, 100), x2=(1, 100)), media(x3=(111, 200), x4=(111, 200))
+    places, pids = (np.concatenate(pair) for pair in zip(begun, follow, strict=True))
+    made = renumbered(pids, places, find_renamings([ONE, later], places, pids))
+    assert set(made[(pids == 0) & (places > 100)]) == {NO_PROGRAMME}
+    assert set(made[(pids == 0) & (places <= 100)]) == {0}
