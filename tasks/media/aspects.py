@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from tasks.media.clock_steps import apart
 from tasks.media.faults import clock
 from tasks.media.restarts import MOST_STEP_S
+from tasks.media.shapes import shape_of
 from tasks.media.transport import CLOCK, Packets, starts
 from tasks.records.base import Notice
 
 _HEADER: Final = (0, 0, 1, 0xB3)
 _HEADER_BYTES: Final = 8
-_MOST_LINES_OF_SD: Final = 576
 # By `aspect_ratio_information`; 1 is square pixels.
 _NAMES: Final = {2: "4:3", 3: "16:9", 4: "2.21:1"}
 _SHAPES: Final = {2: 4 / 3, 3: 16 / 9, 4: 2.21}
@@ -70,8 +70,8 @@ class Aspects:
         if self.changed_s is None:
             return ()
         message = (
-            f"From {clock(self.changed_s)} on the picture of this recording is {self._name}. It is shown in the shape "
-            "of its beginning, so it looks stretched or squeezed. Cut it there, and upload each part by itself."
+            f"From {clock(self.changed_s)} on the picture of this recording is {self._name}. It can't be shown in that "
+            "shape, so it looks stretched or squeezed. Cut it there, and upload each part by itself."
         )
         return (Notice(code="shape_changes", message=message),)
 
@@ -85,12 +85,12 @@ class Aspects:
         return np.asarray(np.maximum(lasted, 0))
 
     def _is_distorted(self, width: int, height: int, kind: int) -> bool:
-        if self._first is None:
+        if self._first is None or not height:
             return False
-        first_width, first_height, first_kind = self._first
-        fills = (width, height) == (first_width, first_height) or height <= _MOST_LINES_OF_SD
-        shape, first = _shape(width, height, kind), _shape(first_width, first_height, first_kind)
-        return fills and None not in (shape, first) and abs((shape or 0) - (first or 0)) > _SAME
+        first = _shape(*self._first)
+        shown = first if (width, height) == self._first[:2] else shape_of(width, height) or first
+        shape = _shape(width, height, kind)
+        return shape is not None and shown is not None and abs(shape - shown) > _SAME
 
 
 def _shape(width: int, height: int, kind: int) -> float | None:

@@ -12,6 +12,7 @@ from tasks.media.transport import Packets
 
 PID, OTHER = 0x100, 0x200
 SD, HD, HD_1440 = (720, 576), (1920, 1080), (1440, 1080)
+HD_960, SMALLER_HD, VGA, SIF = (960, 1080), (960, 720), (640, 480), (352, 288)
 SQUARE, NARROW, WIDE, UNKNOWN = 1, 2, 3, 9
 
 
@@ -40,7 +41,13 @@ def told(*made: bytes) -> Aspects:
         ((SD, WIDE), (SD, WIDE), False),
         ((HD, WIDE), (SD, NARROW), True),
         ((HD, SQUARE), (SD, WIDE), False),
+        # These are as large, but their pixels aren't square.
+        ((HD, WIDE), (HD_960, WIDE), False),
+        ((HD, WIDE), (SMALLER_HD, WIDE), True),
+        ((HD, WIDE), (SIF, WIDE), True),
         # These get bars.
+        ((HD, WIDE), (VGA, NARROW), False),
+        ((HD, WIDE), (VGA, WIDE), True),
         ((SD, NARROW), (HD, WIDE), False),
         ((HD_1440, WIDE), (HD, SQUARE), False),
         ((SD, NARROW), (SD, UNKNOWN), False),

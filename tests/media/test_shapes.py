@@ -38,6 +38,8 @@ HD = replace(FIRST, width=1920, height=1080, coded_width=1440, coded_height=1080
         pytest.param(FIRST, "720x576", (480, 360), id="as it began"),
         pytest.param(FIRST, "1280x720", (480, 272), id="HD behind 4:3"),
         pytest.param(FIRST, "1440x1080", (480, 272), id="anamorphic HD behind 4:3"),
+        pytest.param(FIRST, "1280x1080", (480, 272), id="anamorphic HD with still fewer columns"),
+        pytest.param(HD, "1440x2560", (152, 360), id="upright, with as many columns"),
         pytest.param(FIRST, "544x576", (480, 360), id="SD with fewer columns"),
         pytest.param(FIRST, "640x480", (480, 360), id="square pixels of the same shape"),
         pytest.param(FIRST, "360x640", (200, 360), id="upright"),
