@@ -28,7 +28,7 @@ from tasks.media.transport import (
     starts,
     write_times,
 )
-from tasks.media.transport_tables import TABLE_OF_MAPS, Programme, read_maps, read_part, read_programme, tables_in
+from tasks.media.transport_tables import TABLE_OF_MAPS, Programme, read_list, read_part, read_programme, tables_in
 
 _PIDS: Final = 8192
 # More is no recording: one of half a day has fewer.
@@ -79,7 +79,7 @@ class Survey:
     _pids: list[NDArray[np.int64]] = field(default_factory=list)
     _times: list[NDArray[np.int64]] = field(default_factory=list)
     _tables: dict[tuple[int, bytes], _Map] = field(default_factory=dict)
-    _lists: dict[bytes, frozenset[int]] = field(default_factory=dict)
+    _lists: dict[bytes, frozenset[tuple[int, int]]] = field(default_factory=dict)
     _list: bytes = b""
     _maps: set[int] = field(default_factory=set)
     _in_force: dict[tuple[int, int], Programme] = field(default_factory=dict)
@@ -136,21 +136,21 @@ class Survey:
         if self._looked_at > _MOST_STARTS:
             raise UnclearError
 
-    def _changes(self, packets: Packets, begun: Starts) -> Iterator[tuple[int, frozenset[int]]]:
+    def _changes(self, packets: Packets, begun: Starts) -> Iterator[tuple[int, frozenset[tuple[int, int]]]]:
         """Where another list of maps comes into force, and all that it names; those that have parts don't tell it."""
         for _, place, table in tables_in(packets, begun, {TABLE_OF_MAPS}):
             self._look_at_another()
             if table not in self._lists:
-                self._lists[table] = frozenset(read_maps(table))
-                self._maps.update(self._lists[table])
+                self._lists[table] = frozenset(read_list(table))
+                self._maps.update(pid for pid, _ in self._lists[table])
             if len(self._lists) > _MOST_LISTS:
                 raise UnclearError
             if table != self._list and self._lists[table] and read_part(table) == (0, 0):
                 self._list = table
                 yield place, self._lists[table]
 
-    def _end_others(self, maps: frozenset[int]) -> None:
-        self._in_force = {name: each for name, each in self._in_force.items() if name[0] in maps}
+    def _end_others(self, maps: frozenset[tuple[int, int]]) -> None:
+        self._in_force = {name: each for name, each in self._in_force.items() if name in maps}
 
     def _note(self, pid: int, place: int, table: bytes) -> None:
         known = self._tables.get((pid, table))

@@ -83,13 +83,13 @@ def find_renamings(
 ) -> tuple[Renaming, ...]:
     """What is to be renumbered, by the maps and by where media begin: ``places``, with the streams' ``pids``."""
     lines: list[_Line] = []
-    numbers: list[Mapping[int, int]] = []
+    numbers: list[Mapping[int, int] | None] = []
     media = _by_stream(places, pids) if len(programmes) > 1 else {}
     for number, later in enumerate(programmes):
         earlier = _earlier(programmes, lines, number)
         if earlier is None:
             lines.append(_Line(shown=dict(later.programme.kinds), made=[]))
-            numbers.append({})
+            numbers.append(None)
             continue
         line = lines[earlier]
         lines.append(line)
@@ -99,7 +99,7 @@ def find_renamings(
         numbers.append(made.renamed if made is not None else numbers[earlier])
         for pid, kind in later.programme.kinds.items():
             if made is None or pid in made.renamed:
-                line.shown.setdefault(numbers[-1].get(pid, pid), kind)
+                line.shown.setdefault((numbers[-1] or {}).get(pid, pid), kind)
         if made is not None:
             if line.made:
                 line.made[-1] = replace(line.made[-1], end=made.place)
@@ -114,14 +114,16 @@ def _by_stream(places: NDArray[np.int64], pids: NDArray[np.int64]) -> _Media:
 
 
 def _renaming(
-    line: _Line, earlier: SeenMap, numbers: Mapping[int, int], later: SeenMap, until: int, media: _Media
+    line: _Line, earlier: SeenMap, numbers: Mapping[int, int] | None, later: SeenMap, until: int, media: _Media
 ) -> Renaming | None:
     """The renumbering by which the later programme continues the earlier one, and goes on ``until`` there.
 
-    None if none is needed. The earlier one's streams have got these ``numbers``, or their own.
+    None if none is needed. The earlier one's streams have got these ``numbers``; if None, their own.
     """
     kinds, kinds_before = later.programme.kinds, earlier.programme.kinds
-    recoded = later.programme.recoded(earlier.programme)
+    names = numbers if numbers is not None else {pid: pid for pid in kinds_before}
+    # What was away for a while counts, too.
+    recoded = later.programme.recoded({**line.shown, **kinds_before})
     is_same = list(kinds_before) == list(kinds) and not recoded
     if is_same or (later.programme.is_seen and not are_seen(line.shown)):
         # A picture that comes now has nothing to go on as, and would be lost.
@@ -129,10 +131,11 @@ def _renaming(
     new = [pid for pid in kinds if pid not in kinds_before]
     begun = [behind[0] for pid in new if len(behind := _behind(media, pid, earlier.last))]
     place = min([later.first, *map(int, begun)])
-    renamed = _continued(line, earlier.programme, numbers, later.programme)
-    gone = {numbers.get(pid, pid): pid for pid in kinds_before if pid not in kinds}
+    renamed = _continued(line, earlier.programme, names, later.programme)
+    gone = {number: pid for pid, number in names.items() if pid in kinds_before and pid not in kinds}
     pairs = [(gone[number], pid) for pid, number in renamed.items() if number in gone]
-    if not (new or recoded) or any(_is_beside(media, *pair, place, until) for pair in pairs):
+    loses_some = all(kinds_before.get(pid) == kind for pid, kind in kinds.items())
+    if loses_some or any(_is_beside(media, *pair, place, until) for pair in pairs):
         # Both go on beside each other: another programme, or a track more.
         return None
     if all(pid == number for pid, number in renamed.items()) and not (line.made or recoded):
@@ -182,13 +185,14 @@ def _earlier(programmes: Sequence[SeenMap], lines: Sequence[_Line], number: int)
     return max((other for other in before if lines[other] is line), key=last)
 
 
-def _continued(line: _Line, earlier: Programme, numbers: Mapping[int, int], later: Programme) -> dict[int, int]:
+def _continued(line: _Line, earlier: Programme, names: Mapping[int, int], later: Programme) -> dict[int, int]:
     """The numbers of what the later one's streams continue: of the same kind, itself, or the next in order.
 
-    First of all what the earlier one has, then what it had not for a while.
+    First of all what the earlier one has, by the names of its streams, then what it had not for a while.
     """
-    pairs = {pid: numbers.get(pid, pid) for pid, kind in later.kinds.items() if earlier.kinds.get(pid) == kind}
-    left = {numbers.get(pid, pid): kind for pid, kind in earlier.kinds.items()}
+    kept = [pid for pid, kind in later.kinds.items() if earlier.kinds.get(pid) == kind]
+    pairs = {pid: names[pid] for pid in kept if pid in names}
+    left = {names[pid]: kind for pid, kind in earlier.kinds.items() if pid in names}
     left |= {other: kind for other, kind in line.shown.items() if other not in left}
     for pid, kind in later.kinds.items():
         if pid in pairs:

@@ -52,9 +52,14 @@ def tables_in(packets: Packets, begun: Starts, streams: Set[int]) -> Iterator[tu
 
 def read_maps(section: bytes) -> tuple[int, ...]:
     """The numbers of the streams with program maps, from a PAT; none if it is another table, or damaged."""
+    return tuple(pid for pid, _ in read_list(section))
+
+
+def read_list(section: bytes) -> tuple[tuple[int, int], ...]:
+    """The same, each with the number of its programme."""
     body = _section(section, TABLE_OF_MAPS)
     entries = (body[place : place + 4] for place in range(5, len(body) - 3, 4))
-    return tuple(int.from_bytes(entry[2:]) & 0x1FFF for entry in entries if any(entry[:2]))
+    return tuple((int.from_bytes(each[2:]) & 0x1FFF, int.from_bytes(each[:2])) for each in entries if any(each[:2]))
 
 
 def read_part(section: bytes) -> tuple[int, int]:
@@ -75,12 +80,12 @@ class Programme:
         """Whether it has a picture."""
         return are_seen(self.kinds)
 
-    def recoded(self, earlier: Programme) -> list[int]:
+    def recoded(self, earlier: Mapping[int, Kind]) -> list[int]:
         """The streams in both that were pictures there, or are now, of another codec."""
         codecs = {
-            pid: {_CODECS.get(each[0], each[0]) for each in (kind, earlier.kinds[pid])}
+            pid: {_CODECS.get(each[0], each[0]) for each in (kind, earlier[pid])}
             for pid, kind in self.kinds.items()
-            if pid in earlier.kinds
+            if pid in earlier
         }
         return [pid for pid, both in codecs.items() if len(both) > 1 and both & _PICTURES]
 

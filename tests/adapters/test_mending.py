@@ -233,6 +233,7 @@ def as_one_segment(upload: bytes) -> bytes:
     "other",
     [
         pytest.param((*OTHER_STREAMS, "-mpegts_service_id", "100"), id="another programme"),
+        pytest.param((*OTHER_STREAMS[:2], "-mpegts_service_id", "100"), id="another one whose map has the same number"),
         pytest.param(OTHER_STREAMS[:2], id="another map of the programme"),
     ],
 )

@@ -110,6 +110,26 @@ def test_what_was_away_for_a_while_goes_on_as_itself() -> None:
     assert list(made[places > 210]) == list(pids[places > 210])
 
 
+@pytest.mark.parametrize("sound", [2, 1])
+def test_a_picture_behind_sound_that_could_not_go_on_does(sound: int) -> None:
+    between, again = seen(110, 200, {sound: OTHER_SOUND}), seen(210, 300, {1: VIDEO, 2: SOUND})
+    places, pids = media(**{"x1": (1, 100), "x2": (1, 100), f"x{sound}": (1, 200)})
+    more = media(x1=(211, 300), x2=(211, 300))
+    places, pids = np.concatenate((places, more[0])), np.concatenate((pids, more[1]))
+    made = renumbered(pids, places, find_renamings([ONE, between, again], places, pids))
+    assert list(made[places > 210]) == list(pids[places > 210])
+
+
+def test_pictures_of_another_codec_are_set_apart_behind_sound_alone_as_well() -> None:
+    only_sound, other = seen(110, 200, {2: SOUND}), seen(210, 300, {1: OTHER_VIDEO, 2: SOUND})
+    places, pids = media(x1=(1, 100), x2=(1, 300))
+    more = media(x1=(211, 300))
+    places, pids = np.concatenate((places, more[0])), np.concatenate((pids, more[1]))
+    made = renumbered(pids, places, find_renamings([ONE, only_sound, other], places, pids))
+    assert not set(made[(pids == 1) & (places > 210)]) & {1, 2, NO_PROGRAMME}
+    assert list(made[pids == 2]) == [2] * len(pids[pids == 2])
+
+
 @pytest.mark.parametrize("number", [1, 7])
 def test_a_recording_behind_one_of_another_codec_goes_on_as_the_first(number: int) -> None:
     advert = seen(110, 200, {1: OTHER_VIDEO, 2: SOUND}, number=number)
