@@ -74,6 +74,8 @@ def seaweedfs(*, events_url: str | None = None, events_token: str = "") -> Itera
                 "mini",
                 f"-dir={folder}",
                 *("-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false"),
+                # Each bucket has volumes of its own, and by itself it counts how many of a GiB the disk has room for.
+                *("-master.volumeSizeLimitMB=256", "-volume.max=2000"),
                 *("-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0"),
                 *(f"-{flag}={port}" for flag, port in ports.items()),
             ]
