@@ -34,13 +34,14 @@ LAUNCHER: Final = "newsreel-limits"
 # A bound that can't be set has to be one that others have set lower; what is begun in its worker's last moment
 # ends at once. Kibibytes, blocks of 512 bytes, seconds: so has POSIX `ulimit`, and all shells know the others.
 _WITH_LIMITS: Final = """
-bound() {
-  ulimit -"$1" "$2" 2>/dev/null || [ "$(ulimit -H"$1")" -lt "$2" ] 2>/dev/null || {
-    echo "$0: the limit $1 can't be set to $2" >&2
-    exit 126
-  }
+refuse() {
+  echo "$0: $1" >&2
+  exit 126
 }
-[ "$PPID" = "$1" ] || exit 126
+bound() {
+  ulimit -"$1" "$2" 2>/dev/null || [ "$(ulimit -H"$1")" -lt "$2" ] 2>/dev/null || refuse "limit $1 can't be set to $2"
+}
+[ "$PPID" = "$1" ] || refuse "process $1 is gone"
 bound v "$2"; bound f "$3"; bound t "$4"; bound c 0
 shift 4
 exec "$@"
