@@ -22,6 +22,11 @@ def media(**streams: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     return np.array([place for place, _ in told]), np.array([pid for _, pid in told])
 
 
+def one_after_the_other(*parts: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    places, pids = (np.concatenate(each) for each in zip(*parts, strict=True))
+    return places, pids
+
+
 ONE = seen(0, 100, {1: VIDEO, 2: SOUND})
 
 
@@ -43,7 +48,7 @@ def test_streams_of_the_same_kind_go_on(
     later: SeenMap, streams: dict[str, tuple[int, int]], renamed: dict[int, int] | None
 ) -> None:
     begun, follow = media(x1=(1, 100), x2=(1, 100)), media(**streams)
-    places, pids = (np.concatenate(pair) for pair in zip(begun, follow, strict=True))
+    places, pids = one_after_the_other(begun, follow)
     found = find_renamings([ONE, later], places, pids)
     assert [each.renamed for each in found] == ([] if renamed is None else [renamed])
 
@@ -61,7 +66,7 @@ def test_what_cannot_go_on_does_not_get_in_among_what_does(foreign: int) -> None
     later = seen(110, 200, {3: VIDEO, foreign: OTHER_SOUND})
     begun = media(x1=(1, 109), x2=(1, 109), x5=(102, 109))
     follow = media(x3=(111, 200), **{f"x{foreign}": (112, 200)})
-    places, pids = (np.concatenate(pair) for pair in zip(begun, follow, strict=True))
+    places, pids = one_after_the_other(begun, follow)
     found = find_renamings([ONE, with_a_track_more, later], places, pids)
     assert [each.renamed for each in found] == [{3: 1}]
     made = renumbered(pids, places, found)
@@ -93,7 +98,7 @@ def test_programmes_beside_each_other_each_go_on() -> None:
     later_other = seen(111, 199, {31: VIDEO, 32: SOUND}, number=2, pid=0x1001)
     begun = media(x1=(1, 100), x2=(1, 100), xb=(1, 100), xc=(1, 100))
     follow = media(x15=(112, 200), x16=(112, 200), x1f=(112, 200), x20=(112, 200))
-    places, pids = (np.concatenate(pair) for pair in zip(begun, follow, strict=True))
+    places, pids = one_after_the_other(begun, follow)
     made = renumbered(pids, places, find_renamings([ONE, other, later, later_other], places, pids))
     assert list(made[places > 105]) == [{21: 1, 22: 2, 31: 11, 32: 12}[pid] for pid in pids[places > 105]]
     assert list(made[places < 105]) == list(pids[places < 105])
@@ -102,9 +107,7 @@ def test_programmes_beside_each_other_each_go_on() -> None:
 def test_what_was_away_for_a_while_goes_on_as_itself() -> None:
     # A player that fell back to sound alone, and came back; the sound had the picture's number.
     only_sound, again = seen(110, 200, {1: SOUND}), seen(210, 300, {1: VIDEO, 2: SOUND})
-    places, pids = media(x1=(1, 300), x2=(1, 100))
-    more = media(x2=(211, 300))
-    places, pids = np.concatenate((places, more[0])), np.concatenate((pids, more[1]))
+    places, pids = one_after_the_other(media(x1=(1, 300), x2=(1, 100)), media(x2=(211, 300)))
     made = renumbered(pids, places, find_renamings([ONE, only_sound, again], places, pids))
     assert set(made[(pids == 1) & (places > 110) & (places < 200)]) == {2}
     assert list(made[places > 210]) == list(pids[places > 210])
@@ -113,18 +116,16 @@ def test_what_was_away_for_a_while_goes_on_as_itself() -> None:
 @pytest.mark.parametrize("sound", [2, 1])
 def test_a_picture_behind_sound_that_could_not_go_on_does(sound: int) -> None:
     between, again = seen(110, 200, {sound: OTHER_SOUND}), seen(210, 300, {1: VIDEO, 2: SOUND})
-    places, pids = media(**{"x1": (1, 100), "x2": (1, 100), f"x{sound}": (1, 200)})
-    more = media(x1=(211, 300), x2=(211, 300))
-    places, pids = np.concatenate((places, more[0])), np.concatenate((pids, more[1]))
+    places, pids = one_after_the_other(
+        media(**{"x1": (1, 100), "x2": (1, 100), f"x{sound}": (1, 200)}), media(x1=(211, 300), x2=(211, 300))
+    )
     made = renumbered(pids, places, find_renamings([ONE, between, again], places, pids))
     assert list(made[places > 210]) == list(pids[places > 210])
 
 
 def test_pictures_of_another_codec_are_set_apart_behind_sound_alone_as_well() -> None:
     only_sound, other = seen(110, 200, {2: SOUND}), seen(210, 300, {1: OTHER_VIDEO, 2: SOUND})
-    places, pids = media(x1=(1, 100), x2=(1, 300))
-    more = media(x1=(211, 300))
-    places, pids = np.concatenate((places, more[0])), np.concatenate((pids, more[1]))
+    places, pids = one_after_the_other(media(x1=(1, 100), x2=(1, 300)), media(x1=(211, 300)))
     made = renumbered(pids, places, find_renamings([ONE, only_sound, other], places, pids))
     assert not set(made[(pids == 1) & (places > 210)]) & {1, 2, NO_PROGRAMME}
     assert list(made[pids == 2]) == [2] * len(pids[pids == 2])
@@ -153,7 +154,7 @@ def test_a_map_that_comes_a_little_before_what_it_tells_of_is_that_of_what_follo
     first, later = seen(0, 65, {1: VIDEO, 2: SOUND}), seen(70, 200, {3: VIDEO, 4: SOUND})
     # The sound changes over behind the picture, as it lies there.
     begun, follow = media(x1=(1, 90), x2=(1, 140)), media(x3=(92, 200), x4=(142, 200))
-    places, pids = (np.concatenate(pair) for pair in zip(begun, follow, strict=True))
+    places, pids = one_after_the_other(begun, follow)
     (found,) = find_renamings([first, later], places, pids)
     assert found.renamed == {3: 1, 4: 2}
 
@@ -161,7 +162,7 @@ def test_a_map_that_comes_a_little_before_what_it_tells_of_is_that_of_what_follo
 def test_lists_of_maps_are_left_out_from_the_last_map_of_the_first_recording_on() -> None:
     later = seen(110, 200, {3: VIDEO, 4: SOUND})
     begun, follow = media(x0=(91, 200), x1=(1, 100), x2=(1, 100)), media(x3=(111, 200), x4=(111, 200))
-    places, pids = (np.concatenate(pair) for pair in zip(begun, follow, strict=True))
+    places, pids = one_after_the_other(begun, follow)
     made = renumbered(pids, places, find_renamings([ONE, later], places, pids))
     assert set(made[(pids == 0) & (places > 100)]) == {NO_PROGRAMME}
     assert set(made[(pids == 0) & (places <= 100)]) == {0}
