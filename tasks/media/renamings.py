@@ -140,8 +140,8 @@ def _renaming(
         return None
     if all(pid == number for pid, number in renamed.items()) and not (line.made or recoded):
         return None
-    # Pictures of another codec would be taken for damaged ones of the first; by themselves they are left out, and told.
-    apart = [pid for pid in recoded if pid not in renamed and are_seen({pid: kinds[pid]})]
+    # What has another codec would be taken for what is damaged of the first; by itself it is left out, and told.
+    apart = [pid for pid in recoded if pid not in renamed]
     unused = (pid for pid in reversed(range(NO_PROGRAMME)) if pid not in media and pid not in kinds)
     renamed |= dict(zip(apart, unused, strict=False))
     # What can't go on is not to get in among what does.

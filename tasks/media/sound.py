@@ -47,8 +47,8 @@ def candidates(source: Recording) -> tuple[Programme, ...]:
     What the file plays by default comes first: QuickTime's tracks may be disabled, Matroska's stand behind others.
 
     Neighbouring tracks that hold different channels of one surround layout are one sound; so are mono tracks, two by
-    two, unless their language tags tell them apart. Of a transport stream with several services, only the tracks of the
-    picture's own are taken, if it has any.
+    two, unless their languages or codecs tell them apart. Of a transport stream with several services, only the tracks
+    of the picture's own are taken, if it has any.
     """
     audio = [track for track in source.audio if track.index in source.companions] or source.audio
     found: list[Programme] = []
@@ -65,7 +65,7 @@ def candidates(source: Recording) -> tuple[Programme, ...]:
             found.append(Programme(tracks=surround))
             together = len(surround) - 1
             continue
-        if waiting is not None and track.channels == 1 and track.language == waiting.language:
+        if waiting is not None and track.channels == 1 and _alike(waiting) == _alike(track):
             found.append(Programme(tracks=(waiting, track)))
             waiting = None
             continue
@@ -93,6 +93,11 @@ def published(sounding: Sequence[Programme], preferred: Sequence[str]) -> tuple[
         programme.evolve(name=MAIN if number == 0 else f"{MAIN}-{number + 1}")
         for number, programme in enumerate(ordered)
     )
+
+
+def _alike(track: AudioStream) -> tuple[str | None, str]:
+    """What both tracks of a pair have in common."""
+    return track.language, track.codec
 
 
 def _surround(tracks: Sequence[AudioStream]) -> tuple[AudioStream, ...]:

@@ -76,7 +76,7 @@ class AudioStream:
     ``layout`` names the channels as ffmpeg does (``stereo``, ``5.1(side)``), "" where the file doesn't tell. A track
     ``is_aside`` is marked as a commentary, or as made for people who see or hear badly; one that ``is_default`` is
     played unless somebody chooses another. One that ``may_change`` can have more or fewer channels in the middle, as
-    where a film follows the news; the figures are those of one part.
+    where a film follows the news; the figures are those of one part. ``pid`` is as in `VideoStream`.
     """
 
     index: int
@@ -89,6 +89,7 @@ class AudioStream:
     is_default: bool = False
     profile: str = ""
     may_change: bool = False
+    pid: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

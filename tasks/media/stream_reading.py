@@ -87,7 +87,7 @@ def read_video(
             text(side_data, "side_data_type") in _CHANGES_THE_PICTURE
             for side_data in items(stream.get("side_data_list"))
         ),
-        pid=_pid(stream) if container == "mpegts" else None,
+        pid=_pid(stream, container),
     )
 
 
@@ -105,6 +105,7 @@ def read_audio(streams: list[Mapping[str, object]], container: str) -> tuple[Aud
             is_aside=any(_disposition(stream, mark) for mark in _ASIDES),
             profile=text(stream, "profile"),
             may_change=_may_change(text(stream, "codec_name"), container),
+            pid=_pid(stream, container),
         )
         for stream in streams
         if text(stream, "codec_type") == "audio" and text(stream, "codec_name") and number(stream, "channels")
@@ -178,9 +179,9 @@ def _companions(index: int, programmes: list[Mapping[str, object]]) -> frozenset
     return frozenset()
 
 
-def _pid(stream: Mapping[str, object]) -> int | None:
+def _pid(stream: Mapping[str, object], container: str) -> int | None:
     try:
-        return int(text(stream, "id"), 16)
+        return int(text(stream, "id"), 16) if container == "mpegts" else None
     except ValueError:
         return None
 

@@ -31,8 +31,13 @@ _TELLING: Final = frozenset({0x05, 0x56, 0x59, 0x6A, 0x7A, 0x7B, 0x7C})
 _PRIVATE: Final = 6
 # MPEG-1 and -2, MPEG-4, H.264, JPEG 2000, HEVC, VVC, AVS, VC-1.
 _PICTURES: Final = frozenset({0x01, 0x02, 0x10, 0x1B, 0x21, 0x24, 0x33, 0x42, 0xD1, 0xD2, 0xD4, 0xEA})
-# Who decodes MPEG-2 decodes MPEG-1.
-_CODECS: Final = {0x01: 0x02}
+# MPEG-1 and -2, AAC in its two forms, AC-3, and what a descriptor in private data tells.
+_AC3, _DTS = 0x81, -1
+_SOUND: Final = frozenset({0x03, 0x0F, 0x11, _AC3, _DTS})
+# Who decodes MPEG-2 decodes MPEG-1, and who E-AC-3, AC-3.
+_CODECS: Final = {0x01: 0x02, 0x04: 0x03, 0x87: _AC3}
+# In Europe these are private data (ETSI EN 300 468, annex D).
+_TOLD: Final = {0x6A: _AC3, 0x7A: _AC3, 0x7B: _DTS}
 
 
 def tables_in(packets: Packets, begun: Starts, streams: Set[int]) -> Iterator[tuple[int, int, bytes]]:
@@ -81,13 +86,9 @@ class Programme:
         return are_seen(self.kinds)
 
     def recoded(self, earlier: Mapping[int, Kind]) -> list[int]:
-        """The streams in both that were pictures there, or are now, of another codec."""
-        codecs = {
-            pid: {_CODECS.get(each[0], each[0]) for each in (kind, earlier[pid])}
-            for pid, kind in self.kinds.items()
-            if pid in earlier
-        }
-        return [pid for pid, both in codecs.items() if len(both) > 1 and both & _PICTURES]
+        """The streams in both that have another codec: of a picture, there or now, or of sound, there and now."""
+        codecs = {pid: {_codec(kind), _codec(earlier[pid])} for pid, kind in self.kinds.items() if pid in earlier}
+        return [pid for pid, both in codecs.items() if len(both) > 1 and (both & _PICTURES or both <= _SOUND)]
 
 
 def are_seen(kinds: Mapping[int, Kind]) -> bool:
@@ -111,6 +112,12 @@ def read_programme(section: bytes) -> Programme | None:
         kinds.setdefault(int.from_bytes(body[place + 1 : place + 3]) & 0x1FFF, (body[place], *telling))
         place = end
     return Programme(number=int.from_bytes(body[:2]), kinds=kinds)
+
+
+def _codec(kind: Kind) -> int:
+    """The type of such a stream, of several for one codec always the same."""
+    told = [_TOLD[tag] for tag in kind[1:] if tag in _TOLD]
+    return told[0] if told else _CODECS.get(kind[0], kind[0])
 
 
 def _section(payload: bytes, table: int) -> bytes:

@@ -195,10 +195,16 @@ def joint_notices(job: Job, source: Recording) -> tuple[Notice, ...]:
     shown = source.video.pid if isinstance(source, Source) else None
     if isinstance(source, Source) and shown is None:
         return ()
-    pictures, shapes = left_out.Pictures(), Aspects(pid=NO_PROGRAMME if shown is None else shown)
-    if not mending.watch(job.folder / SOURCE_FILE, pictures, shapes, is_stopped=job.stop.is_set):
+    heard = {each.pid for each in source.audio if each.pid is not None}
+    pictures, sound = left_out.pictures(), left_out.sound()
+    shapes = Aspects(pid=NO_PROGRAMME if shown is None else shown)
+    if not mending.watch(job.folder / SOURCE_FILE, pictures, sound, shapes, is_stopped=job.stop.is_set):
         return ()
-    return (*left_out.left_out_notice(pictures.unseen_s(shown)), *shapes.notice())
+    unseen_s = pictures.missed_s(set() if shown is None else {shown})
+    # What takes turns with it is a track of its own, if it is seen in time, but no language more: nobody gets it.
+    main = sound.most_of(heard)
+    unheard_s = sound.missed_s({main}) if main is not None else 0
+    return (*left_out.left_out_notice(unseen_s, unheard_s), *shapes.notice())
 
 
 def _index(job: Job, source: Recording) -> bytes | None:

@@ -1,4 +1,4 @@
-"""Pictures that nobody sees are told from sound that is numbered like them, in bounded time."""
+"""Pictures that nobody sees and sound that nobody hears are told from what is numbered like them, in bounded time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tasks.adapters import mending
-from tasks.media.left_out import Pictures
+from tasks.media import left_out
 from tasks.media.partial import as_of_whole, read_listing
 from tasks.media.transport import CLOCK, Packets
 from tests import clips
@@ -20,13 +20,13 @@ VC1, AC3 = b"\x01\x81\x55", b"\x01\x81\x71"
 VC1_LATER = b"\xa1" + bytes(18) + b"\x81\x55"
 
 
-def begun(pid: int, time_s: float, *, stream_id: int = 0xE0, extension: bytes = b"") -> bytes:
-    """A packet in which a picture or sound of that time begins, with a presentation and a decoding time."""
+def begun(pid: int, time_s: float, *, stream_id: int = 0xE0, extension: bytes = b"", media: bytes = b"") -> bytes:
+    """A packet in which such media of that time begin, with a presentation and a decoding time."""
     ticks = int(time_s * CLOCK)
     stamp = bytes([0x31 | ticks >> 29 & 0x0E, ticks >> 22 & 0xFF, ticks >> 14 & 0xFE | 1, ticks >> 7 & 0xFF])
     stamp += bytes([ticks << 1 & 0xFE | 1])
     head = bytes([0, 0, 1, stream_id, 0, 0, 0x80, 0xC0 | bool(extension), 10 + len(extension)])
-    packet = bytes([0x47, 0x40 | pid >> 8, pid & 0xFF, 0x10]) + head + stamp + stamp + extension
+    packet = bytes([0x47, 0x40 | pid >> 8, pid & 0xFF, 0x10]) + head + stamp + stamp + extension + media
     return packet.ljust(188, b"\xff")
 
 
@@ -34,16 +34,18 @@ def packets(*made: bytes) -> Packets:
     return Packets(place=0, stride=188, rows=np.frombuffer(bytearray(b"".join(made)), np.uint8).reshape(-1, 188))
 
 
-def unseen_s(shown: int | None, *made: bytes) -> float:
-    pictures = Pictures()
+def unseen_s(shown: int, *made: bytes) -> float:
+    pictures = left_out.pictures()
     pictures.add(packets(*made))
-    return pictures.unseen_s(shown)
+    return pictures.missed_s({shown})
 
 
-def steady(pid: int, first_s: float, *, stream_id: int = 0xE0, extension: bytes = b"") -> list[bytes]:
+def steady(
+    pid: int, first_s: float, *, stream_id: int = 0xE0, extension: bytes = b"", media: bytes = b""
+) -> list[bytes]:
     """Five seconds of it, four times a second."""
     times_s = [first_s + number / 4 for number in range(21)]
-    return [begun(pid, time_s, stream_id=stream_id, extension=extension) for time_s in times_s]
+    return [begun(pid, time_s, stream_id=stream_id, extension=extension, media=media) for time_s in times_s]
 
 
 @pytest.mark.parametrize(
@@ -57,18 +59,48 @@ def test_what_follows_the_shown_pictures_counts_if_it_is_pictures(
     assert unseen_s(SHOWN, *steady(SHOWN, 0), *behind) == pytest.approx(expected_s)
 
 
+@pytest.mark.parametrize(
+    ("stream_id", "extension", "media", "expected_s"),
+    [
+        pytest.param(0xC0, b"", b"", 5, id="MPEG sound"),
+        pytest.param(0xBD, b"", b"\x0b\x77", 5, id="AC-3"),
+        pytest.param(0xFD, AC3, b"\x0b\x77", 5, id="AC-3 of Blu-ray"),
+        pytest.param(0xBD, b"", b"\x7f\xfe\x80\x01", 5, id="DTS"),
+        pytest.param(0xBD, b"", b"\x7f\xe1\x00", 5, id="Opus"),
+        pytest.param(0xBD, b"", b"\x10\x03\x2c", 0, id="teletext"),
+        pytest.param(0xBD, b"", b"\x20\x00\x0f", 0, id="subtitles"),
+        pytest.param(0xE0, b"", b"\x0b\x77", 0, id="pictures"),
+    ],
+)
+def test_what_follows_the_heard_sound_counts_if_it_is_sound(
+    stream_id: int, extension: bytes, media: bytes, expected_s: float
+) -> None:
+    watcher = left_out.sound()
+    behind = steady(OTHER, 5, stream_id=stream_id, extension=extension, media=media)
+    watcher.add(packets(*steady(SHOWN, 0, stream_id=0xC0), *behind))
+    assert watcher.missed_s({SHOWN, 0x300}) == pytest.approx(expected_s)
+
+
+def test_a_head_that_claims_to_be_longer_than_its_packet_tells_nothing() -> None:
+    watcher = left_out.sound()
+    for time_s in (0, 1, 2, 3):
+        packet = begun(OTHER, time_s, stream_id=0xBD)
+        watcher.add(packets(packet[:12] + b"\xff" + packet[13:-2] + b"\x0b\x77"))
+    assert watcher.missed_s(set()) == 0
+
+
 def test_nothing_is_told_where_the_shown_stream_never_comes() -> None:
     assert unseen_s(0x333, *steady(SHOWN, 0)) == 0
 
 
 def test_pictures_of_every_number_are_counted_in_bounded_time() -> None:
     each = [begun(pid, number) for number, pid in enumerate([SHOWN] * 5 + list(range(0x20, 0x1FF0)))]
-    pictures = Pictures()
+    pictures = left_out.pictures()
     many = packets(*each * 4)
     for _ in range(40):
         pictures.add(many)
     started = time.monotonic()
-    assert pictures.unseen_s(SHOWN) >= 0
+    assert pictures.missed_s({SHOWN}) >= 0
     assert time.monotonic() - started < 4
 
 
@@ -78,9 +110,9 @@ def test_ac3_of_blu_ray_is_no_picture(tmp_path: Path, has_picture: bool) -> None
     sound = ("-f", "lavfi", "-i", "sine=duration=8", "-c:v", "libx264", "-c:a", "ac3")
     muxed = ("-mpegts_m2ts_mode", "1", "-f", "mpegts")
     path = clips.make(tmp_path / "a.m2ts", *(picture if has_picture else ()), *sound, *muxed)
-    pictures = Pictures()
+    pictures = left_out.pictures()
     assert mending.watch(path, pictures)
-    assert pictures.unseen_s(0x1011 if has_picture else None) == 0
+    assert pictures.missed_s({0x1011} if has_picture else set()) == 0
 
 
 def test_a_stream_keeps_its_number_where_another_cannot_be_opened() -> None:

@@ -61,16 +61,16 @@ def test_a_third_recording_goes_on_as_the_first() -> None:
 
 
 @pytest.mark.parametrize("foreign", [1, 5])
-def test_what_cannot_go_on_does_not_get_in_among_what_does(foreign: int) -> None:
+def test_sound_that_cannot_go_on_does_not_get_in_among_what_does(foreign: int) -> None:
     with_a_track_more = seen(101, 109, {1: VIDEO, 2: SOUND, 5: SOUND})
     later = seen(110, 200, {3: VIDEO, foreign: OTHER_SOUND})
     begun = media(x1=(1, 109), x2=(1, 109), x5=(102, 109))
     follow = media(x3=(111, 200), **{f"x{foreign}": (112, 200)})
     places, pids = one_after_the_other(begun, follow)
     found = find_renamings([ONE, with_a_track_more, later], places, pids)
-    assert [each.renamed for each in found] == [{3: 1}]
     made = renumbered(pids, places, found)
-    assert set(made[(pids == foreign) & (places > 110)]) == {NO_PROGRAMME}
+    (apart,) = set(made[(pids == foreign) & (places > 110)])
+    assert apart not in {1, 2, 3, 5, NO_PROGRAMME}
     assert set(made[pids == 3]) == {1}
 
 

@@ -65,6 +65,7 @@ def graph(programme: Programme) -> str:
         ([track(1), track(2, 2), track(3)], [[1], [2], [3]]),
         ([track(1, language="vie"), track(2, language="eng")], [[1], [2]]),
         ([track(1, language="vie"), track(2, language="vie")], [[1, 2]]),
+        ([track(1), replace(track(2), codec="ac3"), track(3), track(4)], [[1], [2], [3, 4]]),
         ([track(1, 2, is_aside=True), track(2, 2)], [[2], [1]]),
         ([track(1, 2), track(2, 2, is_default=True), track(3, 2)], [[2], [1], [3]]),
         ([track(1, 2, is_aside=True, is_default=True), track(2, 2)], [[2], [1]]),
