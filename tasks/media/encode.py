@@ -213,7 +213,8 @@ def _cascade(
         if number == 0:
             stream = scaled(stream, video.colour, rung.width, rung.height, within=sizes(video, rung.width, rung.height))
         else:
-            stream = stream.filter("scale", rung.width, rung.height, flags="lanczos").filter("setsar", 1)
+            # Nearer to the exact result than ffmpeg's own ``scale``, in less than two thirds of its time.
+            stream = stream.filter("zscale", rung.width, rung.height, filter="lanczos").filter("setsar", 1)
         if number + 1 < len(rungs):
             split = stream.split()
             made.append(split[0])

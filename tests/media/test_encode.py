@@ -33,7 +33,7 @@ OF_A_PICTURE = (
 PICTURE = (
     "[0:0]fps=25[s0];[s0]scale=960:540:flags=lanczos[s1];[s1]setsar=1[s2];[s2]format=yuv420p[s3];"
     "[s3]setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:field_mode=prog:range=limited[s4];"
-    "[s4]split=2[s5][s6];[s6]scale=640:360:flags=lanczos[s7];[s7]setsar=1[s8];"
+    "[s4]split=2[s5][s6];[s6]zscale=640:360:filter=lanczos[s7];[s7]setsar=1[s8];"
     r"[s8]split=2[s9][s10];[s10]select=not(mod(n\,5))[s11];"
     "[s11]blackdetect=d=2:pix_th=0.08[s12];[s12]freezedetect=d=5:n=0.003[s13];"
     r"[s13]cropdetect=enable=not(mod(n\,3)):limit=24:reset=0:round=2:skip=0[s14];[s14]metadata=print:file=found.txt[s15]"
