@@ -142,7 +142,7 @@ def _encode(job: Job, probed: Source, stream: Stream, lease: Lease) -> Encoded:
             job.ladder,
             max_pixels=job.max_pixels,
             copied=copy.rung(),
-            threads=threads_for(services.settings.encode_cores or usable_cores()),
+            threads=threads_for(services.settings.encode_cores or usable_cores(), source.video),
         )
         picture = picture_runs.encode_all(job.until(copying.stop), plan, source, stream, lease, copy.urgency_behind)
         copy.finish()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,9 +12,14 @@ import pytest
 from tasks.adapters.machine import usable_cores
 from tasks.media.encoders import encoder_options
 from tasks.media.ladder import PlannedRung
+from tasks.media.source import VideoStream
 from tasks.media.threads import ALL_THREADS, Threads, threads_for
+from tests.media.test_ladder import VIDEO
 
 RUNG = PlannedRung(name="360p", width=640, height=360, frame_rate=Fraction(25), crf=24, max_bitrate_bps=800_000)
+
+
+HEAVY = replace(VIDEO, codec="hevc", pixel_format="yuv420p10le")
 
 
 @pytest.mark.parametrize(
@@ -26,7 +32,24 @@ RUNG = PlannedRung(name="360p", width=640, height=360, frame_rate=Fraction(25), 
     ],
 )
 def test_threads_follow_the_cores_within_what_helps(cores: int, threads: Threads) -> None:
-    assert threads_for(cores) == threads
+    assert threads_for(cores, HEAVY) == threads
+
+
+@pytest.mark.parametrize(
+    ("cores", "video", "decoder"),
+    [
+        pytest.param(2, VIDEO, 1, id="HD"),
+        pytest.param(4, VIDEO, 4, id="HD on more cores"),
+        pytest.param(2, replace(VIDEO, codec="mpeg2video"), 2, id="a codec whose threads cost nothing"),
+        pytest.param(2, replace(VIDEO, pixel_format="yuv422p10le"), 2, id="as studios record it"),
+        pytest.param(2, replace(VIDEO, frame_rate=Fraction(50)), 2, id="50 pictures a second"),
+        pytest.param(2, replace(VIDEO, coded_width=3840, coded_height=2160), 2, id="UHD"),
+    ],
+)
+def test_what_one_thread_decodes_soon_enough_gets_one_on_few_cores(
+    cores: int, video: VideoStream, decoder: int
+) -> None:
+    assert threads_for(cores, video).decoder == decoder
 
 
 def test_ffmpeg_is_told_of_each_and_of_none_that_it_is_to_choose() -> None:
