@@ -1,7 +1,7 @@
 """ffmpeg alone, as its users would call it: no cage, no queue, no store, and everything known beforehand.
 
-Filters and encoders are the pipeline's own, so that the same pictures come out and only the way to them differs. Smaller
-rungs alone are scaled as everyone does it, by ``scale``: the pipeline's ``zscale`` gives the same within a bit of rounding.
+Filters and encoders are the pipeline's own, so that the same pictures come out and only the way to them differs. Only
+the smaller rungs are scaled as everyone does it, by ``scale``: the pipeline's ``zscale`` differs from it by rounding.
 """
 
 from __future__ import annotations

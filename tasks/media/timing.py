@@ -44,7 +44,8 @@ _FILM_SHARE: Final = 0.9
 # With fewer pictures a stretch tells nothing.
 _FEWEST: Final = 10
 _NO_TIME_S: Final = 0.0005
-_LATE_S: Final = 1.0
+# As much as a told length may be wrong without being taken for a file that was cut off.
+_LATE_S: Final = 0.25
 _UNSURE: Final = ("matroska", "flv")
 
 

@@ -35,13 +35,14 @@ def test_what_was_sent_live_and_tells_no_length_is_published_with_it(
 
 
 @pytest.mark.parametrize("ending", ["mkv", "flv"])
-def test_what_begins_hours_after_its_clock_did_is_published_with_its_true_length(
-    services: Services, put: Put, tmp_path: Path, ending: str
+@pytest.mark.parametrize("late_s", [0.9, 80_000])
+def test_what_begins_after_its_clock_did_is_published_with_its_true_length(
+    services: Services, put: Put, tmp_path: Path, ending: str, late_s: float
 ) -> None:
-    coded = (*H264, "-c:a", "aac", "-output_ts_offset", "80000")
+    coded = (*H264, "-c:a", "aac", "-output_ts_offset", str(late_s))
     untold = ("-flvflags", "no_duration_filesize") if ending == "flv" else ()
     source = clips.make(tmp_path / f"late.{ending}", *PICTURE, *SOUND, *coded, *untold)
-    record = publish(services, put, source, f"late {ending}")
+    record = publish(services, put, source, f"late {late_s} {ending}")
     assert record.source.duration_s == pytest.approx(3, abs=0.1)
     assert "truncated" not in {each.code for each in record.warnings}
 
