@@ -15,6 +15,7 @@ from typing import Final
 from bench.cost import Cost, Meter, Process
 from bench.programs import FFMPEG, run_quietly
 from config.queues import QUEUE_CLASSES
+from config.settings import Settings
 from tasks.records import keys
 from tasks.records.clip_record import ClipRecord, ClipState
 from workers import processes
@@ -27,6 +28,10 @@ _PATIENCE_S: Final = 1800.0
 _LOOK_S: Final = 0.5
 _LOOK_CLOSELY_S: Final = 0.02
 _TRANSCODE: Final = "worker-transcode"
+# A local stack finds what was lost sooner, for those who try it out.
+_SHIPPED_PACE: Final = {
+    f"NEWSREEL_{name.upper()}": str(Settings.model_fields[name].default) for name in ("lease_s", "reconcile_interval_s")
+}
 # The store's, the broker's and the monitor's time is not ours to save.
 _OURS: Final = frozenset(
     {*(processes.worker_name(each) for each in QUEUE_CLASSES), processes.GATEWAY, processes.SCHEDULER}
@@ -128,7 +133,7 @@ class Newsroom:
 def newsroom(ladder: str) -> Iterator[Newsroom]:
     """A stack of its own with that ladder (a name or a path), warm: it has made one small clip."""
     with tempfile.TemporaryDirectory(prefix="newsreel-bench-") as scratch:
-        environment = {"NEWSREEL_LADDER": ladder}
+        environment = {"NEWSREEL_LADDER": ladder, **_SHIPPED_PACE}
         with running_stack(Path(scratch) / "stack", environment, on_event=lambda _: None) as stack:
             room = Newsroom(stack)
             first = Path(scratch) / "warm.mp4"

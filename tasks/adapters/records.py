@@ -102,8 +102,12 @@ class RecordStore(Generic[R]):
         stored = self._store.get_if_changed(self._bucket, self._key_of(name), since=since)
         return (self._understood(name, stored), stored.etag) if stored is not None else None
 
-    def update(self, name: str, change: Callable[[R | None], R | None]) -> Committed[R]:
+    def update(
+        self, name: str, change: Callable[[R | None], R | None], *, known: Committed[R] | None = None
+    ) -> Committed[R]:
         """Replace the record by what ``change`` makes of it, as if nobody else were writing.
+
+        With ``known``, how an earlier change ended, it is read only if somebody has written it since.
 
         ``change`` is pure, gets the current record (None if there is none) and may be called several times; the
         record it returns unchanged, or None, means that nothing is to be written. What it raises passes through.
@@ -116,16 +120,24 @@ class RecordStore(Generic[R]):
         # Another writer may well write the very same bytes, so this call's writes bear a mark of their own.
         mark = uuid.uuid4().hex
         note = self._noting(name) if self._noting else None
-        committed = self._replaced(name, change, mark, note)
+        committed = self._replaced(name, change, mark, note, known)
         if note:
             note.done()
         return committed
 
     def _replaced(
-        self, name: str, change: Callable[[R | None], R | None], mark: str, note: Noting[R] | None
+        self,
+        name: str,
+        change: Callable[[R | None], R | None],
+        mark: str,
+        note: Noting[R] | None,
+        known: Committed[R] | None,
     ) -> Committed[R]:
         for attempt in range(_TRIES):
-            current, etag, writer = self._read(name)
+            if known is not None and attempt == 0:
+                current, etag, writer = known.record, known.etag, None
+            else:
+                current, etag, writer = self._read(name)
             if writer == mark:
                 return Committed(record=current, etag=etag, changed=True)
             wanted = change(current)

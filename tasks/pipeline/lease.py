@@ -18,6 +18,7 @@ import structlog
 
 from config import queues
 from tasks.adapters.clock import utc_now
+from tasks.adapters.records import Committed
 from tasks.errors import LeaseLost, TemporarilyUnavailable
 from tasks.pipeline.services import Services
 from tasks.pipeline.watch import TICK_S, RecordWatch
@@ -52,6 +53,7 @@ class Lease:
         self._renewed_at = time.monotonic()
         self._trouble = ""
         self._watch = RecordWatch(services, name)
+        self._committed: Committed[ClipRecord] | None = None
 
     def report(self, progress: float, speed: float | None) -> None:
         """State how far the work has come (0 to 1); it is published with the next renewal."""
@@ -111,7 +113,9 @@ class Lease:
         self._done.set()
 
     def _renew(self) -> None:
-        self._watch.know(self._services.clips.update(self._name, self._renewed).etag)
+        # Once it is known, it is only written: the store refuses that if somebody else wrote it meanwhile.
+        self._committed = self._services.clips.update(self._name, self._renewed, known=self._committed)
+        self._watch.know(self._committed.etag)
         self._renewed_at = time.monotonic()
 
     def _lose(self) -> None:
@@ -131,7 +135,7 @@ class Lease:
         news = self._watch.news()
         if news is None:
             return False
-        (record,) = news
+        (record,), self._committed = news, None
         return record is None or record.work.lease is None or record.work.lease.owner != self.owner
 
     def _renewed(self, record: ClipRecord | None) -> ClipRecord:

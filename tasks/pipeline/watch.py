@@ -55,8 +55,8 @@ class RecordWatch:
         return (record,)
 
     def know(self, etag: str | None) -> None:
-        """The caller knows the record of that ETag: it is no news."""
-        self._etag = etag
+        """The caller knows the record of that ETag, which it has just read or written: it is no news."""
+        self._etag, self._looked_at = etag, time.monotonic()
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import pytest
 
 from tasks.adapters.clock import utc_now
 from tasks.adapters.object_store import NoSuchObject, ObjectStore, PreconditionFailed
-from tasks.adapters.records import RecordStore
+from tasks.adapters.records import Committed, RecordStore
 from tasks.records import keys
 from tasks.records.clip_record import ClipRecord
 from tests.conftest import Buckets
@@ -58,6 +58,28 @@ def test_a_record_is_read_again_only_where_it_was_written_since(clips: RecordSto
         clips.get_if_changed("absent", since=written.etag)
 
 
+def test_a_change_of_what_is_known_reads_it_only_where_it_was_written_since(
+    clips: RecordStore[ClipRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    reading = clips._read
+    monkeypatch.setattr(clips, "_read", lambda name: (read.append(name), reading(name))[1])
+
+    def add_one(record: ClipRecord | None) -> ClipRecord | None:
+        return record and record.evolve(attempts=record.attempts + 1)
+
+    known = clips.update("known", lambda record: record or upload("e1").evolve(name="known", attempts=1))
+    read.clear()
+    known = clips.update("known", add_one, known=known)
+    assert (known.changed, read) == (True, [])
+    clips.update("known", add_one)
+    read.clear()
+    changed = clips.update("known", add_one, known=known)
+    assert read == ["known"]
+    assert changed.record is not None
+    assert changed.record.attempts == 4
+
+
 class LostAnswer(ObjectStore):
     """A real store, reached over a line that loses the answer of the first write after it was done."""
 
@@ -73,7 +95,8 @@ class LostAnswer(ObjectStore):
         return etag
 
 
-def test_a_write_whose_answer_was_lost_counts_once(store: ObjectStore, buckets: Buckets) -> None:
+@pytest.mark.parametrize("is_known", [False, True])
+def test_a_write_whose_answer_was_lost_counts_once(store: ObjectStore, buckets: Buckets, is_known: bool) -> None:
     clips = RecordStore(LostAnswer(store), buckets.media, ClipRecord, keys.clip_record)
     calls: list[Callable[..., Any]] = []
 
@@ -81,7 +104,8 @@ def test_a_write_whose_answer_was_lost_counts_once(store: ObjectStore, buckets: 
         calls.append(create)
         return (record or upload("e1")).evolve(attempts=(record.attempts if record else 0) + 1, updated_at=utc_now())
 
-    committed = clips.update("lost", create)
+    known = Committed[ClipRecord](record=None, etag=None, changed=False) if is_known else None
+    committed = clips.update(f"lost-{is_known}", create, known=known)
     assert committed.changed
     assert committed.record is not None
     assert committed.record.attempts == 1
