@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.media.faults import clock
-from tasks.media.transport import CLOCK, WRAP, Bytes2D, Packets, Starts, UnclearError, starts
+from tasks.media.transport import CLOCK, WRAP, Bytes2D, Packets, Starts, starts
 from tasks.records.base import Notice
 
 # The multiplexer's numbers of pictures (ISO/IEC 13818-1, table 2-22), and that of what has a further number: VC-1 (as
@@ -48,32 +48,24 @@ class Media:
     _count: int = 0
 
     def add(self, packets: Packets) -> None:
-        """Take in the next packets.
-
-        Raises:
-            UnclearError: that is too much.
-        """
+        """Take in the next packets; once there are too many nothing is told of any."""
         begun = starts(packets)
         are_meant = self.are_meant(packets, begun)
         self._count += int(are_meant.sum())
         if self._count > _MOST:
-            raise UnclearError
+            self._pids, self._times = [], []
+            return
         self._pids.append(packets.pids[begun.numbers[are_meant]])
         self._times.append(begun.times[are_meant])
 
-    def most_of(self, streams: Set[int]) -> int | None:
-        """The one of these in which most begins; None if nothing does in any."""
-        pids, counts = np.unique(np.concatenate([np.zeros(0, np.int64), *self._pids]), return_counts=True)
-        found = {pid: count for pid, count in zip(pids.tolist(), counts.tolist(), strict=True) if pid in streams}
-        return max(found, key=lambda pid: found[pid], default=None)
-
-    def missed_s(self, given: Set[int]) -> float:
+    def missed_s(self, given: Set[int], *, others: Set[int] = frozenset(), own: Set[int] = frozenset()) -> float:
         """How many seconds of them come while there are none of the streams ``given`` (empty: nobody gets any).
 
-        Those of a programme that runs beside these do not count. 0 if none of these ever comes: they go by other
-        numbers.
+        Those of ``others`` are published, too, and missed by nobody. What runs beside these for most of its time is of
+        another programme and does not count, unless it is one of their ``own``. 0 if none of these ever comes: they go
+        by other numbers.
         """
-        if not self._count:
+        if not self._pids:
             return 0.0
         pids, times = np.concatenate(self._pids), np.concatenate(self._times)
         are_given = np.isin(pids, [*given])
@@ -83,7 +75,15 @@ class Media:
         longest = tracks[np.argsort(-counts, kind="stable")[:_MOST_TRACKS]]
         # How many of the given ones came before each: the same number for all of a stretch without any.
         stretches = np.cumsum(are_given)
-        return sum(_alone_s(stretches[pids == pid], times[pids == pid]) for pid in longest if pid not in given)
+        # Several languages of one advert are missed at once.
+        missed: dict[int, float] = {}
+        for pid in longest.tolist():
+            if pid in given or pid in others:
+                continue
+            chosen = pids == pid
+            for stretch, length_s in _alone_s(stretches[chosen], times[chosen], is_own=pid in own).items():
+                missed[stretch] = max(missed.get(stretch, 0.0), length_s)
+        return sum(missed.values())
 
 
 def pictures() -> Media:
@@ -154,12 +154,14 @@ def _at(rows: Bytes2D, places: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.take_along_axis(rows, inside[:, None], axis=1)[:, 0].astype(np.int64)
 
 
-def _alone_s(stretches: NDArray[np.int64], times: NDArray[np.int64]) -> float:
-    """How long this stream's media run in stretches where the given ones are away; 0 if they mostly are not."""
+def _alone_s(stretches: NDArray[np.int64], times: NDArray[np.int64], *, is_own: bool) -> dict[int, float]:
+    """How long this stream's media run in each stretch where the given ones are away; none if they mostly are not."""
     steps = (times[1:] - times[:-1] + WRAP // 2) % WRAP - WRAP // 2
     steps_s = np.where((steps > 0) & (steps < _LONGEST_STEP_S * CLOCK), steps / CLOCK, 0.0)
     is_same = stretches[1:] == stretches[:-1]
-    _, numbers = np.unique(stretches, return_inverse=True)
-    lengths_s = np.bincount(numbers[1:][is_same], steps_s[is_same])
-    alone_s = float(lengths_s[lengths_s >= _LEAST_S].sum())
-    return alone_s if alone_s > float(steps_s.sum()) / 2 else 0.0
+    found, numbers = np.unique(stretches, return_inverse=True)
+    lengths_s = np.bincount(numbers[1:][is_same], steps_s[is_same], minlength=len(found))
+    alone = np.flatnonzero(lengths_s >= _LEAST_S)
+    if not is_own and float(lengths_s[alone].sum()) <= float(steps_s.sum()) / 2:
+        return {}
+    return dict(zip(found[alone].tolist(), lengths_s[alone].tolist(), strict=True))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tasks.errors import SourceRejected, TemporarilyUnavailable
+from tasks.media import timing
 from tasks.media.faults import clock
 from tasks.media.ladder import PlannedRung
 from tasks.media.progress import Progress
@@ -63,7 +64,8 @@ def judge_length(source: Recording, encoded_s: float) -> tuple[Notice, ...]:
     if encoded_s <= 0:
         raise SourceRejected("undecodable", "Nothing in this file could be decoded; it is damaged. Upload it again.")
     promised_s = (isinstance(source, Source) and source.video.duration_s) or source.duration_s
-    if promised_s and encoded_s < promised_s * _SHORT and promised_s - encoded_s > _TOLERANCE_S:
+    least_s = promised_s - timing.unsure_s(source.container, source.start_s)
+    if promised_s and encoded_s < least_s * _SHORT and least_s - encoded_s > _TOLERANCE_S:
         return (
             Notice(
                 code="truncated",
@@ -116,9 +118,12 @@ def judge_damage(encoded: Progress) -> tuple[Notice, ...]:
 def true_length_s(source: Recording, made_s: float) -> float:
     """The length of the recording in seconds; ``made_s``, what was encoded of it, may be more than it claims.
 
-    Growing files claim less than they hold, and so do joined recordings whose clocks restart.
+    Growing files claim less than they hold, and so do joined recordings whose clocks restart. Others may tell the time
+    at which they end.
     """
-    return made_s if made_s > source.duration_s + _TOLERANCE_S else source.duration_s
+    unsure_s = timing.unsure_s(source.container, source.start_s)
+    is_told_the_end = unsure_s > _TOLERANCE_S and made_s > source.duration_s - unsure_s - _TOLERANCE_S
+    return made_s if is_told_the_end or made_s > source.duration_s + _TOLERANCE_S else source.duration_s
 
 
 def audio_notice(programmes: Sequence[Programme]) -> tuple[Notice, ...]:

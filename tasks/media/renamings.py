@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.media.transport import NO_PROGRAMME
-from tasks.media.transport_tables import TABLE_OF_MAPS, Kind, Programme, are_seen
+from tasks.media.transport_tables import TABLE_OF_MAPS, Kind, Programme, are_seen, codec_of
 
 _PIDS: Final = 8192
 _EVER: Final = 1 << 62
@@ -85,6 +85,8 @@ def find_renamings(
     lines: list[_Line] = []
     numbers: list[Mapping[int, int] | None] = []
     media = _by_stream(places, pids) if len(programmes) > 1 else {}
+    # Some sound is not recognised as media, but named by a map.
+    taken = set(media) | {pid for each in programmes for pid in (each.pid, *each.programme.kinds)}
     for number, later in enumerate(programmes):
         earlier = _earlier(programmes, lines, number)
         if earlier is None:
@@ -95,7 +97,7 @@ def find_renamings(
         lines.append(line)
         # Those that follow tell how long it goes on, at most.
         until = min((each.first for each in programmes if each.first > later.last), default=_EVER)
-        made = _renaming(line, programmes[earlier], numbers[earlier], later, until, media)
+        made = _renaming(line, programmes[earlier], numbers[earlier], later, until, media, taken)
         numbers.append(made.renamed if made is not None else numbers[earlier])
         for pid, kind in later.programme.kinds.items():
             if made is None or pid in made.renamed:
@@ -104,6 +106,7 @@ def find_renamings(
             if line.made:
                 line.made[-1] = replace(line.made[-1], end=made.place)
             line.made.append(made)
+            taken.update(made.renamed.values())
     return tuple(each for line in {id(line): line for line in lines}.values() for each in line.made)
 
 
@@ -114,11 +117,18 @@ def _by_stream(places: NDArray[np.int64], pids: NDArray[np.int64]) -> _Media:
 
 
 def _renaming(
-    line: _Line, earlier: SeenMap, numbers: Mapping[int, int] | None, later: SeenMap, until: int, media: _Media
+    line: _Line,
+    earlier: SeenMap,
+    numbers: Mapping[int, int] | None,
+    later: SeenMap,
+    until: int,
+    media: _Media,
+    taken: Set[int],
 ) -> Renaming | None:
     """The renumbering by which the later programme continues the earlier one, and goes on ``until`` there.
 
-    None if none is needed. The earlier one's streams have got these ``numbers``; if None, their own.
+    None if none is needed. The earlier one's streams have got these ``numbers``; if None, their own. Numbers that are
+    ``taken`` are not given to others.
     """
     kinds, kinds_before = later.programme.kinds, earlier.programme.kinds
     names = numbers if numbers is not None else {pid: pid for pid in kinds_before}
@@ -142,7 +152,7 @@ def _renaming(
         return None
     # What has another codec would be taken for what is damaged of the first; by itself it is left out, and told.
     apart = [pid for pid in recoded if pid not in renamed]
-    unused = (pid for pid in reversed(range(NO_PROGRAMME)) if pid not in media and pid not in kinds)
+    unused = (pid for pid in reversed(range(NO_PROGRAMME)) if pid not in taken)
     renamed |= dict(zip(apart, unused, strict=False))
     # What can't go on is not to get in among what does.
     others = set(line.shown).intersection(kinds).difference(renamed)
@@ -190,7 +200,9 @@ def _continued(line: _Line, earlier: Programme, names: Mapping[int, int], later:
 
     First of all what the earlier one has, by the names of its streams, then what it had not for a while.
     """
-    kept = [pid for pid, kind in later.kinds.items() if earlier.kinds.get(pid) == kind]
+    # Another name for its codec is no other kind: AC-3 that becomes E-AC-3, a descriptor more.
+    codecs = {pid: codec_of(kind) for pid, kind in earlier.kinds.items()}
+    kept = [pid for pid, kind in later.kinds.items() if codecs.get(pid) == codec_of(kind)]
     pairs = {pid: names[pid] for pid in kept if pid in names}
     left = {names[pid]: kind for pid, kind in earlier.kinds.items() if pid in names}
     left |= {other: kind for other, kind in line.shown.items() if other not in left}

@@ -20,7 +20,8 @@ _MOST_OF_AN_ENCODER: Final = 16
 SMALL_PIXELS: Final = 1920 * 1088
 _FEW_CORES: Final = 2
 _LIGHT_CODEC: Final = "h264"
-# What cameras and studios record in more depth has many times the bits, and takes as many times longer.
+# What cameras and studios record has many times the bits, and takes as many times longer.
+_LIGHT_BPS: Final = 40_000_000
 _LIGHT_FORMATS: Final = frozenset({"yuv420p", "yuvj420p"})
 _LIGHT_RATE: Final = 30
 
@@ -64,18 +65,18 @@ def sound_pace(cores: int, pixels: int) -> float:
     return 2.0 * cores * max(1.0, SMALL_PIXELS / max(1, pixels))
 
 
-def threads_for(cores: int, video: VideoStream) -> Threads:
-    """Threads for an encode of a ladder from such pictures on that many cores."""
+def threads_for(cores: int, video: VideoStream, bitrate_bps: float) -> Threads:
+    """Threads for an encode of a ladder from such pictures, in a file of that bit rate, on that many cores."""
     return Threads(
         # One keeps far ahead of the encoders on few cores, and two cost a sixteenth more, and memory for a frame.
-        decoder=1 if cores <= _FEW_CORES and _is_light(video) else min(max(2, cores), _MOST_OF_A_DECODER),
+        decoder=1 if cores <= _FEW_CORES and _is_light(video, bitrate_bps) else min(max(2, cores), _MOST_OF_A_DECODER),
         # The graph runs beside decoder and encoders anyway; on few cores splitting its work only costs.
         filters=max(1, cores // 2),
         encoder=min(max(2, cores), _MOST_OF_AN_ENCODER),
     )
 
 
-def _is_light(video: VideoStream) -> bool:
+def _is_light(video: VideoStream, bitrate_bps: float) -> bool:
     """Whether one thread decodes it in a quarter of the time that two cores take to encode a ladder of it."""
     is_hd = video.pixels <= SMALL_PIXELS and video.frame_rate <= _LIGHT_RATE
-    return is_hd and video.codec == _LIGHT_CODEC and video.pixel_format in _LIGHT_FORMATS
+    return is_hd and video.codec == _LIGHT_CODEC and video.pixel_format in _LIGHT_FORMATS and bitrate_bps <= _LIGHT_BPS

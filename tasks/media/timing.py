@@ -44,8 +44,7 @@ _FILM_SHARE: Final = 0.9
 # With fewer pictures a stretch tells nothing.
 _FEWEST: Final = 10
 _NO_TIME_S: Final = 0.0005
-# As much as a told length may be wrong without being taken for a file that was cut off.
-_LATE_S: Final = 0.25
+_LATE_S: Final = 1.0
 _UNSURE: Final = ("matroska", "flv")
 
 
@@ -105,6 +104,12 @@ def is_length_told(form: object) -> bool:
     """
     begins_late = text(form, "format_name").startswith(_UNSURE) and (number(form, "start_time") or 0) > _LATE_S
     return number(form, "duration") is not None and not begins_late
+
+
+def unsure_s(container: str, start_s: float | None) -> float:
+    """How much of a told length may lie before the beginning; none where the length is measured then."""
+    begins_s = start_s or 0.0
+    return begins_s if container.startswith(_UNSURE) and 0 < begins_s <= _LATE_S else 0.0
 
 
 def divided_rate(rate: Fraction, most: float) -> Fraction:

@@ -87,7 +87,7 @@ class Programme:
 
     def recoded(self, earlier: Mapping[int, Kind]) -> list[int]:
         """The streams in both that have another codec: of a picture, there or now, or of sound, there and now."""
-        codecs = {pid: {_codec(kind), _codec(earlier[pid])} for pid, kind in self.kinds.items() if pid in earlier}
+        codecs = {pid: {codec_of(kind), codec_of(earlier[pid])} for pid, kind in self.kinds.items() if pid in earlier}
         return [pid for pid, both in codecs.items() if len(both) > 1 and (both & _PICTURES or both <= _SOUND)]
 
 
@@ -114,7 +114,7 @@ def read_programme(section: bytes) -> Programme | None:
     return Programme(number=int.from_bytes(body[:2]), kinds=kinds)
 
 
-def _codec(kind: Kind) -> int:
+def codec_of(kind: Kind) -> int:
     """The type of such a stream, of several for one codec always the same."""
     told = [_TOLD[tag] for tag in kind[1:] if tag in _TOLD]
     return told[0] if told else _CODECS.get(kind[0], kind[0])

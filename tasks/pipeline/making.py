@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -137,12 +138,14 @@ def _encode(job: Job, probed: Source, stream: Stream, lease: Lease) -> Encoded:
 
         captioning = beside.submit(caption)
         surveying = beside.submit(survey)
+        cores = services.settings.encode_cores or usable_cores()
+        bitrate_bps = 8 * job.work.source.size_bytes / source.duration_s if source.duration_s else math.inf
         plan = encode.plan_encode(
             source,
             job.ladder,
             max_pixels=job.max_pixels,
             copied=copy.rung(),
-            threads=threads_for(services.settings.encode_cores or usable_cores(), source.video),
+            threads=threads_for(cores, source.video, bitrate_bps),
         )
         picture = picture_runs.encode_all(job.until(copying.stop), plan, source, stream, lease, copy.urgency_behind)
         copy.finish()

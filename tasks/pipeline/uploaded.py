@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,8 @@ from tasks.media.aspects import Aspects
 from tasks.media.decoders import DECODERS_OF_ALPHA
 from tasks.media.front_index import UnsuitedError
 from tasks.media.parameter_sets import Told, read_record
-from tasks.media.source import Recording, SoundSource, Source, VideoStream
+from tasks.media.sound import candidates, published
+from tasks.media.source import AudioStream, Recording, SoundSource, Source, VideoStream
 from tasks.media.source_input import SOURCE_FILE
 from tasks.media.stream_reading import WITHOUT_ALPHA
 from tasks.media.transport import NO_PROGRAMME
@@ -195,16 +196,22 @@ def joint_notices(job: Job, source: Recording) -> tuple[Notice, ...]:
     shown = source.video.pid if isinstance(source, Source) else None
     if isinstance(source, Source) and shown is None:
         return ()
-    heard = {each.pid for each in source.audio if each.pid is not None}
     pictures, sound = left_out.pictures(), left_out.sound()
     shapes = Aspects(pid=NO_PROGRAMME if shown is None else shown)
     if not mending.watch(job.folder / SOURCE_FILE, pictures, sound, shapes, is_stopped=job.stop.is_set):
         return ()
     unseen_s = pictures.missed_s(set() if shown is None else {shown})
-    # What takes turns with it is a track of its own, if it is seen in time, but no language more: nobody gets it.
-    main = sound.most_of(heard)
-    unheard_s = sound.missed_s({main}) if main is not None else 0
+    # What takes turns with the main sound is a track of its own, if it is seen in time, but is not published for that.
+    main, *others = [_pids(each.tracks) for each in published(candidates(source), job.ladder.audio.languages)] or [
+        set()
+    ]
+    own = _pids(each for each in source.audio if each.index in source.companions)
+    unheard_s = sound.missed_s(main, others=set().union(*others), own=own) if main else 0
     return (*left_out.left_out_notice(unseen_s, unheard_s), *shapes.notice())
+
+
+def _pids(tracks: Iterable[AudioStream]) -> set[int]:
+    return {each.pid for each in tracks if each.pid is not None}
 
 
 def _index(job: Job, source: Recording) -> bytes | None:

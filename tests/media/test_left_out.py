@@ -81,6 +81,42 @@ def test_what_follows_the_heard_sound_counts_if_it_is_sound(
     assert watcher.missed_s({SHOWN, 0x300}) == pytest.approx(expected_s)
 
 
+def heard(pid: int, first_s: float) -> list[bytes]:
+    return steady(pid, first_s, stream_id=0xC0)
+
+
+def together(*streams: list[bytes]) -> list[bytes]:
+    return [packet for packets in zip(*streams, strict=True) for packet in packets]
+
+
+def test_of_several_languages_of_one_advert_the_time_counts_once() -> None:
+    watcher = left_out.sound()
+    watcher.add(packets(*heard(SHOWN, 0), *together(heard(OTHER, 5), heard(0x201, 5)), *heard(SHOWN, 10)))
+    assert watcher.missed_s({SHOWN}) == pytest.approx(5)
+
+
+def test_another_language_that_is_published_is_not_missed() -> None:
+    watcher = left_out.sound()
+    watcher.add(packets(*heard(SHOWN, 0), *heard(OTHER, 5)))
+    assert watcher.missed_s({SHOWN}, others={OTHER}) == 0
+
+
+def test_a_track_of_the_same_programme_is_missed_where_it_alone_goes_on() -> None:
+    watcher = left_out.sound()
+    beside = [together(heard(SHOWN, at_s), heard(OTHER, at_s)) for at_s in (0, 10, 15)]
+    watcher.add(packets(*beside[0], *heard(OTHER, 5), *beside[1], *beside[2]))
+    assert watcher.missed_s({SHOWN}, own={SHOWN, OTHER}) == pytest.approx(5.25, abs=0.3)
+    assert watcher.missed_s({SHOWN}) == 0, "a programme that runs beside it"
+
+
+def test_of_too_much_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(left_out, "_MOST", 30)
+    watcher = left_out.sound()
+    for part in (heard(SHOWN, 0), heard(OTHER, 5), heard(OTHER, 10)):
+        watcher.add(packets(*part))
+    assert watcher.missed_s({SHOWN}) == 0
+
+
 def test_a_head_that_claims_to_be_longer_than_its_packet_tells_nothing() -> None:
     watcher = left_out.sound()
     for time_s in (0, 1, 2, 3):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -266,6 +267,15 @@ def test_a_clip_that_decodes_in_part_is_published_with_a_warning_and_one_that_do
     assert [notice.code for notice in quality.judge_length(SMALL, 5.0)] == ["truncated"]
     with pytest.raises(SourceRejected):
         quality.judge_length(SMALL, 0.0)
+
+
+@pytest.mark.parametrize(("encoded_s", "codes", "lasts_s"), [(9.2, [], 9.2), (5.0, ["truncated"], 10.0)])
+def test_a_length_that_may_be_the_time_of_the_end_is_doubted_by_as_much(
+    encoded_s: float, codes: list[str], lasts_s: float
+) -> None:
+    late = replace(SMALL, container="matroska", start_s=0.9)
+    assert [notice.code for notice in quality.judge_length(late, encoded_s)] == codes
+    assert quality.true_length_s(late, encoded_s) == pytest.approx(lasts_s)
 
 
 @pytest.mark.parametrize(

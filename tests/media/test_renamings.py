@@ -7,7 +7,7 @@ import pytest
 
 from tasks.media.renamings import SeenMap, find_renamings, renumbered
 from tasks.media.transport import NO_PROGRAMME
-from tasks.media.transport_tables import Programme
+from tasks.media.transport_tables import Kind, Programme
 
 VIDEO, OTHER_VIDEO, SOUND, OTHER_SOUND = (0x1B,), (0x02,), (0x03,), (0x0F,)
 
@@ -72,6 +72,37 @@ def test_sound_that_cannot_go_on_does_not_get_in_among_what_does(foreign: int) -
     (apart,) = set(made[(pids == foreign) & (places > 110)])
     assert apart not in {1, 2, 3, 5, NO_PROGRAMME}
     assert set(made[pids == 3]) == {1}
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        pytest.param((0x81,), (0x87,), id="AC-3, E-AC-3"),
+        pytest.param((6, 0x6A), (6, 0x05, 0x6A), id="a descriptor more"),
+        pytest.param((0x03,), (0x04,), id="MPEG-1 and -2"),
+        pytest.param((6, 0x56), (6, 0x56, 0x59), id="teletext with subtitles"),
+    ],
+)
+def test_what_keeps_its_codec_goes_on_beside_sound_that_does_not(earlier: Kind, later: Kind) -> None:
+    first = seen(0, 100, {1: VIDEO, 2: SOUND, 4: earlier})
+    second = seen(110, 200, {1: VIDEO, 2: OTHER_SOUND, 4: later})
+    places, pids = media(x1=(1, 200), x2=(1, 200), x4=(1, 200))
+    found = find_renamings([first, second], places, pids)
+    made = renumbered(pids, places, found)
+    assert set(made[pids == 4]) == {4}
+    assert set(made[pids == 1]) == {1}
+    assert set(made[(pids == 2) & (places > 110)]).isdisjoint({1, 2, 4, NO_PROGRAMME})
+
+
+def test_sound_that_is_set_apart_gets_a_number_of_its_own() -> None:
+    first = seen(0, 100, {1: VIDEO, 2: SOUND, 3: SOUND})
+    second = seen(110, 200, {1: VIDEO, 2: OTHER_SOUND, 3: SOUND})
+    third = seen(210, 300, {1: VIDEO, 2: OTHER_SOUND, 3: OTHER_SOUND, NO_PROGRAMME - 1: (6, 0x6A)})
+    places, pids = media(x1=(1, 300), x2=(1, 300), x3=(1, 300))
+    made = renumbered(pids, places, find_renamings([first, second, third], places, pids))
+    apart = [set(made[(pids == pid) & (places > 210)]) for pid in (2, 3)]
+    assert apart[0].isdisjoint(apart[1])
+    assert NO_PROGRAMME - 1 not in apart[0] | apart[1]
 
 
 def test_pictures_of_another_codec_under_the_same_number_are_set_apart() -> None:

@@ -32,24 +32,25 @@ HEAVY = replace(VIDEO, codec="hevc", pixel_format="yuv420p10le")
     ],
 )
 def test_threads_follow_the_cores_within_what_helps(cores: int, threads: Threads) -> None:
-    assert threads_for(cores, HEAVY) == threads
+    assert threads_for(cores, HEAVY, 8_000_000) == threads
 
 
 @pytest.mark.parametrize(
-    ("cores", "video", "decoder"),
+    ("cores", "video", "bitrate_bps", "decoder"),
     [
-        pytest.param(2, VIDEO, 1, id="HD"),
-        pytest.param(4, VIDEO, 4, id="HD on more cores"),
-        pytest.param(2, replace(VIDEO, codec="mpeg2video"), 2, id="a codec whose threads cost nothing"),
-        pytest.param(2, replace(VIDEO, pixel_format="yuv422p10le"), 2, id="as studios record it"),
-        pytest.param(2, replace(VIDEO, frame_rate=Fraction(50)), 2, id="50 pictures a second"),
-        pytest.param(2, replace(VIDEO, coded_width=3840, coded_height=2160), 2, id="UHD"),
+        pytest.param(2, VIDEO, 14e6, 1, id="HD"),
+        pytest.param(4, VIDEO, 14e6, 4, id="HD on more cores"),
+        pytest.param(2, replace(VIDEO, codec="mpeg2video"), 14e6, 2, id="a codec whose threads cost nothing"),
+        pytest.param(2, VIDEO, 100e6, 2, id="as cameras record it"),
+        pytest.param(2, replace(VIDEO, pixel_format="yuv422p10le"), 14e6, 2, id="as studios record it"),
+        pytest.param(2, replace(VIDEO, frame_rate=Fraction(50)), 14e6, 2, id="50 pictures a second"),
+        pytest.param(2, replace(VIDEO, coded_width=3840, coded_height=2160), 14e6, 2, id="UHD"),
     ],
 )
 def test_what_one_thread_decodes_soon_enough_gets_one_on_few_cores(
-    cores: int, video: VideoStream, decoder: int
+    cores: int, video: VideoStream, bitrate_bps: float, decoder: int
 ) -> None:
-    assert threads_for(cores, video).decoder == decoder
+    assert threads_for(cores, video, bitrate_bps).decoder == decoder
 
 
 def test_ffmpeg_is_told_of_each_and_of_none_that_it_is_to_choose() -> None:

@@ -164,7 +164,7 @@ Make = Callable[[Path, dict[str, Path]], Path]
         pytest.param(lambda folder, films: _of_late_sound(folder, films["mkv"]), id="late sound"),
         pytest.param(
             lambda folder, films: clips.make(
-                folder / "a.mkv", "-i", str(films["mkv"]), "-c", "copy", "-output_ts_offset", "0.2"
+                folder / "a.mkv", "-i", str(films["mkv"]), "-c", "copy", "-output_ts_offset", "0.5"
             ),
             id="a late beginning",
         ),
@@ -189,14 +189,14 @@ def test_the_beginning_tells_what_the_whole_tells(
     assert uploaded.probe(_arrived(services, tmp_path, whole, there)) == expected
 
 
-@pytest.mark.parametrize("offset_s", [0.2, 0.5, 1.5])
+@pytest.mark.parametrize("offset_s", [0.5, 1.5])
 def test_how_long_it_lasts_is_measured_by_the_whole_where_it_begins_late(
     services: Services, made: dict[str, Path], tmp_path: Path, offset_s: float
 ) -> None:
     late = ("-c", "copy", "-output_ts_offset", str(offset_s))
     whole = clips.make(tmp_path / "late.mkv", "-i", str(made["mkv"]), *late).read_bytes()
     job = _arrived(services, tmp_path, whole, 9 * MIB)
-    if offset_s == 0.2:
+    if offset_s < 1:
         assert uploaded.probe(job).duration_s == pytest.approx(LENGTH_S + offset_s, abs=0.1)
     else:
         with pytest.raises(Stopped):
@@ -205,7 +205,7 @@ def test_how_long_it_lasts_is_measured_by_the_whole_where_it_begins_late(
 
 def test_a_picture_of_which_no_frame_has_come_whole_is_waited_for(services: Services, tmp_path: Path) -> None:
     raw = ("-f", "lavfi", "-i", "testsrc2=size=640x360:duration=1", "-c:v", "rawvideo", "-pix_fmt", "yuv420p")
-    whole = clips.make(tmp_path / "raw.mkv", *raw, "-output_ts_offset", "0.2").read_bytes()
+    whole = clips.make(tmp_path / "raw.mkv", *raw, "-output_ts_offset", "0.6").read_bytes()
     (tmp_path / SOURCE_FILE).write_bytes(whole)
     expected = examine.probe(services, tmp_path)
     with pytest.raises(Stopped):

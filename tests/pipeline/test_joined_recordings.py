@@ -13,7 +13,7 @@ from tasks.adapters import mending
 from tasks.media import left_out
 from tasks.pipeline.services import Services
 from tests import clips
-from tests.pipeline.published import H264, Published, Put
+from tests.pipeline.published import H264, Published, Put, codes
 from tests.pipeline.published import publish as publish_whole
 
 LENGTH_S = 3
@@ -161,6 +161,16 @@ def test_an_advert_whose_sound_is_coded_in_another_way_is_told_of_and_spoils_not
     (told,) = (notice.message for notice in record.warnings if notice.code == "recording_left_out")
     assert "0:03 of its sound may be missing" in told
     assert "damaged" not in {notice.code for notice in record.warnings}
+
+
+def test_a_second_track_that_some_of_it_has_is_not_missed_where_it_is_away(
+    services: Services, put: Put, tmp_path: Path
+) -> None:
+    source = tmp_path / "film.ts"
+    both = ("-map", "0:v", "-map", "1:a", "-map", "1:a", "-c:a:0", "mp2", "-c:a:1", "ac3")
+    film, news = (recording(tmp_path / f"{at_s}.ts", "red", 440, at_s=at_s, mux=both * (at_s == 0)) for at_s in (0, 3))
+    source.write_bytes(film + news)
+    assert "recording_left_out" not in codes(publish_whole(services, put, source, "film"))
 
 
 def test_programmes_that_run_beside_each_other_are_no_recordings_that_are_left_out(tmp_path: Path) -> None:
