@@ -202,11 +202,9 @@ def joint_notices(job: Job, source: Recording) -> tuple[Notice, ...]:
         return ()
     unseen_s = pictures.missed_s(set() if shown is None else {shown})
     # What takes turns with the main sound is a track of its own, if it is seen in time, but is not published for that.
-    main, *others = [_pids(each.tracks) for each in published(candidates(source), job.ladder.audio.languages)] or [
-        set()
-    ]
+    heard = [_pids(each.tracks) for each in published(candidates(source), job.ladder.audio.languages)]
     own = _pids(each for each in source.audio if each.index in source.companions)
-    unheard_s = sound.missed_s(main, others=set().union(*others), own=own) if main else 0
+    unheard_s = sound.missed_s(heard[0], others=set().union(*heard[1:]), own=own) if heard and heard[0] else 0
     return (*left_out.left_out_notice(unseen_s, unheard_s), *shapes.notice())
 
 
