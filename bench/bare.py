@@ -24,8 +24,8 @@ from tasks.media import encode
 from tasks.media.colour import as_jpeg, scaled
 from tasks.media.encoders import encoder_options
 from tasks.media.ladder import PlannedRung
-from tasks.media.mix import mixed
 from tasks.media.picture import shown
+from tasks.media.sound.mix import mixed
 from tasks.media.source_input import SOURCE_FILE, input_options
 
 _QUIET: Final = ("-nostdin", "-hide_banner", "-loglevel", "error", "-y")

@@ -14,9 +14,9 @@ from bench.programs import FFMPEG, FFPROBE, run_quietly
 from config.settings import Settings
 from tasks.adapters.cage import Cage
 from tasks.adapters.ffprobe import Ffprobe
-from tasks.media import loudness
 from tasks.media.ladder import Ladder, PlannedRung, climb, read_ladder
-from tasks.media.sound import Programme, candidates, published
+from tasks.media.sound import loudness
+from tasks.media.sound.programmes import Programme, candidates, published
 from tasks.media.source import Source
 from tasks.media.source_input import SOURCE_FILE
 from tasks.media.source_reading import SourceLimits, read_recording

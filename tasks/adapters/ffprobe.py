@@ -60,7 +60,7 @@ class Ffprobe:
 
         With ``measures_length``, a duration that the container doesn't tell or can't know
         (`tasks.media.timing.is_length_told`), or that a clock which may start anew makes doubtful
-        (`tasks.media.restarts`), is measured, unless reading all of the file takes half a minute.
+        (`tasks.media.transport.restarts`), is measured, unless reading all of the file takes half a minute.
 
         Raises:
             SourceRejected: it can't be read (``unreadable``, ``probe_overran``).

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from tasks.media.boxes import box_at
+from tasks.media.mp4.boxes import box_at
 
 _MOST_BOXES: Final = 1000
 _MOST_BYTES: Final = 32 * 1024**2

@@ -21,8 +21,8 @@ from tasks.adapters.object_store import ObjectStore, RangeNotSatisfiable
 from tasks.adapters.process import Stopped
 from tasks.adapters.s3_errors import translated
 from tasks.errors import TemporarilyUnavailable
-from tasks.media import fronts
-from tasks.media.front_index import FrontIndex
+from tasks.media.fronts import formats
+from tasks.media.fronts.index import FrontIndex
 
 # With the index and this much of the media, ffprobe learns all about a file.
 _BEGINNING_BYTES: Final = 4 * 1024**2
@@ -54,7 +54,7 @@ class Upload:
                 raise Stopped(f"the look at {self.key} was stopped")
             return self._part(each, is_begun=is_begun)
 
-        looks = fronts.look(self.size_bytes)
+        looks = formats.look(self.size_bytes)
         wanted: tuple[range, ...] | None = next(looks, None)
         with ThreadPoolExecutor(_LOOKS_AT_A_TIME) as pool:
             while wanted is not None:
@@ -86,7 +86,7 @@ class Upload:
             JoinedError: what was to be written next is of another recording than the file, or damaged.
             As `ObjectStore.download`.
         """
-        digest, watch = hashlib.sha256(), fronts.watch(front)
+        digest, watch = hashlib.sha256(), formats.watch(front)
         with translated(self.bucket, self.key), path.open("x+b" if is_new else "r+b", buffering=0) as file:
 
             def take(chunk: bytes) -> None:

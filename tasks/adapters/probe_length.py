@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
-from tasks.media import probed, restarts, timing
+from tasks.media import probed, timing
 from tasks.media.source_input import RESTARTING_CLOCKS
+from tasks.media.transport import restarts
 
 _PACE_OF_S: Final = 5
 # Tracks begin and end by so much apart, and lose packets on their way.

@@ -24,7 +24,7 @@ from tasks.adapters.object_store import ObjectStore
 from tasks.adapters.ordered_download import Upload, beginning_of, layout_of
 from tasks.adapters.process import Stopped
 from tasks.errors import TemporarilyUnavailable
-from tasks.media.one_recording import JoinedError
+from tasks.media.transport.one_recording import JoinedError
 
 LARGE_BYTES: Final = 48 * 1024**2
 """From this size on an upload is processed while it arrives: with smaller ones nobody would notice."""

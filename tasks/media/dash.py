@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import Final
 from xml.etree import ElementTree
 
-from tasks.media.boxes import Fragment, Header
-from tasks.media.captions import WHOLE_FILE, Caption
+from tasks.media.captions.selection import WHOLE_FILE, Caption
 from tasks.media.ladder import PlannedRung
+from tasks.media.mp4.boxes import Fragment, Header
 from tasks.media.package import MediaPlaylist, Track
 from tasks.records.base import Value
 

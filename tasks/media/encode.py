@@ -15,11 +15,11 @@ from tasks.media.colour import scaled
 from tasks.media.encoders import encoder_options
 from tasks.media.faults import watched
 from tasks.media.ladder import Ladder, PlannedRung, climb
-from tasks.media.mix import mixed
 from tasks.media.opening import unprobed
 from tasks.media.picture import evened, of_one_graph, shown
 from tasks.media.shapes import sizes
-from tasks.media.sound import Programme, candidates
+from tasks.media.sound.mix import mixed
+from tasks.media.sound.programmes import Programme, candidates
 from tasks.media.source import Recording, Source, VideoStream
 from tasks.media.source_input import RESTARTING_CLOCKS, SOURCE_FILE, input_options
 from tasks.media.steady import steady

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tasks.errors import TemporarilyUnavailable
-from tasks.media.boxes import Fragment
+from tasks.media.mp4.boxes import Fragment
 from tasks.media.package import MediaPlaylist, Track, measure_track
 
 IFRAME_PLAYLIST: Final = "iframes.m3u8"

@@ -7,12 +7,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from tasks.media.boxes import read_header
-from tasks.media.captions import Caption
-from tasks.media.codecs import codec_string
+from tasks.media.captions.selection import Caption
 from tasks.media.ladder import PlannedRung
 from tasks.media.language import language_name
-from tasks.media.sound import MAIN, Programme
+from tasks.media.mp4.boxes import read_header
+from tasks.media.mp4.codecs import codec_string
+from tasks.media.sound.programmes import MAIN, Programme
 from tasks.records.base import Value
 
 MULTIVARIANT: Final = "main.m3u8"

@@ -10,7 +10,7 @@ from tasks.media import timing
 from tasks.media.faults import clock
 from tasks.media.ladder import PlannedRung
 from tasks.media.progress import Progress
-from tasks.media.sound import Programme
+from tasks.media.sound.programmes import Programme
 from tasks.media.source import Recording, Source
 from tasks.records.base import Notice, Value
 

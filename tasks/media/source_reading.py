@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from tasks.errors import SourceRejected
-from tasks.media.iamf import channels_carried
 from tasks.media.opening import LATE_S
 from tasks.media.probed import items, number, ratio, text
+from tasks.media.sound.iamf import channels_carried
 from tasks.media.source import SoundSource, Source
 from tasks.media.source_input import RESTARTING_CLOCKS
 from tasks.media.stream_reading import is_cover, is_picture, is_still, read_audio, read_video, tagged_length_s

@@ -11,8 +11,8 @@ import re
 from collections.abc import Sequence
 
 from tasks.media.ladder import AudioRung
-from tasks.media.mix import changing_downmix
-from tasks.media.sound import Programme
+from tasks.media.sound.mix import changing_downmix
+from tasks.media.sound.programmes import Programme
 from tasks.media.source import AudioStream
 
 

@@ -10,9 +10,10 @@ from typing import Final
 import structlog
 
 from tasks.errors import SourceRejected, TemporarilyUnavailable
-from tasks.media import encode, line21, line21_channels, webvtt
-from tasks.media.caption_runs import plan_extract, plan_line21
-from tasks.media.captions import (
+from tasks.media import encode
+from tasks.media.captions import line21, line21_channels, webvtt
+from tasks.media.captions.runs import plan_extract, plan_line21
+from tasks.media.captions.selection import (
     ANCILLARY_FILE,
     FOLDER,
     INSIDE_FILE,
@@ -27,10 +28,10 @@ from tasks.media.captions import (
     published,
     unreadable_notice,
 )
+from tasks.media.captions.teletext import subtitle_pages
+from tasks.media.captions.webvtt import Cue
 from tasks.media.source import Source
 from tasks.media.source_input import SOURCE_FILE
-from tasks.media.teletext import subtitle_pages
-from tasks.media.webvtt import Cue
 from tasks.pipeline import examine
 from tasks.pipeline.services import Services
 from tasks.records.base import Notice, Value

@@ -14,14 +14,14 @@ from typing import Final
 from tasks.adapters.disk import write_at
 from tasks.adapters.object_store import RangeNotSatisfiable
 from tasks.errors import TemporarilyUnavailable
-from tasks.media.front_ts import PROBED_BYTES
-from tasks.media.one_recording import Course, JoinedError
+from tasks.media.fronts.ts import PROBED_BYTES
 from tasks.media.opening import LATE_S
 from tasks.media.probed import items, number, text
-from tasks.media.restarts import is_doubtful
 from tasks.media.source import SoundSource, Source
 from tasks.media.source_input import SOURCE_FILE
-from tasks.media.transport import UnclearError, form_of, found_in, starts
+from tasks.media.transport.one_recording import Course, JoinedError
+from tasks.media.transport.packets import UnclearError, form_of, found_in, starts
+from tasks.media.transport.restarts import is_doubtful
 from tasks.pipeline import examine
 from tasks.pipeline.job import Job
 
@@ -32,7 +32,7 @@ _END_BYTES: Final = 2_000_000
 
 
 def packets_of(job: Job) -> tuple[int, int] | None:
-    """The form of the upload's packets, by `tasks.media.transport.form_of`; None if it is no transport stream.
+    """The form of the upload's packets, by `tasks.media.transport.packets.form_of`; None if it is no transport stream.
 
     Raises:
         OSError: the disk failed.

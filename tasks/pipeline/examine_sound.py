@@ -12,11 +12,11 @@ import structlog
 from tasks.adapters.arriving import Part
 from tasks.adapters.ffmpeg import Urgency
 from tasks.errors import SourceRejected
-from tasks.media import coded_sound, loudness
 from tasks.media.ladder import AudioRung
 from tasks.media.language import language_name
-from tasks.media.loudness import Measured
-from tasks.media.sound import Programme, candidates, published
+from tasks.media.sound import coded_sound, loudness
+from tasks.media.sound.loudness import Measured
+from tasks.media.sound.programmes import Programme, candidates, published
 from tasks.media.source import Recording
 from tasks.pipeline.services import Services
 from tasks.records.base import Notice, Value
@@ -77,7 +77,7 @@ def listen(
 
     With ``first_s`` only so many seconds of it are heard, and the decision may not be the last. With ``feed`` that part
     of the upload is heard as it arrives. Tracks that can't be decoded or hold nothing are passed over with a notice,
-    and so are those of coded sound (`tasks.media.coded_sound`), and silent ones where others sound.
+    and so are those of coded sound (`tasks.media.sound.coded_sound`), and silent ones where others sound.
 
     Raises:
         TemporarilyUnavailable: ffmpeg was killed, stalled or overran.

@@ -18,9 +18,9 @@ from tasks.adapters.machine import usable_cores
 from tasks.adapters.object_store import NoSuchObject, PreconditionFailed
 from tasks.errors import LeaseLost, SourceRejected
 from tasks.media import encode
-from tasks.media.one_recording import JoinedError
 from tasks.media.source import SoundSource, Source
 from tasks.media.threads import threads_for
+from tasks.media.transport.one_recording import JoinedError
 from tasks.pipeline import (
     captions,
     examine_picture,

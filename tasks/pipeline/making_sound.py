@@ -8,9 +8,10 @@ from typing import Final
 from tasks.adapters.clock import utc_now
 from tasks.adapters.ffmpeg import Urgency
 from tasks.errors import SourceRejected, TemporarilyUnavailable
-from tasks.media import dash, encode, package, quality, sound_only
+from tasks.media import dash, encode, package, quality
 from tasks.media.progress import Progress
-from tasks.media.sound_only import SoundRendition
+from tasks.media.sound import sound_only
+from tasks.media.sound.sound_only import SoundRendition
 from tasks.media.source import SoundSource
 from tasks.pipeline import packaging, pictures, uploaded
 from tasks.pipeline.examine import describe_source

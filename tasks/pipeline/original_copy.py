@@ -13,11 +13,12 @@ from tasks.adapters.ffmpeg import Urgency
 from tasks.adapters.machine import usable_cores
 from tasks.adapters.process import Stopped
 from tasks.errors import SourceRejected, TemporarilyUnavailable
-from tasks.media import coded_sound, direct, encode, package
+from tasks.media import direct, encode, package
 from tasks.media.direct import Direct
 from tasks.media.ladder import PlannedRung
 from tasks.media.progress import Progress
-from tasks.media.sound import Programme
+from tasks.media.sound import coded_sound
+from tasks.media.sound.programmes import Programme
 from tasks.media.source import Source
 from tasks.media.threads import sound_pace
 from tasks.pipeline import examine_sound, packaging, picture_runs, uploaded

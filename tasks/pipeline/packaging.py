@@ -12,15 +12,17 @@ from pathlib import Path
 from typing import Final
 
 from tasks.errors import TemporarilyUnavailable
-from tasks.media import boxes, dash, direct, encode, iframes, package, quality, webvtt
-from tasks.media.boxes import Fragment
-from tasks.media.captions import WHOLE_FILE, Caption
-from tasks.media.codecs import codec_string
+from tasks.media import dash, direct, encode, iframes, package, quality
+from tasks.media.captions import webvtt
+from tasks.media.captions.selection import WHOLE_FILE, Caption
 from tasks.media.dash import Picture, Representation, Sound, Text
 from tasks.media.direct import Direct
 from tasks.media.ladder import Ladder, PlannedRung
+from tasks.media.mp4 import boxes
+from tasks.media.mp4.boxes import Fragment
+from tasks.media.mp4.codecs import codec_string
 from tasks.media.package import MediaPlaylist
-from tasks.media.sound import Programme
+from tasks.media.sound.programmes import Programme
 
 # Sixteen bytes a sample at most: that does for ten seconds at 120 pictures.
 _HEAD_BYTES: Final = 32 * 1024

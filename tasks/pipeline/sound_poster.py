@@ -11,9 +11,9 @@ from tasks.errors import SourceRejected
 from tasks.media import poster
 from tasks.media.ladder import Ladder
 from tasks.media.poster import Still
-from tasks.media.sound import candidates
+from tasks.media.sound.programmes import candidates
+from tasks.media.sound.waveform import plan_waveform
 from tasks.media.source import SoundSource, Source
-from tasks.media.waveform import plan_waveform
 from tasks.pipeline.job import Job
 from tasks.pipeline.poster_making import Taken, publish_still
 

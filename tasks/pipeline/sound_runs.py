@@ -14,7 +14,7 @@ import structlog
 from tasks.adapters.ffmpeg import Urgency
 from tasks.adapters.machine import usable_cores
 from tasks.media import encode
-from tasks.media.sound import Programme
+from tasks.media.sound.programmes import Programme
 from tasks.media.source import Source
 from tasks.media.source_input import RESTARTING_CLOCKS
 from tasks.media.threads import sound_pace

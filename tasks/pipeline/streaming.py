@@ -19,11 +19,12 @@ import structlog
 from tasks.adapters.clock import utc_now
 from tasks.adapters.process import Stopped
 from tasks.errors import LeaseLost, TemporarilyUnavailable
-from tasks.media import encode, package, sound_only
+from tasks.media import encode, package
 from tasks.media.encode import Run
 from tasks.media.ladder import PlannedRung
-from tasks.media.sound import Programme
-from tasks.media.sound_only import SoundRendition
+from tasks.media.sound import sound_only
+from tasks.media.sound.programmes import Programme
+from tasks.media.sound.sound_only import SoundRendition
 from tasks.pipeline import finish
 from tasks.pipeline.lease import Lease
 from tasks.pipeline.services import Services

@@ -11,7 +11,7 @@ from tasks.adapters import machine_faults, process
 from tasks.adapters.clock import utc_now
 from tasks.adapters.object_store import NoSuchObject, PreconditionFailed
 from tasks.errors import SourceRejected
-from tasks.media.one_recording import JoinedError
+from tasks.media.transport.one_recording import JoinedError
 from tasks.pipeline import finish, pictures, uploaded, watch
 from tasks.pipeline.job import Job
 from tasks.pipeline.services import Services

@@ -15,16 +15,18 @@ from tasks.adapters import avi_index, film_index, mending
 from tasks.adapters.arriving import Arriving
 from tasks.adapters.ffprobe import KEY_FRAMES_OF_S
 from tasks.errors import SourceRejected, TemporarilyUnavailable
-from tasks.media import key_frames, left_out, parameter_sets, stream_reading, timing
-from tasks.media.aspects import Aspects
+from tasks.media import stream_reading, timing
 from tasks.media.decoders import DECODERS_OF_ALPHA
-from tasks.media.front_index import UnsuitedError
-from tasks.media.parameter_sets import Told, read_record
-from tasks.media.sound import candidates, published
+from tasks.media.fronts.index import UnsuitedError
+from tasks.media.mp4 import key_frames, parameter_sets
+from tasks.media.mp4.parameter_sets import Told, read_record
+from tasks.media.sound.programmes import candidates, published
 from tasks.media.source import AudioStream, Recording, SoundSource, Source, VideoStream
 from tasks.media.source_input import SOURCE_FILE
 from tasks.media.stream_reading import WITHOUT_ALPHA
-from tasks.media.transport import NO_PROGRAMME
+from tasks.media.transport import left_out
+from tasks.media.transport.aspects import Aspects
+from tasks.media.transport.packets import NO_PROGRAMME
 from tasks.pipeline import examine, examine_ends, examine_part
 from tasks.pipeline.job import Job
 from tasks.pipeline.services import Services

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tasks.errors import TemporarilyUnavailable
-from tasks.media import boxes
+from tasks.media.mp4 import boxes
 from tests.hostile.bombs import BOMBS
 from tests.hostile.containers import box, nested
 

@@ -26,7 +26,7 @@ from tasks.adapters.cage import Cage
 from tasks.adapters.ffprobe import Ffprobe
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.events import parse_events
-from tasks.media import boxes
+from tasks.media.mp4 import boxes
 from tasks.media.source import Source
 from tasks.media.source_input import SOURCE_FILE
 from tasks.media.source_reading import read_recording

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from tasks.media.front_index import FrontIndex
-from tasks.media.fronts import Watching, look
-from tasks.media.one_recording import JoinedError
+from tasks.media.fronts.formats import Watching, look
+from tasks.media.fronts.index import FrontIndex
 from tasks.media.source_input import SOURCE_FILE, piped
+from tasks.media.transport.one_recording import JoinedError
 from tests import clips
 
 

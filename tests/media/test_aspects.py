@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.media.aspects import Aspects
-from tasks.media.transport import Packets
+from tasks.media.transport.aspects import Aspects
+from tasks.media.transport.packets import Packets
 
 PID, OTHER = 0x100, 0x200
 SD, HD, HD_1440 = (720, 576), (1920, 1080), (1440, 1080)

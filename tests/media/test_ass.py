@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.media.ass import read_events
-from tasks.media.webvtt import clean
+from tasks.media.captions.ass import read_events
+from tasks.media.captions.webvtt import clean
 
 STYLES = """[V4+ Styles]
 Format: Name, Fontname, Bold, Italic, Underline

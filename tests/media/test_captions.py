@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.media import caption_runs, captions
-from tasks.media.captions import CaptionTrack
+from tasks.media.captions import runs, selection
+from tasks.media.captions.selection import CaptionTrack
+from tasks.media.captions.webvtt import Cue
 from tasks.media.decoders import DECODERS_WITH_CAPTIONS
 from tasks.media.source import Source
 from tasks.media.source_input import DEMUXERS
-from tasks.media.webvtt import Cue
 from tests.media.test_encode import SMALL
 
 HI = (Cue(start_s=0, end_s=1, text="Hi"),)
@@ -36,10 +36,10 @@ def of(source: Source, codec: str, **changes: object) -> Source:
 
 def test_one_run_writes_every_text_track_and_copies_out_the_pictures_caption_units() -> None:
     probe = probed(stream(2, "mov_text"), stream(3, "dvb_teletext"), stream(4, "dvb_subtitle"))
-    found = captions.find_captions(probe, of(SMALL, "h264"))
+    found = selection.find_captions(probe, of(SMALL, "h264"))
     plain = ("-map_metadata", "-1", "-map_chapters", "-1", "-avoid_negative_ts", "disabled")
     units = (*("-map", "0:0", "-c", "copy", "-copyinkf"), *plain)
-    assert caption_runs.plan_extract(found, SMALL, max_pixels=1000) == (
+    assert runs.plan_extract(found, SMALL, max_pixels=1000) == (
         *("-nostdin", "-hide_banner", "-loglevel", "error", "-copyts"),
         *("-txt_format:3", "text", "-txt_page:3", "subtitle", "-fix_sub_duration:3"),
         *("-codec_whitelist", DECODERS_WITH_CAPTIONS, "-dn", "-format_whitelist", DEMUXERS, "-max_pixels", "1000"),
@@ -54,8 +54,8 @@ def test_one_run_writes_every_text_track_and_copies_out_the_pictures_caption_uni
 
 
 def test_ancillary_data_is_read_as_raw_captions_with_data_streams_allowed() -> None:
-    found = captions.find_captions(probed(stream(2, "smpte_436m_anc", "data")), of(SMALL, "prores"))
-    arguments = caption_runs.plan_extract(found, SMALL, max_pixels=1000)
+    found = selection.find_captions(probed(stream(2, "smpte_436m_anc", "data")), of(SMALL, "prores"))
+    arguments = runs.plan_extract(found, SMALL, max_pixels=1000)
     assert "-dn" not in arguments
     assert arguments[arguments.index("source") + 1 :] == (
         *("-map", "0:2", "-c", "copy", "-map_metadata", "-1", "-map_chapters", "-1"),
@@ -65,7 +65,7 @@ def test_ancillary_data_is_read_as_raw_captions_with_data_streams_allowed() -> N
 
 
 def test_raw_captions_are_decoded_field_by_field_from_nothing_but_our_own_file() -> None:
-    arguments, files = caption_runs.plan_line21(captions.INSIDE_FILE)
+    arguments, files = runs.plan_line21(selection.INSIDE_FILE)
     opened = ("-f", "rcwt", "-protocol_whitelist", "file", "-data_field")
     written = ("-c:s", "webvtt", "-fs", "8388608", "-f", "webvtt")
     assert arguments == (
@@ -78,8 +78,8 @@ def test_raw_captions_are_decoded_field_by_field_from_nothing_but_our_own_file()
 
 
 def test_a_source_with_no_place_for_captions_takes_no_run() -> None:
-    found = captions.find_captions(probed(stream(2, "tmcd", "data")), of(SMALL, "prores"))
-    assert caption_runs.plan_extract(found, SMALL, max_pixels=1) == ()
+    found = selection.find_captions(probed(stream(2, "tmcd", "data")), of(SMALL, "prores"))
+    assert runs.plan_extract(found, SMALL, max_pixels=1) == ()
 
 
 @pytest.mark.parametrize(("container", "zero_s"), [("mov", 1.5), ("matroska", 1.5), ("mpegts", 2.5), ("mpeg", 2.5)])
@@ -87,14 +87,14 @@ def test_the_clips_zero_is_the_encodes(container: str, zero_s: float) -> None:
     # Captions that begin before the picture and the sound don't move it, where clocks may start anew.
     probe = probed({**stream(2, "dvb_teletext"), "start_time": "1.500000"}, start_time="1.500000")
     source = replace(SMALL, container=container)
-    assert captions.find_captions(probe, source).zero_s == zero_s
+    assert selection.find_captions(probe, source).zero_s == zero_s
 
 
 def test_of_several_services_the_pictures_own_captions_are_taken() -> None:
     source = of(SMALL, "h264")
     source = replace(source, video=replace(source.video, companions=frozenset({0, 1, 3})))
     probe = probed(stream(2, "dvb_teletext"), stream(3, "dvb_teletext"))
-    assert [track.index for track in captions.find_captions(probe, source).tracks] == [3]
+    assert [track.index for track in selection.find_captions(probe, source).tracks] == [3]
 
 
 def test_languages_and_marks_are_read_and_named() -> None:
@@ -107,9 +107,9 @@ def test_languages_and_marks_are_read_and_named() -> None:
         stream(7, "webvtt", language='"><script>'),
         stream(8, "dvb_teletext", language="fre,ger"),
     )
-    tracks = captions.find_captions(probe, SMALL).tracks
+    tracks = selection.find_captions(probe, SMALL).tracks
     cues = [(Cue(start_s=0, end_s=1, text=str(track.index)),) for track in tracks]
-    made = captions.published(list(zip(tracks, cues, strict=True)))
+    made = selection.published(list(zip(tracks, cues, strict=True)))
     assert [(each.name, each.language, each.label, each.kind) for each in made] == [
         ("captions", "vi", "Tiếng Việt", "subtitles"),
         ("captions-2", "en", "English", "subtitles"),
@@ -126,19 +126,19 @@ def test_languages_and_marks_are_read_and_named() -> None:
 def test_without_a_mark_the_first_that_is_not_forced_is_the_default_and_there_is_but_one() -> None:
     forced = CaptionTrack(index=2, codec="mov_text", language="en", is_forced=True)
     plain = CaptionTrack(index=3, codec="mov_text", language="en")
-    made = captions.published([(forced, HI), (None, HO), (plain, HO), (plain, HI)])
+    made = selection.published([(forced, HI), (None, HO), (plain, HO), (plain, HI)])
     assert [each.is_default for each in made] == [False, True, False]
-    assert not any(each.is_default for each in captions.published([(forced, HI)]))
+    assert not any(each.is_default for each in selection.published([(forced, HI)]))
 
 
 def test_empty_programmes_and_what_is_said_twice_in_one_language_are_left_out() -> None:
     track = CaptionTrack(index=2, codec="mov_text")
-    made = captions.published([(track, HI), (None, ()), (None, HI), (track.evolve(index=3, language="en"), HI)])
+    made = selection.published([(track, HI), (None, ()), (None, HI), (track.evolve(index=3, language="en"), HI)])
     assert [(each.name, each.language) for each in made] == [("captions", None), ("captions-2", "en")]
 
 
 def test_an_editor_is_told_once_of_what_is_left_out() -> None:
-    (notice,) = captions.unreadable_notice(["dvb_subtitle", "hdmv_pgs_subtitle", "dvb_subtitle"])
+    (notice,) = selection.unreadable_notice(["dvb_subtitle", "hdmv_pgs_subtitle", "dvb_subtitle"])
     assert notice.code == "captions_unreadable"
     assert notice.message.endswith("left out: dvb_subtitle, hdmv_pgs_subtitle.")
-    assert captions.unreadable_notice([]) == ()
+    assert selection.unreadable_notice([]) == ()

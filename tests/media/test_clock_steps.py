@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks.media.clock_steps import find_steps
-from tasks.media.transport import CLOCK, WRAP
+from tasks.media.transport.clock_steps import find_steps
+from tasks.media.transport.packets import CLOCK, WRAP
 
 FRAME = CLOCK // 25
 ONE = [number * FRAME for number in range(100)]

@@ -6,12 +6,12 @@ from fractions import Fraction
 from xml.etree import ElementTree
 
 from tasks.media import dash
-from tasks.media.boxes import Fragment, Header
-from tasks.media.captions import CaptionTrack, published
+from tasks.media.captions.selection import CaptionTrack, published
+from tasks.media.captions.webvtt import Cue
 from tasks.media.dash import Picture, Sound, Text
 from tasks.media.ladder import PlannedRung
+from tasks.media.mp4.boxes import Fragment, Header
 from tasks.media.package import MediaPlaylist, Track
-from tasks.media.webvtt import Cue
 
 MPD = "{urn:mpeg:dash:schema:mpd:2011}"
 AVC = Track(peak_bps=2_000_000, average_bps=1_500_000, codecs="avc1.64001f")

@@ -10,7 +10,7 @@ import config.ladders
 from tasks.media.decoders import DECODERS, DECODERS_WITH_CAPTIONS
 from tasks.media.encode import plan_encode, plan_mp4, plan_sound
 from tasks.media.ladder import PlannedRung, read_ladder
-from tasks.media.sound import candidates, published
+from tasks.media.sound.programmes import candidates, published
 from tasks.media.source import AudioStream, Source
 from tasks.media.source_input import DEMUXERS, piped
 from tasks.records.keys import ORIGINAL

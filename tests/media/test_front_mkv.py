@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.media import clusters, fronts
-from tasks.media.front_mkv import PROBED_BYTES
-from tasks.media.one_recording import JoinedError
+from tasks.media.fronts import clusters, formats
+from tasks.media.fronts.mkv import PROBED_BYTES
+from tasks.media.transport.one_recording import JoinedError
 from tests import clips
 from tests.hostile.containers import element
 from tests.media.fronts import assert_a_pipe_gives_the_same, damages, looked, noticed_at
@@ -80,7 +80,7 @@ def seen(upload: bytes, chunk_bytes: int = 100_000) -> int:
     """How many bytes pass before something is noticed."""
     front, _ = looked(upload)
     assert front is not None
-    watch = fronts.watch(front)
+    watch = formats.watch(front)
     assert watch is not None
     return noticed_at(watch, upload, chunk_bytes)
 
@@ -229,7 +229,7 @@ def test_a_flood_of_empty_elements_is_not_looked_at_one_by_one() -> None:
     upload = segment(INFO, TRACKS, element("1F43B675", b"\xec\x80" * 200_000))
     front, _ = looked(upload)
     assert front is not None
-    watch = fronts.watch(front)
+    watch = formats.watch(front)
     assert isinstance(watch, clusters.ClusterWatch)
     with pytest.raises(JoinedError):
         watch.see(upload)

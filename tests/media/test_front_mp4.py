@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 from hypothesis import given
 
-from tasks.media.fronts import look
+from tasks.media.fronts.formats import look
 from tasks.media.source_input import piped
 from tests import clips
 from tests.media.fronts import damages, hashes, laid, looked

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.media import one_recording
-from tasks.media.front_ts import PROBED_BYTES
-from tasks.media.one_recording import Watch
-from tasks.media.transport import form_of, found_in, starts
-from tasks.media.transport_tables import read_maps
+from tasks.media.fronts.ts import PROBED_BYTES
+from tasks.media.transport import one_recording
+from tasks.media.transport.one_recording import Watch
+from tasks.media.transport.packets import form_of, found_in, starts
+from tasks.media.transport.tables import read_maps
 from tests import clips
 from tests.media.fronts import assert_a_pipe_gives_the_same, damages, looked, noticed_at
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.media.iamf import channels_carried
+from tasks.media.sound.iamf import channels_carried
 
 STREAMS = [
     {"index": index, "channels": channels, "channel_layout": layout}

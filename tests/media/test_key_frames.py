@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from tasks.adapters import film_index
 from tasks.errors import TemporarilyUnavailable
-from tasks.media.key_frames import widest_gap_s
-from tasks.media.sample_tables import UnsuitedError
+from tasks.media.mp4.key_frames import widest_gap_s
+from tasks.media.mp4.sample_tables import UnsuitedError
 from tests import clips
 
 FRAME_S = 1 / 25

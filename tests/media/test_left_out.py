@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from tasks.adapters import mending
-from tasks.media import left_out
 from tasks.media.partial import as_of_whole, read_listing
-from tasks.media.transport import CLOCK, Packets
+from tasks.media.transport import left_out
+from tasks.media.transport.packets import CLOCK, Packets
 from tests import clips
 
 SHOWN, OTHER = 0x100, 0x200

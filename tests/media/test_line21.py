@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.media import line21
+from tasks.media.captions import line21
 
 PACKETS = "#software: x\n#tb 0: 1/25\n#media_type 0: video\n"
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.media.line21 import RCWT_HEADER
-from tasks.media.line21_channels import parted
+from tasks.media.captions.line21 import RCWT_HEADER
+from tasks.media.captions.line21_channels import parted
 from tests.captioned import Pair
 
 FIRST, SECOND, TEXT, ERASE = (0x14, 0x20), (0x1C, 0x20), (0x14, 0x2B), (0x14, 0x2C)

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.media.ladder import AudioRung
-from tasks.media.loudness import Measured, Side, gain_for, judge, plan_measure, read_measured
-from tasks.media.sound import Programme
+from tasks.media.sound.loudness import Measured, Side, gain_for, judge, plan_measure, read_measured
+from tasks.media.sound.programmes import Programme
 from tests import clips
 from tests.media.test_encode import SMALL
 from tests.media.test_sound import track

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.media.clock_steps import find_steps
-from tasks.media.one_clock import OneClock, OtherClockError
-from tasks.media.transport import CLOCK, WRAP
+from tasks.media.transport.clock_steps import find_steps
+from tasks.media.transport.one_clock import OneClock, OtherClockError
+from tasks.media.transport.packets import CLOCK, WRAP
 
 FRAME = CLOCK // 25
 PICTURE, SOUND = 1, 2

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.media import encode, looks, loudness, opening, sampling
+from tasks.media import encode, looks, opening, sampling
 from tasks.media.scan import read_fields
-from tasks.media.sound import Programme
+from tasks.media.sound import loudness
+from tasks.media.sound.programmes import Programme
 from tasks.media.source import Source
 from tasks.media.source_input import SOURCE_FILE
 from tests import clips

@@ -11,14 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.errors import SourceRejected, TemporarilyUnavailable
-from tasks.media import boxes, iframes, package, quality, sound, storyboard
-from tasks.media.boxes import Fragment
-from tasks.media.captions import CaptionTrack, published
-from tasks.media.codecs import codec_string
+from tasks.media import iframes, package, quality, storyboard
+from tasks.media.captions.selection import CaptionTrack, published
+from tasks.media.captions.webvtt import Cue
 from tasks.media.encode import plan_encode
 from tasks.media.ladder import PlannedRung
+from tasks.media.mp4 import boxes
+from tasks.media.mp4.boxes import Fragment
+from tasks.media.mp4.codecs import codec_string
 from tasks.media.progress import Progress, ProgressReader
-from tasks.media.webvtt import Cue
+from tasks.media.sound import programmes
 from tests.media.test_encode import NEWS, SMALL
 
 PLAYLIST = """#EXTM3U
@@ -202,7 +204,7 @@ def test_a_player_starts_with_a_middle_rendition_of_h264_which_all_can_play() ->
 def test_a_growing_clip_is_played_from_its_beginning_at_the_ladders_caps() -> None:
     plan = plan_encode(SMALL, NEWS, max_pixels=1)
     inits = {rung.name: init_section("avc1", "avcC", bytes.fromhex("0164001f")) for rung in plan.rungs}
-    text = package.growing_playlist(plan.rungs, sound.published(sound.candidates(SMALL), ()), inits)
+    text = package.growing_playlist(plan.rungs, programmes.published(programmes.candidates(SMALL), ()), inits)
     assert text.startswith("#EXTM3U\n#EXT-X-START:TIME-OFFSET=0,PRECISE=YES\n")
     assert ":BANDWIDTH=1984000,AVERAGE-BANDWIDTH=1824000,RESOLUTION=960x540" in text
 

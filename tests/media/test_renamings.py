@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks.media.renamings import SeenMap, find_renamings, renumbered
-from tasks.media.transport import NO_PROGRAMME
-from tasks.media.transport_tables import Kind, Programme
+from tasks.media.transport.packets import NO_PROGRAMME
+from tasks.media.transport.renamings import SeenMap, find_renamings, renumbered
+from tasks.media.transport.tables import Kind, Programme
 
 VIDEO, OTHER_VIDEO, SOUND, OTHER_SOUND = (0x1B,), (0x02,), (0x03,), (0x0F,)
 

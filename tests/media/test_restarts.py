@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.media.restarts import is_doubtful, played_s
+from tasks.media.transport.restarts import is_doubtful, played_s
 
 BEGUN = [(0.04 * number, 1000.0) for number in range(126)]
 """Five seconds at 25 kB a second."""

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tasks.media.ladder import AudioRung
 from tasks.media.language import language_name, language_tag
-from tasks.media.mix import mixed
-from tasks.media.sound import Programme, candidates, published
+from tasks.media.sound.mix import mixed
+from tasks.media.sound.programmes import Programme, candidates, published
 from tasks.media.source import AudioStream, Source
 from tests.media.test_ladder import VIDEO
 

@@ -6,10 +6,10 @@ import pytest
 
 import config.ladders
 from tasks.errors import ConfigurationError, SourceRejected
-from tasks.media import sound_only
 from tasks.media.ladder import read_ladder
 from tasks.media.package import Track
-from tasks.media.sound import candidates, published
+from tasks.media.sound import sound_only
+from tasks.media.sound.programmes import candidates, published
 from tasks.media.source import SoundSource
 from tasks.media.source_reading import SourceLimits, read_recording
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ffmpeg
 import pytest
 
-from tasks.media.mix import mixed
-from tasks.media.sound import Programme
+from tasks.media.sound.mix import mixed
+from tasks.media.sound.programmes import Programme
 from tasks.media.source_reading import SourceLimits, read_recording
 from tasks.media.steady import steady
 from tests.media.test_sound import RUNG, track

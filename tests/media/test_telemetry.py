@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.media.captions import CaptionTrack, published
-from tasks.media.telemetry import is_telemetry
-from tasks.media.webvtt import Cue
+from tasks.media.captions.selection import CaptionTrack, published
+from tasks.media.captions.telemetry import is_telemetry
+from tasks.media.captions.webvtt import Cue
 
 ROWS = {
     "bracketed": (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.media.teletext import Page, subtitle_pages
+from tasks.media.captions.teletext import Page, subtitle_pages
 
 
 def test_pages_of_subtitles_are_told_with_their_languages_and_others_are_passed_over() -> None:

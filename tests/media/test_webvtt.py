@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.media import webvtt
-from tasks.media.webvtt import Cue
+from tasks.media.captions import webvtt
+from tasks.media.captions.webvtt import Cue
 
 
 def test_ffmpegs_times_are_read_from_the_clips_zero() -> None:

@@ -12,7 +12,8 @@ import pytest
 from tasks.adapters import ordered_download
 from tasks.adapters.arriving import Arriving
 from tasks.adapters.process import Stopped
-from tasks.media import front_mkv, opening
+from tasks.media import opening
+from tasks.media.fronts import mkv
 from tasks.media.source_input import SOURCE_FILE
 from tasks.pipeline import examine, uploaded
 from tasks.pipeline.ingest import ingest
@@ -54,7 +55,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture
 def short(slow: Services, monkeypatch: pytest.MonkeyPatch) -> Services:
     """The services, for which thirteen seconds are long."""
-    monkeypatch.setattr(front_mkv, "PROBED_BYTES", MIB)
+    monkeypatch.setattr(mkv, "PROBED_BYTES", MIB)
     monkeypatch.setattr(opening, "THROUGH_S", 4.0)
     monkeypatch.setattr(uploaded, "KEY_FRAMES_OF_S", 5.0)
     return slow

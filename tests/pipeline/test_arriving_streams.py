@@ -10,7 +10,8 @@ import pytest
 from tasks.adapters import process
 from tasks.adapters.arriving import Arriving
 from tasks.adapters.object_store import ObjectStore
-from tasks.media import front_ts, opening
+from tasks.media import opening
+from tasks.media.fronts import ts
 from tasks.media.source import Source
 from tasks.media.source_input import SOURCE_FILE
 from tasks.pipeline import examine, examine_ends, making, uploaded
@@ -53,7 +54,7 @@ def stream(coded: Path) -> Path:
 @pytest.fixture
 def short(slow: Services, monkeypatch: pytest.MonkeyPatch) -> Services:
     """The services, for which twelve seconds are long."""
-    monkeypatch.setattr(front_ts, "PROBED_BYTES", MIB)
+    monkeypatch.setattr(ts, "PROBED_BYTES", MIB)
     monkeypatch.setattr(examine_ends, "PROBED_BYTES", 5 * MIB)
     monkeypatch.setattr(opening, "THROUGH_S", 4.0)
     monkeypatch.setattr(uploaded, "KEY_FRAMES_OF_S", 5.0)

@@ -209,7 +209,7 @@ def test_a_track_that_is_damaged_leaves_the_others_and_is_told_of(
     clip = captioned.text_tracks(tmp_path / "clip.mkv", [("vie", "ass", "Xin"), ("eng", "subrip", "Hello")])
     # The decoder of SubRip is not allowed: its track ends the run.
     monkeypatch.setattr(
-        "tasks.media.caption_runs.input_options",
+        "tasks.media.captions.runs.input_options",
         lambda **kept: {**input_options(**kept), "codec_whitelist": "h264,aac,ass"},
     )
     made = found(clip)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tasks.adapters import mending
-from tasks.media import left_out
+from tasks.media.transport import left_out
 from tasks.pipeline.services import Services
 from tests import clips
 from tests.pipeline.published import H264, Published, Put, codes

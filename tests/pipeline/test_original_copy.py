@@ -14,11 +14,12 @@ from urllib.parse import urljoin
 import pytest
 
 from tasks.errors import TemporarilyUnavailable
-from tasks.media import boxes, encode, package
-from tasks.media.boxes import Fragment, Header
+from tasks.media import encode, package
 from tasks.media.dash import Picture
 from tasks.media.encode import Run
 from tasks.media.ladder import Ladder, PlannedRung
+from tasks.media.mp4 import boxes
+from tasks.media.mp4.boxes import Fragment, Header
 from tasks.media.package import MediaPlaylist, Track
 from tasks.media.progress import Progress
 from tasks.media.source import Source

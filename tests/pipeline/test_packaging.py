@@ -14,8 +14,9 @@ from xml.etree import ElementTree
 import pytest
 
 import config.ladders
-from tasks.media import boxes, package
+from tasks.media import package
 from tasks.media.ladder import read_ladder
+from tasks.media.mp4 import boxes
 from tasks.pipeline.services import Services
 from tasks.records.clip_record import ClipRecord
 from tests import clips

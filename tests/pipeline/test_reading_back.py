@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from tasks.adapters.process import Stopped
-from tasks.media import boxes, encode
-from tasks.media.sound import Programme
+from tasks.media import encode
+from tasks.media.mp4 import boxes
+from tasks.media.sound.programmes import Programme
 from tasks.media.source import AudioStream
 from tasks.pipeline import packaging
 from tasks.pipeline.lease import Lease

@@ -13,8 +13,8 @@ from tasks.adapters.arriving import Arriving
 from tasks.adapters.mending import mend
 from tasks.adapters.object_store import ObjectStore
 from tasks.adapters.sources import Sources
-from tasks.media import front_ts
-from tasks.media.one_recording import JoinedError
+from tasks.media.fronts import ts
+from tasks.media.transport.one_recording import JoinedError
 from tests import clips
 from tests.adapters.arriving.paced import KEY, MIB, NEVER, Pace, Paced, shared_names
 from tests.conftest import Buckets
@@ -46,7 +46,7 @@ def begun(
     paced: Paced, buckets: Buckets, joined: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Arriving]:
     monkeypatch.setattr(ordered_download, "_BEGINNING_BYTES", MIB)
-    monkeypatch.setattr(front_ts, "PROBED_BYTES", MIB)
+    monkeypatch.setattr(ts, "PROBED_BYTES", MIB)
     etag = paced.put(buckets.incoming, KEY, joined, content_type="video/mp2t")
     shared = Sources(paced, tmp_path, large_bytes=MIB)
 
@@ -111,7 +111,7 @@ def test_what_is_one_recording_comes_as_it_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(ordered_download, "_BEGINNING_BYTES", MIB)
-    monkeypatch.setattr(front_ts, "PROBED_BYTES", MIB)
+    monkeypatch.setattr(ts, "PROBED_BYTES", MIB)
     etag = store.put(buckets.incoming, KEY, stream, content_type="video/mp2t")
     pace.let(4)
     with Sources(paced, tmp_path, large_bytes=MIB).begin(

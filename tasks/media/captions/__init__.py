@@ -1,0 +1,1 @@
+"""Captions, of every kind that an upload carries, as WebVTT."""
