@@ -95,6 +95,13 @@ def test_of_several_languages_of_one_advert_the_time_counts_once() -> None:
     assert watcher.missed_s({SHOWN}) == pytest.approx(5)
 
 
+def test_of_several_adverts_one_after_the_other_each_counts() -> None:
+    watcher = left_out.sound()
+    languages = together(heard(0x201, 10), heard(0x202, 10))
+    watcher.add(packets(*heard(SHOWN, 0), *heard(OTHER, 5), *languages, *heard(SHOWN, 15)))
+    assert watcher.missed_s({SHOWN}) == pytest.approx(10)
+
+
 def test_another_language_that_is_published_is_not_missed() -> None:
     watcher = left_out.sound()
     watcher.add(packets(*heard(SHOWN, 0), *heard(OTHER, 5)))

@@ -5,9 +5,9 @@ ffmpeg reads the streams that it finds at the beginning, and what can't go on as
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,14 @@ _LEAST_S: Final = 2.0
 _LONGEST_STEP_S: Final = 10.0
 # A recording of eight hours at 50 pictures a second has fewer, and what it has of sound, too.
 _MOST: Final = 2_000_000
+
+
+class _Part(NamedTuple):
+    """The first and the last place of a stream's media, as of all that come, and how long they last, in seconds."""
+
+    first: int
+    last: int
+    length_s: float
 
 
 @dataclass(kw_only=True)
@@ -74,16 +82,15 @@ class Media:
         tracks, counts = np.unique(pids, return_counts=True)
         longest = tracks[np.argsort(-counts, kind="stable")[:_MOST_TRACKS]]
         # How many of the given ones came before each: the same number for all of a stretch without any.
-        stretches = np.cumsum(are_given)
-        # Several languages of one advert are missed at once.
-        missed: dict[int, float] = {}
+        stretches = np.cumsum(are_given, dtype=np.int64)
+        missed: dict[int, list[_Part]] = {}
         for pid in longest.tolist():
             if pid in given or pid in others:
                 continue
-            chosen = pids == pid
-            for stretch, length_s in _alone_s(stretches[chosen], times[chosen], is_own=pid in own).items():
-                missed[stretch] = max(missed.get(stretch, 0.0), length_s)
-        return sum(missed.values())
+            chosen = np.flatnonzero(pids == pid)
+            for stretch, part in _alone(chosen, stretches[chosen], times[chosen], is_own=pid in own).items():
+                missed.setdefault(stretch, []).append(part)
+        return sum(map(_together_s, missed.values()))
 
 
 def pictures() -> Media:
@@ -154,14 +161,30 @@ def _at(rows: Bytes2D, places: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.take_along_axis(rows, inside[:, None], axis=1)[:, 0].astype(np.int64)
 
 
-def _alone_s(stretches: NDArray[np.int64], times: NDArray[np.int64], *, is_own: bool) -> dict[int, float]:
-    """How long this stream's media run in each stretch where the given ones are away; none if they mostly are not."""
+def _alone(
+    places: NDArray[np.int64], stretches: NDArray[np.int64], times: NDArray[np.int64], *, is_own: bool
+) -> dict[int, _Part]:
+    """What this stream's media have of each stretch where the given ones are away; none if they mostly are not."""
     steps = (times[1:] - times[:-1] + WRAP // 2) % WRAP - WRAP // 2
     steps_s = np.where((steps > 0) & (steps < _LONGEST_STEP_S * CLOCK), steps / CLOCK, 0.0)
     is_same = stretches[1:] == stretches[:-1]
-    found, numbers = np.unique(stretches, return_inverse=True)
+    found, begin, numbers, counts = np.unique(stretches, return_index=True, return_inverse=True, return_counts=True)
     lengths_s = np.bincount(numbers[1:][is_same], steps_s[is_same], minlength=len(found))
     alone = np.flatnonzero(lengths_s >= _LEAST_S)
     if not is_own and float(lengths_s[alone].sum()) <= float(steps_s.sum()) / 2:
         return {}
-    return dict(zip(found[alone].tolist(), lengths_s[alone].tolist(), strict=True))
+    firsts, lasts = places[begin[alone]], places[begin[alone] + counts[alone] - 1]
+    parts = map(_Part, firsts.tolist(), lasts.tolist(), lengths_s[alone].tolist())
+    return dict(zip(found[alone].tolist(), parts, strict=True))
+
+
+def _together_s(parts: Iterable[_Part]) -> float:
+    """How long these last: languages of one advert, which come by turns, at once; adverts one after the other."""
+    total_s = longest_s = 0.0
+    last = -1
+    for part in sorted(parts):
+        if part.first > last:
+            total_s += longest_s
+            longest_s = 0.0
+        last, longest_s = max(last, part.last), max(longest_s, part.length_s)
+    return total_s + longest_s
