@@ -23,6 +23,7 @@ from tasks.adapters.conditional_writes import verify_conditional_writes
 from tasks.adapters.versions import verify_ffmpeg
 from tasks.errors import NewsreelError
 from tasks.pipeline.services import Services
+from workers import heap
 from workers.orphans import Orphans
 from workers.services import build_services
 
@@ -80,6 +81,8 @@ def _configure_logs(**_: Any) -> None:
 @signals.worker_init.connect
 def _check_before_start(**_: Any) -> None:
     """Refuse to start where the work could not be trusted."""
+    # Before the first thread.
+    heap.share_one_arena()
     try:
         services = build_services(app.settings, app=app, cage=app.decide_on_cage())
         verify_ffmpeg(app.settings.ffmpeg)
@@ -110,6 +113,7 @@ def _share_memory(**_: Any) -> None:
     https://docs.python.org/3.11/library/gc.html#gc.freeze
     """
     gc.collect()
+    heap.give_back()
     gc.freeze()
 
 
