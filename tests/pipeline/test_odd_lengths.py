@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,20 @@ from tests.pipeline.published import Published, Put, codes, messages, publish
 from tests.pipeline.test_odd_sources import H264, PICTURE, SOUND
 
 
-def test_a_stream_without_container_is_published_with_its_true_length(
-    services: Services, put: Put, tmp_path: Path
+@pytest.mark.parametrize(("ending", "codec"), [("h264", "libx264"), ("h265", "libx265"), ("m2v", "mpeg2video")])
+@pytest.mark.parametrize("rate", ["25", "30000/1001", "50"])
+def test_a_stream_without_container_is_published_with_its_true_rate_and_length(
+    services: Services, put: Put, tmp_path: Path, ending: str, codec: str, rate: str
 ) -> None:
-    raw = clips.make(tmp_path / "raw.h264", *PICTURE, *H264)
-    source = raw.rename(tmp_path / "raw.mpg")
+    picture = ("-f", "lavfi", "-i", f"testsrc2=size=320x180:rate={rate}:duration=3")
+    # Not the fastest: that one makes no B-frames.
+    fast = () if codec == "mpeg2video" else ("-preset", "veryfast")
+    raw = clips.make(tmp_path / f"raw.{ending}", *picture, "-c:v", codec, *fast, "-pix_fmt", "yuv420p")
+    source = raw.rename(tmp_path / "raw.mpg") if rate == "25" else raw
     record = publish(services, put, source, "raw")
     assert record.source.duration_s == pytest.approx(3, abs=0.1)
+    assert record.source.video is not None
+    assert record.source.video.frame_rate == pytest.approx(float(Fraction(rate)), abs=0.001)
     assert record.mp4[0].size_bytes
     assert record.storyboard is not None
 
