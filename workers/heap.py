@@ -16,8 +16,8 @@ _MOST_ARENAS: Final = -8
 def share_one_arena() -> None:
     """Let all threads that begin later allocate from one arena.
 
-    glibc gives each its own, so that they need not wait for one another; Python's do so anyway, and what their arenas
-    hold free nobody else can use.
+    glibc gives each its own, so that they need not wait for one another. Python's threads mostly do so anyway, and what
+    is free in one arena no other thread can use.
     """
     if mallopt := _function("mallopt"):
         mallopt(_MOST_ARENAS, 1)

@@ -17,10 +17,10 @@ from tasks.adapters import film_index
 from tasks.adapters.disk import write_at
 from tasks.adapters.process import Stopped
 from tasks.errors import TemporarilyUnavailable
-from tasks.media.fronts.index import UnsuitedError
 from tasks.media.mp4 import compressed_index
 from tasks.media.transport import joints
 from tasks.media.transport.packets import CLOCK, Packets, UnclearError, form_of, found_in
+from tasks.media.unsuited import UnsuitedError
 
 log: Final = structlog.get_logger()
 _BEGINNING_BYTES: Final = 1024

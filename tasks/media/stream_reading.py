@@ -62,7 +62,7 @@ def read_video(
     scan = _FIELD_ORDERS.get(told, "interlaced_bff" if codec == "dvvideo" and told != "progressive" else "progressive")
     nominal = ratio(text(stream, "r_frame_rate"), "/")
     average = ratio(text(stream, "avg_frame_rate"), "/")
-    if container == "h264" and nominal and nominal != average:
+    if container == "h264" and nominal:
         # Of a stream without a container it is the rate of fields, of frames too, and the average is ffmpeg's default.
         nominal, average = nominal / 2, None
     rate, is_sure = claimed_rate(average, nominal, interlaced=scan != "progressive")

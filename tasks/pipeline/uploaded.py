@@ -17,7 +17,6 @@ from tasks.adapters.ffprobe import KEY_FRAMES_OF_S
 from tasks.errors import SourceRejected, TemporarilyUnavailable
 from tasks.media import stream_reading, timing
 from tasks.media.decoders import DECODERS_OF_ALPHA
-from tasks.media.fronts.index import UnsuitedError
 from tasks.media.mp4 import key_frames, parameter_sets
 from tasks.media.mp4.parameter_sets import Told, read_record
 from tasks.media.sound.programmes import candidates, published
@@ -27,6 +26,7 @@ from tasks.media.stream_reading import WITHOUT_ALPHA
 from tasks.media.transport import left_out
 from tasks.media.transport.aspects import Aspects
 from tasks.media.transport.packets import NO_PROGRAMME
+from tasks.media.unsuited import UnsuitedError
 from tasks.pipeline import examine, examine_ends, examine_part
 from tasks.pipeline.job import Job
 from tasks.pipeline.services import Services

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.adapters.mending import mend
-from tasks.media.fronts.index import UnsuitedError
 from tasks.media.mp4.compressed_index import inflated
 from tasks.media.transport import joints
+from tasks.media.unsuited import UnsuitedError
 from tests import clips
 from tests.media.fronts import damages, hashes
 from tests.media.test_front_mp4 import box

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from tasks.adapters import film_index
 from tasks.errors import TemporarilyUnavailable
-from tasks.media.fronts.index import UnsuitedError
 from tasks.media.mp4.parameter_sets import Told, are_described, read_record, records
+from tasks.media.unsuited import UnsuitedError
 from tests import clips
 from tests.media.test_front_mp4 import box
 

@@ -15,16 +15,25 @@ from tests.pipeline.published import Published, Put, codes, messages, publish
 from tests.pipeline.test_odd_sources import H264, PICTURE, SOUND
 
 
-@pytest.mark.parametrize(("ending", "codec"), [("h264", "libx264"), ("h265", "libx265"), ("m2v", "mpeg2video")])
-@pytest.mark.parametrize("rate", ["25", "30000/1001", "50"])
+@pytest.mark.parametrize(
+    ("ending", "coded", "rate"),
+    [
+        ("h264", ("-c:v", "libx264", "-bf", "3"), "25"),
+        ("h264", ("-c:v", "libx264", "-bf", "0"), "25"),
+        ("h264", ("-c:v", "libx264", "-bf", "3"), "25/2"),
+        ("h264", ("-c:v", "libx264", "-bf", "3"), "30000/1001"),
+        ("h264", ("-c:v", "libx264", "-bf", "3"), "50"),
+        ("h265", ("-c:v", "libx265", "-preset", "ultrafast"), "50"),
+        ("m2v", ("-c:v", "mpeg2video"), "30000/1001"),
+        # Nobody is misled by an extension.
+        ("mpg", ("-c:v", "libx264", "-f", "h264"), "25"),
+    ],
+)
 def test_a_stream_without_container_is_published_with_its_true_rate_and_length(
-    services: Services, put: Put, tmp_path: Path, ending: str, codec: str, rate: str
+    services: Services, put: Put, tmp_path: Path, ending: str, coded: tuple[str, ...], rate: str
 ) -> None:
     picture = ("-f", "lavfi", "-i", f"testsrc2=size=320x180:rate={rate}:duration=3")
-    # Not the fastest: that one makes no B-frames.
-    fast = () if codec == "mpeg2video" else ("-preset", "veryfast")
-    raw = clips.make(tmp_path / f"raw.{ending}", *picture, "-c:v", codec, *fast, "-pix_fmt", "yuv420p")
-    source = raw.rename(tmp_path / "raw.mpg") if rate == "25" else raw
+    source = clips.make(tmp_path / f"raw.{ending}", *picture, "-pix_fmt", "yuv420p", *coded)
     record = publish(services, put, source, "raw")
     assert record.source.duration_s == pytest.approx(3, abs=0.1)
     assert record.source.video is not None

@@ -9,9 +9,10 @@ from typing import Final, Protocol
 from tasks.errors import TemporarilyUnavailable
 from tasks.media.fronts import mkv, mp4, mxf, ts
 from tasks.media.fronts.clusters import ClusterWatch
-from tasks.media.fronts.index import FrontIndex, Looking, UnsuitedError, Window
+from tasks.media.fronts.index import FrontIndex, Looking, Window
 from tasks.media.transport.one_recording import Watch
 from tasks.media.transport.packets import form_of
+from tasks.media.unsuited import UnsuitedError
 
 # Five packets of a transport stream, which are known by no less.
 _HEAD_BYTES: Final = 1024

@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
+from tasks.media.unsuited import UnsuitedError
 from tasks.records.base import Value
 
 _Told = TypeVar("_Told")
@@ -18,10 +19,6 @@ _LOOK_BYTES: Final = 1024**2
 _MOST_LOOKS: Final = 8
 # An index of 32 MiB, and what it takes to find it.
 _MOST_BYTES: Final = 64 * 1024**2
-
-
-class UnsuitedError(Exception):
-    """The file can't be read from front to back, or can't be parsed."""
 
 
 class FrontIndex(Value):

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tasks.media.fronts.ebml import FILLERS, MOST_HEAD_BYTES, Head, elements, head_at
-from tasks.media.fronts.index import FrontIndex, Looking, UnsuitedError, Window
+from tasks.media.fronts.index import FrontIndex, Looking, Window
+from tasks.media.unsuited import UnsuitedError
 
 EBML: Final = 0x1A45DFA3
 """The identifier with which a file begins."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from tasks.media.fronts.index import FrontIndex, Looking, UnsuitedError, Window
+from tasks.media.fronts.index import FrontIndex, Looking, Window
 from tasks.media.mp4 import sample_tables
 from tasks.media.mp4.boxes import box_at
+from tasks.media.unsuited import UnsuitedError
 
 _PLAIN: Final = frozenset({b"free", b"skip", b"wide", b"uuid", b"pdin", b"udta"})
 _MOST_BOXES: Final = 1000

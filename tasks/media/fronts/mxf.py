@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
-from tasks.media.fronts.index import FrontIndex, Looking, UnsuitedError, Window
+from tasks.media.fronts.index import FrontIndex, Looking, Window
+from tasks.media.unsuited import UnsuitedError
 
 UNIVERSAL_LABEL: Final = bytes.fromhex("060e2b34")
 """The first bytes of every key, and so of the file."""

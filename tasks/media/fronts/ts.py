@@ -10,10 +10,11 @@ from itertools import pairwise
 from statistics import median
 from typing import Final
 
-from tasks.media.fronts.index import FrontIndex, Looking, UnsuitedError, Window
+from tasks.media.fronts.index import FrontIndex, Looking, Window
 from tasks.media.transport.one_recording import Course, JoinedError
 from tasks.media.transport.packets import UnclearError, found_in
 from tasks.media.transport.restarts import MOST_STEP_S
+from tasks.media.unsuited import UnsuitedError
 
 PROBED_BYTES: Final = 16 * 1024**2
 """What ffprobe reads of its beginning, and more: 5 MB of media, or seven seconds, and what fills up between them."""
@@ -26,7 +27,7 @@ _UNLIKE: Final = 3
 
 
 def laid(window: Window, form: tuple[int, int]) -> Looking[FrontIndex]:
-    """The layout of the transport stream behind ``window``, whose packets have that form (`transport.form_of`).
+    """The layout of the transport stream behind ``window``, whose packets have that form (`transport.packets.form_of`).
 
     Raises:
         UnsuitedError: it tells no programme, or is damaged, or of several recordings.

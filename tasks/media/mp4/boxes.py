@@ -1,4 +1,4 @@
-"""Reading our own CMAF files (ISO/IEC 14496-12, 23000-19): the times in initialization sections and segments.
+"""Reading boxes (ISO/IEC 14496-12), and of our own CMAF files (23000-19) the times in each part.
 
 Only boxes that packaging needs are looked at; `boxes` and `box_at` walk through any. All times are in the track's own
 timescale unless a name ends in ``_s``.

@@ -9,9 +9,9 @@ from __future__ import annotations
 import zlib
 from typing import Final
 
-from tasks.media.fronts.index import UnsuitedError
 from tasks.media.mp4.boxes import box_at
 from tasks.media.mp4.sample_tables import only, parts
+from tasks.media.unsuited import UnsuitedError
 
 _METHOD: Final = b"zlib"
 # As much as is read of any index.

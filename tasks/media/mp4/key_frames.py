@@ -6,10 +6,10 @@ from typing import Final
 
 import numpy as np
 
-from tasks.media.fronts.index import UnsuitedError
 from tasks.media.mp4 import sample_tables
 from tasks.media.mp4.boxes import ticks_per_s
 from tasks.media.mp4.sample_tables import only, parts
+from tasks.media.unsuited import UnsuitedError
 
 # Further samples that decoding can begin at: QuickTime's partial sync samples, and groups of random access points.
 _OTHER_KEYS: Final = frozenset({"stps", "sgpd"})

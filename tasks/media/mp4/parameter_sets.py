@@ -11,9 +11,9 @@ from mmap import mmap
 from typing import Final
 
 from tasks.errors import TemporarilyUnavailable
-from tasks.media.fronts.index import UnsuitedError
 from tasks.media.mp4.boxes import find
 from tasks.media.mp4.sample_tables import only, parts
+from tasks.media.unsuited import UnsuitedError
 from tasks.records.base import Value
 
 # Unit types of both kinds (table 7-1).

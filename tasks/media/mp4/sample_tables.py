@@ -15,8 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.media.fronts.index import UnsuitedError
 from tasks.media.mp4.boxes import boxes, ticks_per_s
+from tasks.media.unsuited import UnsuitedError
 
 _MOST_BOXES: Final = 1000
 _MOST_TRACKS: Final = 64

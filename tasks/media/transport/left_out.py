@@ -35,12 +35,12 @@ _LONGEST_STEP_S: Final = 10.0
 _MOST: Final = 2_000_000
 
 
-class _Part(NamedTuple):
-    """The first and the last place of a stream's media, as of all that come, and how long they last, in seconds."""
+class _Steps(NamedTuple):
+    """Steps from one of a stream's media to the next: their places among all that come, and how long they last."""
 
-    first: int
-    last: int
-    length_s: float
+    firsts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    lengths_s: NDArray[np.float64]
 
 
 @dataclass(kw_only=True)
@@ -83,14 +83,12 @@ class Media:
         longest = tracks[np.argsort(-counts, kind="stable")[:_MOST_TRACKS]]
         # How many of the given ones came before each: the same number for all of a stretch without any.
         stretches = np.cumsum(are_given, dtype=np.int64)
-        missed: dict[int, list[_Part]] = {}
-        for pid in longest.tolist():
-            if pid in given or pid in others:
-                continue
-            chosen = np.flatnonzero(pids == pid)
-            for stretch, part in _alone(chosen, stretches[chosen], times[chosen], is_own=pid in own).items():
-                missed.setdefault(stretch, []).append(part)
-        return sum(map(_together_s, missed.values()))
+        steps = [
+            _alone(chosen, stretches[chosen], times[chosen], is_own=pid in own)
+            for pid in longest.tolist()
+            if pid not in given and pid not in others and len(chosen := np.flatnonzero(pids == pid)) > 1
+        ]
+        return _together_s(steps)
 
 
 def pictures() -> Media:
@@ -163,28 +161,28 @@ def _at(rows: Bytes2D, places: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _alone(
     places: NDArray[np.int64], stretches: NDArray[np.int64], times: NDArray[np.int64], *, is_own: bool
-) -> dict[int, _Part]:
-    """What this stream's media have of each stretch where the given ones are away; none if they mostly are not."""
+) -> _Steps:
+    """This stream's steps in each stretch where the given ones are away; none if they mostly are not."""
     steps = (times[1:] - times[:-1] + WRAP // 2) % WRAP - WRAP // 2
     steps_s = np.where((steps > 0) & (steps < _LONGEST_STEP_S * CLOCK), steps / CLOCK, 0.0)
     is_same = stretches[1:] == stretches[:-1]
-    found, begin, numbers, counts = np.unique(stretches, return_index=True, return_inverse=True, return_counts=True)
+    found, numbers = np.unique(stretches, return_inverse=True)
     lengths_s = np.bincount(numbers[1:][is_same], steps_s[is_same], minlength=len(found))
-    alone = np.flatnonzero(lengths_s >= _LEAST_S)
-    if not is_own and float(lengths_s[alone].sum()) <= float(steps_s.sum()) / 2:
-        return {}
-    firsts, lasts = places[begin[alone]], places[begin[alone] + counts[alone] - 1]
-    parts = map(_Part, firsts.tolist(), lasts.tolist(), lengths_s[alone].tolist())
-    return dict(zip(found[alone].tolist(), parts, strict=True))
+    is_long = lengths_s >= _LEAST_S
+    is_missed = is_same & is_long[numbers[1:]] & (steps_s > 0)
+    if not is_own and float(lengths_s[is_long].sum()) <= float(steps_s.sum()) / 2:
+        is_missed[:] = False
+    return _Steps(places[:-1][is_missed], places[1:][is_missed], steps_s[is_missed])
 
 
-def _together_s(parts: Iterable[_Part]) -> float:
+def _together_s(streams: Iterable[_Steps]) -> float:
     """How long these last: languages of one advert, which come by turns, at once; adverts one after the other."""
-    total_s = longest_s = 0.0
-    last = -1
-    for part in sorted(parts):
-        if part.first > last:
-            total_s += longest_s
-            longest_s = 0.0
-        last, longest_s = max(last, part.last), max(longest_s, part.length_s)
-    return total_s + longest_s
+    told = [each for each in streams if len(each.firsts)]
+    if not told:
+        return 0.0
+    firsts, ends, steps_s = map(np.concatenate, zip(*told, strict=True))
+    size = int(ends.max()) + 1
+    # How many run at each place: of what several have at once, each counts for its share.
+    running = np.cumsum(np.bincount(firsts, minlength=size) - np.bincount(ends, minlength=size))
+    shares = np.concatenate([[0.0], np.cumsum(1 / np.maximum(running, 1))])
+    return float((steps_s * (shares[ends] - shares[firsts]) / (ends - firsts)).sum())
