@@ -194,4 +194,4 @@ def load_settings() -> Settings:
         for name, path in os.environ.items()
         if name.startswith(PREFIX) and name.endswith("_FILE")
     }
-    return Settings(**from_files)  # type: ignore[arg-type] # pydantic converts; the keys are checked by it too
+    return Settings(**from_files)  # type: ignore[arg-type] # text, which pydantic converts; it passes over unknown names
