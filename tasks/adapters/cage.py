@@ -7,13 +7,11 @@ processor time and output are bounded.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import resource
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,12 +41,11 @@ bound() {
 }
 [ "$PPID" = "$1" ] || refuse "process $1 is gone"
 bound v "$2"; bound f "$3"; bound t "$4"; bound c 0
-shift 4
+niceness=$5
+shift 5
+[ "$niceness" -gt 0 ] && exec nice -n "$niceness" "$@"
 exec "$@"
 """
-_AUTOGROUP_TRIES: Final = 3
-_AUTOGROUP_PAUSE_S: Final = 0.12
-_LOWEST: Final = 19
 # Loaded here since nothing but system calls is safe between fork and exec.
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 _LIBRARIES: Final = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/etc/alternatives")
@@ -134,26 +131,31 @@ class Launch:
     before_exec: Callable[[], None] | None = None
 
 
-def step_back(pid: int, niceness: int) -> None:
-    """Have the leader of a session, and all in it, give way to other processes by that much (0 to 19)."""
+def step_back(pid: int, niceness: int) -> bool:
+    """Have the session that this process leads give way to other sessions by that much (0 to 19).
+
+    Where the kernel shares the processor between sessions (sched(7), autogroup), its programs' own niceness, which they
+    have from their start, counts within it only.
+
+    Returns False where it has to be asked again: the kernel takes one such wish in a tenth of a second, from all who
+    are not root.
+    """
     if not niceness:
-        return
-    with contextlib.suppress(ProcessLookupError):  # it has ended
-        os.setpriority(os.PRIO_PGRP, pid, min(_LOWEST, os.nice(0) + niceness))
-    # Where the kernel shares the processor between sessions (sched(7), autogroup), that counts within this one only.
-    for _ in range(_AUTOGROUP_TRIES):
-        try:
-            Path(f"/proc/{pid}/autogroup").write_text(str(niceness), encoding="ascii")
-        except BlockingIOError:  # the kernel takes one in a tenth of a second, from all who are not root
-            time.sleep(_AUTOGROUP_PAUSE_S)
-        except OSError:
-            return  # it does not, it may not be told, or the session has ended
-        else:
-            return
+        return True
+    try:
+        Path(f"/proc/{pid}/autogroup").write_text(str(niceness), encoding="ascii")
+    except BlockingIOError:
+        return False
+    except OSError:  # the kernel does not, it may not be told, or the session has ended
+        return True
+    return True
 
 
 def _before_exec(limits: Limits) -> Callable[[], None]:
-    """What the child, leader of a new session, does between fork and exec: bind its life to ours, set its limits."""
+    """What the child, leader of a new session, does between fork and exec: bind its life to ours, set its limits.
+
+    Its niceness is set here and not from outside: what a program begins while it is set there may miss it.
+    """
     parent = os.getpid()
     bounds = (
         (resource.RLIMIT_AS, limits.memory_bytes),
@@ -170,13 +172,14 @@ def _before_exec(limits: Limits) -> Callable[[], None]:
             hard = resource.getrlimit(which)[1]
             value = bound if hard == resource.RLIM_INFINITY else min(bound, hard)
             resource.setrlimit(which, (value, value))
+        os.nice(limits.niceness)
 
     return prepare
 
 
 def _with(limits: Limits) -> list[str]:
     """The beginning of a command line whose rest, begun by this process, has these limits."""
-    bounds = (limits.memory_bytes // 1024, limits.output_bytes // 512, limits.cpu_s)
+    bounds = (limits.memory_bytes // 1024, limits.output_bytes // 512, limits.cpu_s, limits.niceness)
     return [str(_SHELL), "-c", _WITH_LIMITS, LAUNCHER, *map(str, (os.getpid(), *bounds))]
 
 

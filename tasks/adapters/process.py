@@ -115,11 +115,12 @@ def run(
             raise NotStarted(str(error)) from error
         if feed is not None and process.stdin is not None:
             feeder = Feeder(process.stdin, feed)
-        step_back(process.pid, limits.niceness)
+        has_stepped_back = step_back(process.pid, limits.niceness)
         started = time.monotonic()
         died_at: float | None = None
         while reader.read(_TICK_S):
             now = time.monotonic()
+            has_stepped_back = has_stepped_back or step_back(process.pid, limits.niceness)
             if died_at is None and _is_dead(process):
                 died_at = now
             if died_at is not None and now - died_at > _LEFT_BEHIND_S:
