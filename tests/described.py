@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from tests import clips
-from tests.media.test_front_mp4 import box, words
+from tests.media.fronts.test_mp4 import box, words
 
 _TICKS: Final = 512
 _BLOCK: Final = 1024

@@ -15,8 +15,8 @@ import ffmpeg
 from tasks.media.encode import HEAD, PLAYLISTS, Run, hls_options, in_step
 from tasks.media.ladder import Ladder, PlannedRung, climb
 from tasks.media.mp4.boxes import Fragment, Header, find
-from tasks.media.mp4.parameter_sets import Told
 from tasks.media.package import MediaPlaylist, Track
+from tasks.media.parameter_sets import Told
 from tasks.media.sound.mix import mixed
 from tasks.media.sound.programmes import candidates, published
 from tasks.media.source import AudioStream, Source

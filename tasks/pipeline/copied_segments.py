@@ -12,8 +12,8 @@ import mmap
 import threading
 from pathlib import Path
 
-from tasks.media import direct, encode, package
-from tasks.media.mp4 import boxes, parameter_sets
+from tasks.media import direct, encode, package, parameter_sets
+from tasks.media.mp4 import boxes
 from tasks.media.mp4.boxes import Header
 from tasks.media.package import MediaPlaylist
 from tasks.media.progress import Progress

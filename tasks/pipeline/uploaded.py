@@ -15,10 +15,10 @@ from tasks.adapters import avi_index, film_index, mending
 from tasks.adapters.arriving import Arriving
 from tasks.adapters.ffprobe import KEY_FRAMES_OF_S
 from tasks.errors import SourceRejected, TemporarilyUnavailable
-from tasks.media import stream_reading, timing
+from tasks.media import parameter_sets, stream_reading, timing
 from tasks.media.decoders import DECODERS_OF_ALPHA
-from tasks.media.mp4 import key_frames, parameter_sets
-from tasks.media.mp4.parameter_sets import Told, read_record
+from tasks.media.mp4 import key_frames
+from tasks.media.parameter_sets import Told, read_record
 from tasks.media.sound.programmes import candidates, published
 from tasks.media.source import AudioStream, Recording, SoundSource, Source, VideoStream
 from tasks.media.source_input import SOURCE_FILE

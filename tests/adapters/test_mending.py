@@ -18,9 +18,9 @@ from tasks.media.mp4.compressed_index import inflated
 from tasks.media.transport import joints
 from tasks.media.unsuited import UnsuitedError
 from tests import clips
-from tests.media.fronts import damages, hashes
-from tests.media.test_front_mp4 import box
-from tests.media.test_front_ts import NULL, table_packet
+from tests.media.fronts.laid import damages, hashes
+from tests.media.fronts.test_mp4 import box
+from tests.media.fronts.test_ts import NULL, table_packet
 from tests.pipeline.test_joined_recordings import OTHER_STREAMS, is_blue, recording
 
 PICTURE = ("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25:duration=3")

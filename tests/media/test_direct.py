@@ -13,8 +13,8 @@ from tasks.media.colour import Colour
 from tasks.media.direct import complies, is_idr, plan_direct, tells_the_same
 from tasks.media.ladder import PlannedRung
 from tasks.media.mp4.boxes import Fragment, Header
-from tasks.media.mp4.parameter_sets import Told
 from tasks.media.package import MediaPlaylist, Track
+from tasks.media.parameter_sets import Told
 from tests.media.test_encode import NEWS, SMALL, SOUND, UNTRUSTED
 
 PLAIN = replace(

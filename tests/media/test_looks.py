@@ -13,8 +13,8 @@ from tasks.media import looks, opening, storyboard
 from tasks.media.appeal import Look
 from tasks.media.looks import LookPlan
 from tests import clips
+from tests.media.sound.test_programmes import track
 from tests.media.test_encode import NEWS, SMALL
-from tests.media.test_sound import track
 
 LONG = replace(SMALL, duration_s=3600.0)
 TAPE = replace(LONG, container="mxf", video=replace(SMALL.video, codec="mpeg2video"))

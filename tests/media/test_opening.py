@@ -15,9 +15,9 @@ from tasks.media.sound.programmes import Programme
 from tasks.media.source import Source
 from tasks.media.source_input import SOURCE_FILE
 from tests import clips
+from tests.media.sound.test_programmes import track
 from tests.media.test_encode import NEWS, SMALL
 from tests.media.test_looks import counting, taken
-from tests.media.test_sound import track
 
 SPARING = "-nofind_stream_info"
 FILM = replace(

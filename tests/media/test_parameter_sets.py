@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from tasks.adapters import film_index
 from tasks.errors import TemporarilyUnavailable
-from tasks.media.mp4.parameter_sets import Told, are_described, read_record, records
+from tasks.media.parameter_sets import Told, are_described, read_record, records
 from tasks.media.unsuited import UnsuitedError
 from tests import clips
-from tests.media.test_front_mp4 import box
+from tests.media.fronts.test_mp4 import box
 
 PICTURE = ("-f", "lavfi", "-i", "testsrc2=size=720x576:rate=25:duration=0.2")
 

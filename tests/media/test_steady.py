@@ -9,7 +9,7 @@ from tasks.media.sound.mix import mixed
 from tasks.media.sound.programmes import Programme
 from tasks.media.source_reading import SourceLimits, read_recording
 from tasks.media.steady import steady
-from tests.media.test_sound import RUNG, track
+from tests.media.sound.test_programmes import RUNG, track
 
 LIMITS = SourceLimits(duration_s=100, pixels=100, streams=10)
 

@@ -24,7 +24,7 @@ from tasks.pipeline.transcode import transcode
 from tasks.records.clip_record import ClipState
 from tests import clips
 from tests.adapters.arriving.paced import MIB, Pace
-from tests.media.fronts import looked
+from tests.media.fronts.laid import looked
 from tests.pipeline.coming import as_whole, assert_same, clip_of, rest_held_back, seen_coming, until
 from tests.pipeline.jobs import job_in
 from tests.pipeline.published import Put

@@ -21,7 +21,7 @@ from tasks.errors import TemporarilyUnavailable
 from tests.adapters.arriving.paced import KEY, MIB, NEVER, Pace, Paced, close_meanwhile
 from tests.adapters.test_s3_answers import answering
 from tests.conftest import Buckets
-from tests.media.fronts import laid
+from tests.media.fronts.laid import laid
 
 
 def test_work_begins_with_the_index_and_the_first_media_and_ends_with_the_objects_hash(

@@ -10,7 +10,7 @@ from tasks.adapters.object_store import ObjectStore, ObjectStream
 from tasks.adapters.ordered_download import Upload
 from tests import clips
 from tests.conftest import Buckets
-from tests.media.fronts import looked
+from tests.media.fronts.laid import looked
 
 
 class Meeting(ObjectStore):

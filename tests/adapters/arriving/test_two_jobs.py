@@ -21,7 +21,7 @@ from tasks.errors import TemporarilyUnavailable
 from tests import clips
 from tests.adapters.arriving.paced import KEY, MIB, NEVER, Pace, Paced, close_meanwhile, shared_names
 from tests.conftest import REGION, Buckets
-from tests.media.fronts import laid
+from tests.media.fronts.laid import laid
 from tests.servers import S3Server
 
 

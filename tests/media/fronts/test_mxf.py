@@ -12,7 +12,7 @@ from hypothesis import given
 
 from tasks.media.source_input import piped
 from tests import clips
-from tests.media.fronts import damages, hashes, laid, looked, looked_at
+from tests.media.fronts.laid import damages, hashes, laid, looked, looked_at
 
 PICTURE: Final = ("-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=24")
 TONE: Final = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=24")

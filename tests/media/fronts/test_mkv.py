@@ -17,7 +17,7 @@ from tasks.media.fronts.mkv import PROBED_BYTES
 from tasks.media.transport.one_recording import JoinedError
 from tests import clips
 from tests.hostile.containers import element
-from tests.media.fronts import assert_a_pipe_gives_the_same, damages, looked, noticed_at
+from tests.media.fronts.laid import assert_a_pipe_gives_the_same, damages, looked, noticed_at
 
 LENGTH_S: Final = 4
 PICTURE: Final = ("-f", "lavfi", "-i", f"testsrc2=size=320x180:rate=25:duration={LENGTH_S}")

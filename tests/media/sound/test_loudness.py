@@ -13,8 +13,8 @@ from tasks.media.ladder import AudioRung
 from tasks.media.sound.loudness import Measured, Side, gain_for, judge, plan_measure, read_measured
 from tasks.media.sound.programmes import Programme
 from tests import clips
+from tests.media.sound.test_programmes import track
 from tests.media.test_encode import SMALL
-from tests.media.test_sound import track
 
 WEB = AudioRung(bitrate_bps=128_000, loudness_lufs=-16.0)
 STEREO = Programme(tracks=(track(1, 2),))

@@ -18,7 +18,7 @@ from tasks.media.transport.one_recording import Watch
 from tasks.media.transport.packets import form_of, found_in, starts
 from tasks.media.transport.tables import read_maps
 from tests import clips
-from tests.media.fronts import assert_a_pipe_gives_the_same, damages, looked, noticed_at
+from tests.media.fronts.laid import assert_a_pipe_gives_the_same, damages, looked, noticed_at
 
 LENGTH_S: Final = 12
 PICTURE: Final = ("-f", "lavfi", "-i", f"testsrc2=size=640x360:rate=25:duration={LENGTH_S}")

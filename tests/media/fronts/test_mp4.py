@@ -12,7 +12,7 @@ from hypothesis import given
 from tasks.media.fronts.formats import look
 from tasks.media.source_input import piped
 from tests import clips
-from tests.media.fronts import damages, hashes, laid, looked
+from tests.media.fronts.laid import damages, hashes, laid, looked
 
 H264: Final = ("-c:v", "libx264", "-preset", "veryfast", "-bf", "2", "-g", "25", "-pix_fmt", "yuv420p")
 AAC: Final = ("-c:a", "aac")
