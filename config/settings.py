@@ -6,9 +6,11 @@ A secret may also be given as a file: ``NEWSREEL_EVENTS_TOKEN_FILE=/run/secrets/
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -17,6 +19,9 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "NEWSREEL_"
+_FILE = "_FILE"
+# Not ours: docker-compose.yml's own, and what Kubernetes and Docker say of services whose name begins like ours.
+_OTHERS = re.compile(r"BIND|REDIS_PASSWORD|(.+_)?SERVICE_(HOST|PORT(_.*)?)|(.+_)?PORT(_[0-9]+_(TCP|UDP)(_.*)?)?")
 _ORIGIN = r"\*|https?://[0-9a-z.-]+(:[0-9]{1,5})?"
 # What each of a list may look like, and an example. Origins become part of headers: nothing else may stand in them.
 _LISTS = {
@@ -190,8 +195,25 @@ def load_settings() -> Settings:
         OSError: a ``NEWSREEL_…_FILE`` names a file that can't be read.
     """
     from_files = {
-        name.removesuffix("_FILE").removeprefix(PREFIX).lower(): Path(path).read_text(encoding="utf-8").strip()
+        name.removesuffix(_FILE).removeprefix(PREFIX).lower(): Path(path).read_text(encoding="utf-8").strip()
         for name, path in os.environ.items()
-        if name.startswith(PREFIX) and name.endswith("_FILE")
+        if name.startswith(PREFIX) and name.endswith(_FILE)
     }
     return Settings(**from_files)  # type: ignore[arg-type] # text, which pydantic converts; it passes over unknown names
+
+
+def unknown_settings(names: Iterable[str]) -> dict[str, str]:
+    """Those of the variables that begin like a setting and are none, each with the one that may be meant, or ``""``.
+
+    They are told and not refused: other programs may have variables of that prefix.
+    """
+    known = [name.upper() for name in Settings.model_fields]
+    unknown = {}
+    for variable in sorted(names):
+        name = variable.removeprefix(PREFIX).removesuffix(_FILE)
+        if not variable.startswith(PREFIX) or name in known or _OTHERS.fullmatch(name):
+            continue
+        meant = difflib.get_close_matches(name, known, n=1)
+        ending = _FILE if variable.endswith(_FILE) else ""
+        unknown[variable] = f"{PREFIX}{meant[0]}{ending}" if meant else ""
+    return unknown

@@ -75,7 +75,7 @@ app = NewsreelApp()
 
 @signals.setup_logging.connect
 def _configure_logs(**_: Any) -> None:
-    configure_logs(app.settings.log_format, app.settings.log_level)
+    configure_logs(app.settings)
 
 
 @signals.worker_init.connect

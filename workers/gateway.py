@@ -94,7 +94,7 @@ def main(host: str, port: int) -> None:
         app = create_app(services)
     except (ConfigurationError, ValidationError, OSError) as error:
         raise click.ClickException(str(error)) from error
-    configure_logs(settings.log_format, settings.log_level)
+    configure_logs(settings)
     server = uvicorn.Server(server_config(app, settings, host=host, port=port))
     _log.info("gateway.starting", host=host, port=port)
     # Uvicorn ends in order on SIGINT and then raises it once more.

@@ -57,7 +57,7 @@ def main(heartbeat: Path | None) -> None:
         raise click.ClickException(str(error)) from error
     if not settings.sqs_queue_url:
         raise click.ClickException(f"There is no queue to poll. Remedy: set {PREFIX}SQS_QUEUE_URL.")
-    configure_logs(settings.log_format, settings.log_level)
+    configure_logs(settings)
     queue = SqsQueue.connect(settings.sqs_queue_url, region=settings.s3_region)
     stopping = threading.Event()
     # Polling is done by a thread that need not end: a message it is lent meanwhile comes back to the queue by itself.

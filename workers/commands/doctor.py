@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -12,10 +13,10 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from config.settings import Settings, load_settings
+from config.settings import Settings, load_settings, unknown_settings
 from workers.client import DEFAULT_DATA_DIR, Client, NotRunning, connect, environment
 from workers.doctor.broker import check_broker, check_workers
-from workers.doctor.finding import Finding, Level, fail
+from workers.doctor.finding import Finding, Level, fail, warn
 from workers.doctor.media_tools import check_cage, check_disk, check_programs
 from workers.doctor.storage import check_storage, impatient_client
 from workers.doctor.wiring import check_gateway, check_wiring
@@ -61,6 +62,9 @@ def examine(data_dir: Path | None) -> Iterator[Finding]:
     except NotRunning as error:
         trouble = error
     settings = client.settings if client else load_settings()
+    for variable, meant in unknown_settings(os.environ).items():
+        remedy = f"set {meant}" if meant else "config/settings.py has all names"
+        yield warn("settings", f"{variable} is no setting of newsreel", remedy)
     yield from check_programs(settings)
     yield check_cage(settings)
     yield check_disk(_workspace(settings, data_dir))
