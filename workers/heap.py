@@ -19,15 +19,18 @@ def share_one_arena() -> None:
     glibc gives each its own, so that they need not wait for one another. Python's threads mostly do so anyway, and what
     is free in one arena no other thread can use.
     """
-    if mallopt := _function("mallopt"):
+    if mallopt := _function("mallopt", ctypes.c_int, ctypes.c_int):
         mallopt(_MOST_ARENAS, 1)
 
 
 def give_back() -> None:
     """Return the pages in which nothing is left."""
-    if malloc_trim := _function("malloc_trim"):
+    if malloc_trim := _function("malloc_trim", ctypes.c_size_t):
         malloc_trim(0)
 
 
-def _function(name: str) -> Callable[..., int] | None:
-    return getattr(ctypes.CDLL(None), name, None)
+def _function(name: str, *parameters: type) -> Callable[..., int] | None:
+    found = getattr(ctypes.CDLL(None), name, None)
+    if found is not None:
+        found.argtypes = parameters
+    return found

@@ -67,6 +67,45 @@ class _Line:
     made: list[Renaming]
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Turn:
+    """Where a later programme continues an earlier one of its line, and until where it goes on there, at most.
+
+    The earlier one's streams have got these ``numbers``; if None, their own.
+    """
+
+    line: _Line
+    earlier: SeenMap
+    numbers: Mapping[int, int] | None
+    later: SeenMap
+    until: int
+
+    @property
+    def names(self) -> Mapping[int, int]:
+        """What the earlier one's streams are known by."""
+        return self.numbers if self.numbers is not None else {pid: pid for pid in self.earlier.programme.kinds}
+
+    def recoded(self) -> list[int]:
+        """Streams of the later one that have another codec than before; what was away for a while counts, too."""
+        return self.later.programme.recoded({**self.line.shown, **self.earlier.programme.kinds})
+
+    def place(self, media: _Media) -> int:
+        """Where it begins: at its map, or where media of its new streams do."""
+        new = [pid for pid in self.later.programme.kinds if pid not in self.earlier.programme.kinds]
+        begun = [behind[0] for pid in new if len(behind := _behind(media, pid, self.earlier.last))]
+        return min([self.later.first, *map(int, begun)])
+
+    def is_parallel(self, renamed: Mapping[int, int], media: _Media) -> bool:
+        """Whether both go on beside each other: another programme, or a track more."""
+        kinds, kinds_before = self.later.programme.kinds, self.earlier.programme.kinds
+        if all(kinds_before.get(pid) == kind for pid, kind in kinds.items()):
+            return True
+        gone = {number: pid for pid, number in self.names.items() if pid in kinds_before and pid not in kinds}
+        pairs = [(gone[number], pid) for pid, number in renamed.items() if number in gone]
+        place = self.place(media)
+        return any(_is_beside(media, *pair, place, self.until) for pair in pairs)
+
+
 def seen_maps(maps: Iterable[SeenMap]) -> list[SeenMap]:
     """The maps in their order; successive versions with the same content are one."""
     found: list[SeenMap] = []
@@ -97,7 +136,8 @@ def find_renamings(
         lines.append(line)
         # Those that follow tell how long it goes on, at most.
         until = min((each.first for each in programmes if each.first > later.last), default=_EVER)
-        made = _renaming(line, programmes[earlier], numbers[earlier], later, until, media, taken)
+        turn = _Turn(line=line, earlier=programmes[earlier], numbers=numbers[earlier], later=later, until=until)
+        made = _renaming(turn, media, taken)
         numbers.append(made.renamed if made is not None else numbers[earlier])
         for pid, kind in later.programme.kinds.items():
             if made is None or pid in made.renamed:
@@ -116,48 +156,33 @@ def _by_stream(places: NDArray[np.int64], pids: NDArray[np.int64]) -> _Media:
     return dict(zip(found.tolist(), np.split(places[order], begins[1:]), strict=True))
 
 
-def _renaming(
-    line: _Line,
-    earlier: SeenMap,
-    numbers: Mapping[int, int] | None,
-    later: SeenMap,
-    until: int,
-    media: _Media,
-    taken: Set[int],
-) -> Renaming | None:
-    """The renumbering by which the later programme continues the earlier one, and goes on ``until`` there.
+def _renaming(turn: _Turn, media: _Media, taken: Set[int]) -> Renaming | None:
+    """The renumbering by which the later programme continues the earlier one; None if none is needed.
 
-    None if none is needed. The earlier one's streams have got these ``numbers``; if None, their own. Numbers that are
-    ``taken`` are not given to others.
+    Numbers that are ``taken`` are not given to others.
     """
-    kinds, kinds_before = later.programme.kinds, earlier.programme.kinds
-    names = numbers if numbers is not None else {pid: pid for pid in kinds_before}
-    # What was away for a while counts, too.
-    recoded = later.programme.recoded({**line.shown, **kinds_before})
-    is_same = list(kinds_before) == list(kinds) and not recoded
-    if is_same or (later.programme.is_seen and not are_seen(line.shown)):
+    kinds, recoded = turn.later.programme.kinds, turn.recoded()
+    is_same = list(turn.earlier.programme.kinds) == list(kinds) and not recoded
+    if is_same or (turn.later.programme.is_seen and not are_seen(turn.line.shown)):
         # A picture that comes now has nothing to go on as, and would be lost.
         return None
-    new = [pid for pid in kinds if pid not in kinds_before]
-    begun = [behind[0] for pid in new if len(behind := _behind(media, pid, earlier.last))]
-    place = min([later.first, *map(int, begun)])
-    renamed = _continued(line, earlier.programme, names, later.programme)
-    gone = {number: pid for pid, number in names.items() if pid in kinds_before and pid not in kinds}
-    pairs = [(gone[number], pid) for pid, number in renamed.items() if number in gone]
-    loses_some = all(kinds_before.get(pid) == kind for pid, kind in kinds.items())
-    if loses_some or any(_is_beside(media, *pair, place, until) for pair in pairs):
-        # Both go on beside each other: another programme, or a track more.
+    renamed = _continued(turn)
+    if turn.is_parallel(renamed, media):
         return None
-    if all(pid == number for pid, number in renamed.items()) and not (line.made or recoded):
+    if all(pid == number for pid, number in renamed.items()) and not (turn.line.made or recoded):
         return None
     # What has another codec would be taken for what is damaged of the first; by itself it is left out, and told.
     apart = [pid for pid in recoded if pid not in renamed]
     unused = (pid for pid in reversed(range(NO_PROGRAMME)) if pid not in taken)
     renamed |= dict(zip(apart, unused, strict=False))
     # What can't go on is not to get in among what does.
-    others = set(line.shown).intersection(kinds).difference(renamed)
-    silenced = frozenset({later.pid, *others})
-    return Renaming(place=place, lists_from=earlier.last + 1, renamed=renamed, silenced=silenced)
+    others = set(turn.line.shown).intersection(kinds).difference(renamed)
+    return Renaming(
+        place=turn.place(media),
+        lists_from=turn.earlier.last + 1,
+        renamed=renamed,
+        silenced=frozenset({turn.later.pid, *others}),
+    )
 
 
 def _behind(media: _Media, pid: int, place: int) -> NDArray[np.int64]:
@@ -195,17 +220,18 @@ def _earlier(programmes: Sequence[SeenMap], lines: Sequence[_Line], number: int)
     return max((other for other in before if lines[other] is line), key=last)
 
 
-def _continued(line: _Line, earlier: Programme, names: Mapping[int, int], later: Programme) -> dict[int, int]:
+def _continued(turn: _Turn) -> dict[int, int]:
     """The numbers of what the later one's streams continue: of the same kind, itself, or the next in order.
 
     First of all what the earlier one has, by the names of its streams, then what it had not for a while.
     """
+    earlier, later, names = turn.earlier.programme, turn.later.programme, turn.names
     # Another name for its codec is no other kind: AC-3 that becomes E-AC-3, a descriptor more.
     codecs = {pid: codec_of(kind) for pid, kind in earlier.kinds.items()}
     kept = [pid for pid, kind in later.kinds.items() if codecs.get(pid) == codec_of(kind)]
     pairs = {pid: names[pid] for pid in kept if pid in names}
     left = {names[pid]: kind for pid, kind in earlier.kinds.items() if pid in names}
-    left |= {other: kind for other, kind in line.shown.items() if other not in left}
+    left |= {other: kind for other, kind in turn.line.shown.items() if other not in left}
     for pid, kind in later.kinds.items():
         if pid in pairs:
             continue
