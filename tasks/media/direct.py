@@ -20,7 +20,7 @@ from tasks.media.parameter_sets import Told
 from tasks.media.sound.mix import mixed
 from tasks.media.sound.programmes import candidates, published
 from tasks.media.source import AudioStream, Source
-from tasks.media.source_input import SOURCE_FILE, input_options
+from tasks.media.source_input import SOURCE_FILE, input_options, paced
 from tasks.media.steady import steady
 from tasks.records.base import Value
 from tasks.records.keys import ORIGINAL
@@ -105,8 +105,8 @@ def plan_direct(
         for each in fitting
         if may_stand and rung.replaces(each) and bitrate_bps <= _FAR_TOO_MANY * each.max_bitrate_bps
     ]
-    paced = {} if alike else {"readrate": max(_PACE, pace), "readrate_initial_burst": _BURST_S}
-    clip = ffmpeg.input(SOURCE_FILE, **input_options(max_pixels=max_pixels), **paced)
+    options_of_pace = {} if alike else paced(max(_PACE, pace), _BURST_S)
+    clip = ffmpeg.input(SOURCE_FILE, **input_options(max_pixels=max_pixels), **options_of_pace)
     streams, options = [clip[str(video.index)]], {"c:v": "copy"}
     if not tells_the_same:
         # Players believe the stream, and would show otherwise what the container, and so the ladder, shows as it is.

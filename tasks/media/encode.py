@@ -21,7 +21,7 @@ from tasks.media.shapes import sizes
 from tasks.media.sound.mix import mixed
 from tasks.media.sound.programmes import Programme, candidates
 from tasks.media.source import Recording, Source, VideoStream
-from tasks.media.source_input import RESTARTING_CLOCKS, SOURCE_FILE, input_options
+from tasks.media.source_input import RESTARTING_CLOCKS, SOURCE_FILE, input_options, paced
 from tasks.media.steady import steady
 from tasks.media.threads import ALL_THREADS, Threads
 from tasks.records.base import Value
@@ -101,7 +101,7 @@ def plan_sound(
     """
     options = input_options(max_pixels=max_pixels) | unprobed(source)
     if pace is not None:
-        options |= {"readrate": pace, "readrate_initial_burst": _SOUND_BURST_S}
+        options |= paced(pace, _SOUND_BURST_S)
     clip = ffmpeg.input(SOURCE_FILE, **options)
     streams = [mixed(clip, programme, ladder.audio) for programme in programmes]
     coded: dict[str, object] = {"c:a": "aac", "b:a": ladder.audio.bitrate_bps}

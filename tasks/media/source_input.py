@@ -26,6 +26,10 @@ DEMUXERS: Final = ",".join(
     "aac ac3 aiff amr caf dts eac3 flac loas mp3 w64 wav".split()
 )
 
+# Any speed at all. While it catches up, ffmpeg pauses for each packet as long as that lasts, unless there is nothing to
+# wait for; and it thinks itself behind as soon as a pause was too long by 0.3 seconds of the input.
+_CATCHING_UP: Final = 1_000_000
+
 # Options of an input that is not read just once, from front to back.
 _SEEKING: Final = frozenset({"-ss", "-sseof", "-seek_timestamp", "-stream_loop"})
 
@@ -50,6 +54,11 @@ def input_options(
         # The codec's own cropping remains: that takes off what fills the last blocks up.
         **({"apply_cropping": "codec"} if video is not None and video.keeps_overscan else {}),
     }
+
+
+def paced(pace: float, burst_s: float) -> dict[str, object]:
+    """Options of an input of which ``pace`` seconds are read in a second, once the first ``burst_s`` are."""
+    return {"readrate": pace, "readrate_initial_burst": burst_s, "readrate_catchup": _CATCHING_UP}
 
 
 def piped(arguments: Sequence[str]) -> tuple[str, ...] | None:

@@ -60,6 +60,8 @@ def test_a_transport_stream_is_copied_until_the_ladder_is_there_and_read_like_by
     assert planned is not None
     assert planned.stands_for is None
     assert planned.run.arguments[planned.run.arguments.index("-readrate") + 1] == "8.0"
+    # Left to itself, ffmpeg would fall to the speed of the clip once it is 0.3 seconds late.
+    assert planned.run.arguments[planned.run.arguments.index("-readrate_catchup") + 1] == "1000000"
     assert planned.run.arguments[-7:] == ("-map", "0:2", "-c", "copy", "-f", "null", "-")
     # Frames of AAC in a transport stream may change their channels, which MP4 can't tell.
     assert [after for word, after in pairwise(planned.run.arguments) if word == "-c:a"] == ["pcm_f32le", "aac"]

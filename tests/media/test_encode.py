@@ -81,6 +81,14 @@ def test_the_sound_is_mixed_and_encoded_in_a_run_of_its_own() -> None:
     ]
 
 
+def test_sound_that_is_made_at_a_pace_catches_up_at_any_speed() -> None:
+    words = list(plan_sound(SMALL, NEWS, published(candidates(SMALL), ()), max_pixels=1, pace=20.0).arguments)
+    # ffmpeg thinks itself behind after a pause of a packet's length, and would fall to twice the speed of sound.
+    for option, value in (("-readrate", "20.0"), ("-readrate_initial_burst", "6"), ("-readrate_catchup", "1000000")):
+        assert words[words.index(option) + 1] == value
+        assert words.index(option) < words.index("-i")
+
+
 def test_where_clocks_may_jump_sound_and_picture_are_counted_from_the_same_moment() -> None:
     stream = replace(SMALL, container="mpegts")
     kept = ("-c", "copy", "-f", "null", "-")
