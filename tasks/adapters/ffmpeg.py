@@ -34,7 +34,7 @@ _GUARDS: Final = (
 _DETAIL_CHARACTERS: Final = 2000
 # What it says of each picture that came out damaged, and of each packet of which nothing came, unless it sums up
 # messages that are alike (`repeat`).
-_DAMAGE: Final = re.compile(rb"corrupt decoded frame|Error submitting packet to decoder")
+_DAMAGE: Final = re.compile(rb"corrupt decoded frame|Error submitting packet to decoder|Decoding error")
 _NOT_STARTED: Final = "encoder_not_started"
 CRASHED: Final = "encoder_crashed"
 """A fault in ffmpeg itself, into which the upload has led it: most likely it would do so again."""

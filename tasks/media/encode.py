@@ -203,9 +203,11 @@ def _cascade(
     """Each rung is scaled from the next larger one, which costs a quarter less than all from the source."""
     rate = rungs[0].frame_rate
     # A picture that begins after the sound is held from the start on (fps_mode cfr), so both stay in step.
-    # A single picture that isn't said to last is shown for a tick of its clock: rounded as others are, not at all.
-    end = {"eof_action": "pass"} if video.is_alone else {}
-    stream = evened(shown(picture, video, rate=rate), video).filter("fps", str(rate), **end)
+    # A last picture that isn't said to last is shown for a tick of its clock: rounded as others are, not at all. And
+    # the begin of an only one could be rounded to its end.
+    end = {} if video.rate_is_sure and not video.is_alone else {"eof_action": "pass"}
+    begin = {"start_time": 0} if video.is_alone else {}
+    stream = evened(shown(picture, video, rate=rate), video).filter("fps", str(rate), **begin, **end)
     if video.held:
         stream = stream.filter("tpad", stop_mode="clone", stop_duration=f"{video.held / float(video.frame_rate):.6f}")
     made = []

@@ -28,6 +28,8 @@ NOTICES: Final = frozenset({"scan_corrected", "field_order_corrected", "dolby_vi
 """The codes of the notices that `examine` gives."""
 
 _TIMEOUT_S: Final = 30.0
+# What lasts no longer, or tells no length, may be a single picture.
+_FEW_PICTURES_S: Final = 0.1
 # Of the frames that a glance is to see; with fewer, its stretches were cut short or not found.
 _MOST: Final = 0.9
 
@@ -43,7 +45,7 @@ def examine(job: Job, source: Source) -> tuple[Source, tuple[Notice, ...]]:
         As `Arriving.whole`, where the upload can't be had.
     """
     video = source.video
-    if not video.rate_is_sure:
+    if not video.rate_is_sure or source.duration_s < _FEW_PICTURES_S:
         uploaded.have_s(job, source, RATE_OF_S)
         probe = job.services.ffprobe
 
@@ -51,9 +53,14 @@ def examine(job: Job, source: Source) -> tuple[Source, tuple[Notice, ...]]:
             return probe.packet_times_s(job.folder, name, stream, stop=job.stop)
 
         times_s = examine_part.of_pictures(job, source, ask, first_s=RATE_OF_S)
-        later_s = _later_s(job, source) if is_film(times_s, video.nominal_rate) else []
-        rate = measured_rate(times_s, video.frame_rate, video.nominal_rate, later_s)
-        video = replace(video, frame_rate=rate, is_alone=len(times_s) == 1)
+        if not video.rate_is_sure:
+            later_s = _later_s(job, source) if is_film(times_s, video.nominal_rate) else []
+            rate = measured_rate(times_s, video.frame_rate, video.nominal_rate, later_s)
+            video = replace(video, frame_rate=rate)
+        if len(times_s) == 1:
+            # Sound is heard to its end over the only picture it has.
+            held = max(0, int(source.duration_s * video.frame_rate) - 1) if source.audio else video.held
+            video = replace(video, is_alone=True, held=held)
     if not sampling.may_be_interlaced(video):
         return replace(source, video=video), colour_notice(video.colour)
     try:

@@ -6,6 +6,8 @@ import subprocess
 from dataclasses import replace
 from fractions import Fraction
 
+import pytest
+
 import config.ladders
 from tasks.media.decoders import DECODERS, DECODERS_WITH_CAPTIONS
 from tasks.media.encode import plan_encode, plan_mp4, plan_sound
@@ -79,6 +81,20 @@ def test_the_sound_is_mixed_and_encoded_in_a_run_of_its_own() -> None:
         *("-hls_segment_options", "movflags=+cmaf", "-hls_segment_type", "fmp4", "-hls_time", "2"),
         *("-map_chapters", "-1", "-map_metadata", "-1", "-var_stream_map", "a:0,name:audio", "out/hls/%v/index.m3u8"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("facts", "filtered"),
+    [
+        ({}, "fps=25["),
+        ({"rate_is_sure": False}, "fps=25:eof_action=pass["),
+        ({"is_alone": True}, "fps=25:eof_action=pass:start_time=0["),
+    ],
+)
+def test_a_last_picture_that_is_not_said_to_last_is_shown(facts: dict[str, bool], filtered: str) -> None:
+    source = replace(SMALL, video=replace(SMALL.video, **facts))
+    (run,) = plan_encode(source, NEWS, max_pixels=1).runs
+    assert filtered in run.arguments[run.arguments.index("-filter_complex") + 1]
 
 
 def test_sound_that_is_made_at_a_pace_catches_up_at_any_speed() -> None:

@@ -217,3 +217,40 @@ def test_captions_that_go_on_behind_the_clip_do_not_count_in_its_length(
     record = publish(services, put, source, "long captions")
     assert record.source.duration_s == pytest.approx(3, abs=0.1)
     assert len(record.captions) == 1
+
+
+@pytest.mark.parametrize("rate", ["60000/1001", "50"])
+def test_a_single_picture_is_published_however_short_it_is_shown(
+    services: Services, put: Put, tmp_path: Path, rate: str
+) -> None:
+    picture = ("-f", "lavfi", "-i", f"testsrc2=size=320x180:rate={rate}", "-frames:v", "1")
+    source = clips.make(tmp_path / "one.webm", *picture, "-pix_fmt", "yuv420p", "-c:v", "libvpx-vp9")
+    made = Published(services, put, source, tmp_path)
+    assert len(re.findall(r" n: *\d+ ", messages(made.mp4, "-map", "0:v", "-vf", "showinfo"))) == 1
+
+
+def test_the_only_picture_is_shown_as_long_as_the_sound_is_heard(services: Services, put: Put, tmp_path: Path) -> None:
+    picture = ("-f", "lavfi", "-i", "testsrc2=size=320x180:rate=1000:duration=0.1")
+    # Nothing tells how long it is shown, and it begins within the first frame.
+    late = ("-vf", "select=eq(n\\,21)", "-fps_mode", "passthrough", "-c:v", "mjpeg", "-c:a", "mp3", "-f", "asf")
+    source = clips.make(tmp_path / "slide.wma", *SOUND, *picture, "-pix_fmt", "yuvj420p", *late)
+    made = Published(services, put, source, tmp_path)
+    assert not {"truncated", "picture_ends_early"} & made.codes()
+    shown = len(re.findall(r" n: *\d+ ", messages(made.mp4, "-map", "0:v", "-vf", "showinfo")))
+    assert shown == pytest.approx(75, abs=2)
+
+
+def test_pictures_of_which_nothing_comes_are_told(services: Services, put: Put, tmp_path: Path) -> None:
+    coded = ("-pix_fmt", "yuv420p", "-c:v", "libvpx-vp9", "-deadline", "realtime", "-g", "25")
+    source = clips.make(tmp_path / "a.ivf", *PICTURE, *coded)
+    data, place, number = bytearray(source.read_bytes()), 32, 0
+    while place < len(data):
+        # The second key frame: what refers to it has nothing to refer to.
+        if number == 25:
+            data[place + 12] = 0
+        place, number = place + 12 + struct.unpack_from("<I", data, place)[0], number + 1
+    source.write_bytes(data)
+    (message,) = (
+        each.message for each in publish(services, put, source, "unreferenced").warnings if "damaged" in each.code
+    )
+    assert re.match(r"At least \d+ of this clip's 75 pictures are damaged", message)
