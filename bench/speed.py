@@ -6,6 +6,7 @@ The sides take turns on the same clip, so whatever else the machine does falls o
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ from bench import bare, material
 from bench.cost import Cost, Process
 from bench.job import Job, encoded_ladder, prepare
 from bench.pipeline import Newsroom, newsroom
+from bench.programs import FFMPEG, run_quietly
 from bench.report import Figure, figure
 
 SECTION: Final = "Speed and memory"
@@ -21,6 +23,17 @@ _CPU_BAR: Final = 1.05
 _WALL_BARS: Final[dict[float, float]] = {material.PART_S: 1.12, material.MINUTE_S: 1.05}
 _MEMORY_BAR: Final = 1.15
 _EACH_BARS: Final = {"progressive": 0.75, "interlaced": 0.85}
+# A minute of it is made in a few seconds, of which what is the same for every clip takes a larger share.
+_SMALL_BAR: Final = 1.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Small(material.Clip):
+    """As agencies send news to telephones: it is made many times as fast as it plays, unless something holds it up."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind} 640×360 {self.duration_s:g} s"
 
 
 def measure(cache: Path, scratch: Path, *, quick: bool, say: Callable[[str], None]) -> list[Figure]:
@@ -31,7 +44,32 @@ def measure(cache: Path, scratch: Path, *, quick: bool, say: Callable[[str], Non
     clips = [material.clip(cache, kind, length_s) for length_s in lengths_s for kind in material.KINDS]
     jobs = [prepare(clip, ladder, scratch / "probe") for clip in clips]
     with newsroom(str(ladder)) as room:
-        return [figure for job in jobs for figure in _compare(job, room, scratch, turns=turns, say=say)]
+        figures = [figure for job in jobs for figure in _compare(job, room, scratch, turns=turns, say=say)]
+        if not quick:
+            small = prepare(_small(cache, scratch), ladder, scratch / "probe")
+            figures += _compare_small(small, room, scratch, say=say)
+        return figures
+
+
+def _small(cache: Path, scratch: Path) -> _Small:
+    whole, path = material.clip(cache, "progressive", material.MINUTE_S), scratch / "BENCH_SMALL.mp4"
+    coded = ["-vf", "scale=640:360", "-c:v", "libx264", "-preset", "veryfast", "-b:v", "1M", "-g", "50", "-c:a", "copy"]
+    run_quietly([FFMPEG, "-y", "-i", whole.path, *coded, path])
+    return _Small(path=path, kind=whole.kind, duration_s=whole.duration_s)
+
+
+def _compare_small(job: Job, room: Newsroom, scratch: Path, *, say: Callable[[str], None]) -> list[Figure]:
+    one, whole = [], []
+    for turn in range(_TURNS):
+        say(f"{job.clip.name}, turn {turn + 1} of {_TURNS}")
+        one.append(bare.measure(job, bare.one_run(job), scratch / "bare"))
+        whole.append(room.make(job.clip.path).cost)
+    name = job.clip.name
+    return [
+        figure(SECTION, name, "wall ÷ one bare run", _ratios(whole, one, "wall_s"), bar=_SMALL_BAR),
+        figure(SECTION, name, "one bare run, wall s", [cost.wall_s for cost in one]),
+        figure(SECTION, name, "whole pipeline, wall s", [cost.wall_s for cost in whole]),
+    ]
 
 
 def _compare(job: Job, room: Newsroom, scratch: Path, *, turns: int, say: Callable[[str], None]) -> list[Figure]:

@@ -56,7 +56,7 @@ def test_a_clip_is_playable_before_it_is_ready_and_no_playlist_names_what_is_not
     worker = threading.Thread(target=transcode, args=(services, NAME))
     worker.start()
     seen: list[tuple[str, int, bool]] = []
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 150
     while time.monotonic() < deadline:
         record = services.clips.get(NAME)
         assert record is not None
