@@ -10,7 +10,7 @@ import difflib
 import os
 import re
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -20,8 +20,10 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "NEWSREEL_"
 _FILE = "_FILE"
-# Not ours: docker-compose.yml's own, and what Kubernetes and Docker say of services whose name begins like ours.
-_OTHERS = re.compile(r"BIND|REDIS_PASSWORD|(.+_)?SERVICE_(HOST|PORT(_.*)?)|(.+_)?PORT(_[0-9]+_(TCP|UDP)(_.*)?)?")
+# Not ours: docker-compose.yml's own, and what Kubernetes and Docker say of services whose name begins like ours. Beside
+# these they have variables whose values are addresses of this form.
+_OTHERS = re.compile(r"BIND|REDIS_PASSWORD|(.+_)?SERVICE_(HOST|PORT(_.*)?)|(.+_)?PORT_[0-9]+_(TCP|UDP)(_.*)?")
+_SERVICES = ("tcp://", "udp://")
 _ORIGIN = r"\*|https?://[0-9a-z.-]+(:[0-9]{1,5})?"
 # What each of a list may look like, and an example. Origins become part of headers: nothing else may stand in them.
 _LISTS = {
@@ -195,25 +197,33 @@ def load_settings() -> Settings:
         OSError: a ``NEWSREEL_…_FILE`` names a file that can't be read.
     """
     from_files = {
-        name.removesuffix(_FILE).removeprefix(PREFIX).lower(): Path(path).read_text(encoding="utf-8").strip()
-        for name, path in os.environ.items()
-        if name.startswith(PREFIX) and name.endswith(_FILE)
+        field: Path(path).read_text(encoding="utf-8").strip()
+        for variable, path in os.environ.items()
+        if variable.upper().startswith(PREFIX)
+        and variable.upper().endswith(_FILE)
+        and (field := _field(variable)) in Settings.model_fields
     }
-    return Settings(**from_files)  # type: ignore[arg-type] # text, which pydantic converts; it passes over unknown names
+    return Settings(**from_files)  # type: ignore[arg-type] # text, which pydantic converts
 
 
-def unknown_settings(names: Iterable[str]) -> dict[str, str]:
+def unknown_settings(environment: Mapping[str, str]) -> dict[str, str]:
     """Those of the variables that begin like a setting and are none, each with the one that may be meant, or ``""``.
 
-    They are told and not refused: other programs may have variables of that prefix.
+    As in reading them, case does not count. They are told and not refused: other programs may have such variables.
     """
     known = [name.upper() for name in Settings.model_fields]
     unknown = {}
-    for variable in sorted(names):
-        name = variable.removeprefix(PREFIX).removesuffix(_FILE)
-        if not variable.startswith(PREFIX) or name in known or _OTHERS.fullmatch(name):
+    for variable, value in sorted(environment.items()):
+        name = _field(variable).upper()
+        is_ours = variable.upper().startswith(PREFIX) and not _OTHERS.fullmatch(name)
+        if not is_ours or name in known or value.startswith(_SERVICES):
             continue
         meant = difflib.get_close_matches(name, known, n=1)
-        ending = _FILE if variable.endswith(_FILE) else ""
+        ending = _FILE if variable.upper().endswith(_FILE) else ""
         unknown[variable] = f"{PREFIX}{meant[0]}{ending}" if meant else ""
     return unknown
+
+
+def _field(variable: str) -> str:
+    """The name that the setting would have in `Settings`, whether its value or its file is told."""
+    return variable.upper().removeprefix(PREFIX).removesuffix(_FILE).lower()

@@ -41,9 +41,7 @@ bound() {
 }
 [ "$PPID" = "$1" ] || refuse "process $1 is gone"
 bound v "$2"; bound f "$3"; bound t "$4"; bound c 0
-niceness=$5
-shift 5
-[ "$niceness" -gt 0 ] && exec nice -n "$niceness" "$@"
+shift 4
 exec "$@"
 """
 # Loaded here since nothing but system calls is safe between fork and exec.
@@ -178,9 +176,13 @@ def _before_exec(limits: Limits) -> Callable[[], None]:
 
 
 def _with(limits: Limits) -> list[str]:
-    """The beginning of a command line whose rest, begun by this process, has these limits."""
-    bounds = (limits.memory_bytes // 1024, limits.output_bytes // 512, limits.cpu_s, limits.niceness)
-    return [str(_SHELL), "-c", _WITH_LIMITS, LAUNCHER, *map(str, (os.getpid(), *bounds))]
+    """The beginning of a command line whose rest, begun by this process, has these limits.
+
+    Whatever it can't begin the shell tells, not ``nice``.
+    """
+    bounds = (limits.memory_bytes // 1024, limits.output_bytes // 512, limits.cpu_s)
+    lowered = ["nice", "-n", str(limits.niceness)] if limits.niceness else []
+    return [*lowered, str(_SHELL), "-c", _WITH_LIMITS, LAUNCHER, *map(str, (os.getpid(), *bounds))]
 
 
 def _working_bwrap() -> Path | None:
@@ -198,7 +200,7 @@ def _exit_code(bwrap: str | Path) -> int | None:
     mounts = ("--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev")
     try:
         tried = subprocess.run(
-            [*_with(Limits()), str(bwrap), "--unshare-all", "--die-with-parent", *mounts, "true"],
+            [*_with(Limits(niceness=1)), str(bwrap), "--unshare-all", "--die-with-parent", *mounts, "true"],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_TRIAL_S,

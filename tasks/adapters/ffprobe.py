@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import re
 import threading
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -38,6 +40,25 @@ _NOT_STARTED: Final = "probe_not_started"
 _BESIDE: Final = "Matroska BlockAdditional"
 # A line of its dumps: the place, and sixteen bytes in hexadecimal, by twos.
 _DUMPED: Final = re.compile(r"[0-9a-f]{8}: (?=[0-9a-f ]{41})[0-9a-f]{2}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """A stream's packets, and between which times, in seconds on the file's clock, they are shown or heard."""
+
+    packets: int = 0
+    begins_s: float = math.inf
+    ends_s: float = -math.inf
+
+    def with_packet(self, begins_s: float | None, lasts_s: float) -> Span:
+        """With one packet more, which may have no time."""
+        if begins_s is None:
+            return replace(self, packets=self.packets + 1)
+        return Span(
+            packets=self.packets + 1,
+            begins_s=min(self.begins_s, begins_s),
+            ends_s=max(self.ends_s, begins_s + lasts_s),
+        )
 
 
 class Ffprobe:
@@ -149,6 +170,19 @@ class Ffprobe:
         fields = self._packet_fields(folder, name, stream, first_s=RATE_OF_S, from_s=from_s, stop=stop)
         times = [seconds(field[0]) for field in fields if len(field) > 1 and "D" not in field[1]]
         return [time_s for time_s in times if time_s is not None]
+
+    def spans(self, folder: Path, name: str, *, stop: threading.Event | None = None) -> dict[int, Span]:
+        """Of each stream how many packets it has, and from when to when; none where reading them took too long.
+
+        Raises:
+            TemporarilyUnavailable: ffprobe could not run to its end.
+        """
+        found: dict[int, Span] = {}
+        entries = "stream_index,pts_time,duration_time"
+        for index, *times in self._packet_fields(folder, name, None, stop=stop, entries=entries):
+            begins_s, lasts_s = (seconds(each) for each in (*times, "", "")[:2])
+            found[int(index)] = found.get(int(index), Span()).with_packet(begins_s, lasts_s or 0.0)
+        return found
 
     def is_transparent_throughout(
         self, folder: Path, name: str, stream: int, *, stop: threading.Event | None = None

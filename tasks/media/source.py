@@ -17,8 +17,8 @@ class VideoStream:
     """The picture. ``width`` × ``height`` is how it is shown, upright and with square pixels; ``index`` is ffmpeg's.
 
     ``frame_rate`` is constant, in frames per second; where the container contradicts itself ``rate_is_sure`` is false,
-    and measuring decides, as it does of ``scan``. Of one that ``is_alone``, a single picture, nothing tells how long it
-    is shown. ``blanking_lines`` at the top are no picture. ``mixed`` and
+    and measuring decides, as it does of ``scan``. One that ``is_alone`` is a single picture, which may
+    not be said to last. ``blanking_lines`` at the top are no picture. ``mixed`` and
     ``telecined`` are as `ScanDecision` has them; they are measured, never read. ``companions`` are the indexes of the
     streams in the same programme, empty where the container has none. A picture ``is_as_coded`` if the container asks
     for no turning, mirroring or cropping; ``profile`` is the codec's, as ffprobe names it. With
@@ -26,7 +26,8 @@ class VideoStream:
     its first packet is another, or was not among those that were probed. Where it ``changes_coding`` its container
     describes on the way, beside the packets, how the following ones are coded. ``pid`` is its number in a transport
     stream, None in any other container. One that ``is_late`` begins long
-    after the sound. So many as are ``held`` were dropped at its end: the last one is shown on.
+    after the sound; one that ``is_brief`` may be a single picture by its length. For so many as are ``held`` the last
+    one is shown on: they were dropped, or sound is heard meanwhile.
     """
 
     index: int
@@ -56,6 +57,7 @@ class VideoStream:
     changes_coding: bool = False
     pid: int | None = None
     is_late: bool = False
+    is_brief: bool = False
     held: int = 0
 
     @property

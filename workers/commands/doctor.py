@@ -56,15 +56,15 @@ def command(is_json: bool, data_dir: Path | None) -> None:
 
 def examine(data_dir: Path | None) -> Iterator[Finding]:
     """Every finding, as soon as it is made; what needs a server that does not answer is left out."""
+    for variable, meant in unknown_settings(os.environ).items():
+        remedy = f"set {meant}" if meant else "config/settings.py has all names"
+        yield warn("settings", f"{variable} is no setting of newsreel", remedy)
     client, trouble = None, None
     try:
         client = connect(data_dir)
     except NotRunning as error:
         trouble = error
     settings = client.settings if client else load_settings()
-    for variable, meant in unknown_settings(os.environ).items():
-        remedy = f"set {meant}" if meant else "config/settings.py has all names"
-        yield warn("settings", f"{variable} is no setting of newsreel", remedy)
     yield from check_programs(settings)
     yield check_cage(settings)
     yield check_disk(_workspace(settings, data_dir))
