@@ -80,12 +80,14 @@ def _as_alone(job: Job, source: Source, video: VideoStream) -> VideoStream:
     own = spans.get(video.index)
     if own is not None and own.packets > 1:
         return video
-    heard = [spans[track.index] for track in source.audio if track.index in spans]
+    heard = [span for track in source.audio if (span := spans.get(track.index)) and math.isfinite(span.ends_s)]
     if own is None or not heard or not math.isfinite(own.ends_s):
         return replace(video, is_alone=True)
     begins_s = min(own.begins_s, *(each.begins_s for each in heard))
     shown_until_s = max(own.ends_s, begins_s + 1 / float(video.frame_rate))
-    missing_s = max(each.ends_s for each in heard) - shown_until_s
+    # A single packet of sound may claim to be heard at any time.
+    ends_s = min(max(each.ends_s for each in heard), begins_s + job.services.settings.max_duration_s)
+    missing_s = ends_s - shown_until_s
     return replace(video, is_alone=True, held=max(video.held, int(missing_s * video.frame_rate)))
 
 
