@@ -13,7 +13,7 @@ from tasks.adapters.ffmpeg import Urgency
 from tasks.adapters.machine import usable_cores
 from tasks.adapters.process import Stopped
 from tasks.errors import SourceRejected, TemporarilyUnavailable
-from tasks.media import direct, encode, package
+from tasks.media import direct, encode
 from tasks.media.direct import Direct
 from tasks.media.ladder import PlannedRung
 from tasks.media.progress import Progress
@@ -22,7 +22,7 @@ from tasks.media.sound.programmes import Programme
 from tasks.media.source import Source
 from tasks.media.threads import sound_pace
 from tasks.pipeline import examine_sound, packaging, picture_runs, uploaded
-from tasks.pipeline.copied_segments import CopiedSegments, copied_s
+from tasks.pipeline.copied_segments import CopiedSegments, copied_s, end_playlist
 from tasks.pipeline.job import Job
 from tasks.pipeline.streaming import Stream
 from tasks.pipeline.together import LinkedStop, Together
@@ -143,13 +143,11 @@ class OriginalCopy:
         self._is_given_up = True
         self._stream.forget_original()
         # Whoever plays what there is of it already is to come to its end.
-        for track in planned.run.tracks:
-            playlist = self._job.output / encode.HLS / track / encode.MEDIA_PLAYLIST
+        self._segments.end("it was given up")
+        for programme in planned.run.sound:
+            playlist = self._job.output / encode.HLS / programme.name / encode.MEDIA_PLAYLIST
             if playlist.is_file():
-                # The stream may be reading it.
-                whole = playlist.with_suffix(".tmp")
-                whole.write_text(package.ended(playlist.read_text(encoding="utf-8")), encoding="utf-8")
-                whole.replace(playlist)
+                end_playlist(playlist, playlist.read_text(encoding="utf-8"))
 
     def _copy(self, source: Source, planned: Direct) -> PlannedRung | None:
         if any(self._is_coded(source, programme) for programme in planned.run.sound):

@@ -96,15 +96,11 @@ class Stream:
 
         So many at a time that no playlist stands still for long. Returns whether some are left for the next time.
         """
+        grown = self._grown()
+        # Asked once they are read: by then a copy may have got further, and what is wrong may be in there.
         if self._original is not None and self._is_unfit():
             self.forget_original()
-        tracks = [track for run in (self._original, *self._pictures) if run is not None for track in run.tracks]
-        tracks += [programme.name for programme in self._sound or ()]
-        grown = {
-            path: text
-            for path in map(self._files.playlist, tracks)
-            if (text := self._files.unsent(path, is_first=not self._is_shown))
-        }
+            grown = self._grown()
         self._files.send([file for path, text in grown.items() for file in _named(path, text)])
         for path, text in grown.items():
             self._files.put_playlist(path, text)
@@ -136,6 +132,16 @@ class Stream:
     def is_shown(self) -> bool:
         """Whether readers have something to play."""
         return self._is_shown
+
+    def _grown(self) -> dict[Path, str]:
+        """The playlists that have grown, each with what may be uploaded of it next."""
+        tracks = [track for run in (self._original, *self._pictures) if run is not None for track in run.tracks]
+        tracks += [programme.name for programme in self._sound or ()]
+        return {
+            path: text
+            for path in map(self._files.playlist, tracks)
+            if (text := self._files.unsent(path, is_first=not self._is_shown))
+        }
 
     def _show(self) -> None:
         """Name in the multivariant playlist what can be played by now, if that is more than before."""
