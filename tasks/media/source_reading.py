@@ -14,6 +14,7 @@ from typing import Final
 from tasks.errors import SourceRejected
 from tasks.media.opening import LATE_S
 from tasks.media.probed import items, number, ratio, text
+from tasks.media.protection import encrypted
 from tasks.media.sound.iamf import channels_carried
 from tasks.media.source import SoundSource, Source
 from tasks.media.source_input import RESTARTING_CLOCKS
@@ -51,9 +52,7 @@ def read_recording(probe: Mapping[str, object], limits: SourceLimits) -> Source 
         )
     # Some of the noise decodes: it would be published as a picture.
     if any(_is_encrypted(packet) for packet in items(probe.get("packets"))):
-        raise SourceRejected(
-            "encrypted", "This file is encrypted (copy protection): nobody can play it. Upload it without protection."
-        )
+        raise encrypted()
     duration_s = max(0.0, number(form, "duration") or 0.0)
     if container == "matroska" and any(text(each, "codec_type") == "subtitle" for each in streams):
         duration_s = min(duration_s, _tagged_s(streams))

@@ -15,7 +15,7 @@ from tasks.adapters import avi_index, film_index, mending
 from tasks.adapters.arriving import Arriving
 from tasks.adapters.ffprobe import KEY_FRAMES_OF_S
 from tasks.errors import SourceRejected, TemporarilyUnavailable
-from tasks.media import parameter_sets, stream_reading, timing
+from tasks.media import parameter_sets, protection, stream_reading, timing
 from tasks.media.decoders import DECODERS_OF_ALPHA
 from tasks.media.mp4 import key_frames
 from tasks.media.parameter_sets import Told, read_record
@@ -69,7 +69,15 @@ def probe(job: Job) -> Source | SoundSource:
     Raises:
         As `examine.probe` and `Arriving.whole`; OSError: the disk failed.
     """
-    probed = _probed(job)
+    try:
+        probed = _probed(job)
+    except SourceRejected as error:
+        # What is encrypted looks as if it were damaged.
+        if _is_protected(job, is_refused=True):
+            raise protection.encrypted() from error
+        raise
+    if _is_protected(job):
+        raise protection.encrypted()
     changes: frozenset[str] = frozenset()
     if index := _index(job, probed):
         with suppress(UnsuitedError, TemporarilyUnavailable, struct.error, ValueError):
@@ -84,6 +92,17 @@ def probe(job: Job) -> Source | SoundSource:
         # Dropped pictures at the end look like a file that is cut off.
         probed = replace(probed, video=replace(probed.video, held=held))
     return probed
+
+
+def _is_protected(job: Job, *, is_refused: bool = False) -> bool:
+    with (job.folder / SOURCE_FILE).open("rb") as file:
+        head = file.read(min(protection.HEAD_BYTES, job.upload.there))
+    index = film_index.read(job.folder / SOURCE_FILE, job.upload.there)
+    return (
+        (index is not None and protection.is_film_protected(memoryview(index)))
+        or protection.is_protected(head)
+        or (is_refused and protection.is_scrambled(head))
+    )
 
 
 def _with_sure_alpha(job: Job, video: VideoStream) -> VideoStream:

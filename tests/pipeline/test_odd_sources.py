@@ -14,6 +14,7 @@ from tasks.pipeline.services import Services
 from tasks.pipeline.transcode import transcode
 from tests import clips
 from tests.adapters.test_mending import squeezed
+from tests.media.test_protection import ENCRYPTION, KEYS, NAME, encoded, scrambled
 from tests.pipeline.published import Put, codes, publish
 
 PICTURE = ("-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=3")
@@ -211,11 +212,21 @@ def test_a_compressed_index_that_can_not_be_opened_is_named(services: Services, 
         transcode(services, "compressed too much")
 
 
-def test_an_encrypted_file_is_refused_as_such(services: Services, put: Put, tmp_path: Path) -> None:
-    key = [*("-encryption_scheme", "cenc-aes-ctr", "-encryption_key", "76a6c65c5ea762046bd749a2e632ccbb")]
-    key += ["-encryption_kid", "a7e61c373e219033c21091fa607bf3b8"]
-    put("clips/encrypted.mp4", clips.make(tmp_path / "a.mp4", *PICTURE, *SOUND, *H264, "-c:a", "aac", *key))
-    ingest(services, "clips/encrypted.mp4")
+def encrypted(folder: Path, ending: str) -> Path:
+    keys = KEYS if ending == "mp4" else ()
+    path = folder / f"a.{ending}"
+    clips.make(path, *PICTURE, *SOUND, *H264, "-c:a", "aac", *keys, "-metadata:s:v", f"title={NAME}")
+    if ending == "mkv":
+        path.write_bytes(encoded(path.read_bytes(), ENCRYPTION))
+    elif ending == "ts":
+        path.write_bytes(scrambled(path.read_bytes()))
+    return path
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv", "ts"])
+def test_an_encrypted_file_is_refused_as_such(services: Services, put: Put, tmp_path: Path, ending: str) -> None:
+    put(f"clips/encrypted.{ending}", encrypted(tmp_path, ending))
+    ingest(services, f"clips/encrypted.{ending}")
     with pytest.raises(SourceRejected, match="encrypted"):
         transcode(services, "encrypted")
     record = services.clips.get("encrypted")

@@ -19,18 +19,18 @@ from tasks.media.unsuited import UnsuitedError
 EBML: Final = 0x1A45DFA3
 """The identifier with which a file begins."""
 
+SEGMENT: Final = 0x18538067
+TRACKS: Final = 0x1654AE6B
+TRACK_ENTRY: Final = 0xAE
 SEEK_HEAD: Final = 0x114D9B74
 CLUSTER: Final = 0x1F43B675
 CUES: Final = 0x1C53BB6B
 TAGS: Final = 0x1254C367
 CHAPTERS: Final = 0x1043A770
 ATTACHMENTS: Final = 0x1941A469
-_SEGMENT: Final = 0x18538067
 _INFO: Final = 0x1549A966
-_TRACKS: Final = 0x1654AE6B
 _SEEK, _SEEK_ID, _SEEK_POSITION = 0x4DBB, 0x53AB, 0x53AC
 _DURATION: Final = 0x4489
-_TRACK_ENTRY: Final = 0xAE
 # By the length of the number, in bytes.
 _FLOATS: Final = {4: struct.Struct(">f"), 8: struct.Struct(">d")}
 
@@ -58,12 +58,12 @@ class _Found:
         Raises:
             UnsuitedError: it is the second of a kind that is there once, or does not say what it has to say.
         """
-        if head.code in (_INFO, _TRACKS) and head.code in self.places.values():
+        if head.code in (_INFO, TRACKS) and head.code in self.places.values():
             raise UnsuitedError
         self.places[place] = head.code
         if head.code == _INFO:
             _check_length(body)
-        elif head.code == _TRACKS:
+        elif head.code == TRACKS:
             _check_tracks(body)
         elif head.code == SEEK_HEAD:
             self.named += (_named(seek) for code, seek in elements(body) if code == _SEEK)
@@ -74,7 +74,7 @@ class _Found:
         Raises:
             UnsuitedError: it does not.
         """
-        if not {_INFO, _TRACKS} <= set(self.places.values()):
+        if not {_INFO, TRACKS} <= set(self.places.values()):
             raise UnsuitedError
         for code, position in self.named:
             place = self.segment_at + position
@@ -103,7 +103,7 @@ def laid(window: Window) -> Looking[FrontIndex]:
                 prefix=b"", pieces=((0, window.size_bytes),), lead_bytes=place + PROBED_BYTES, clusters_at=place
             )
         body = b""
-        if head.code in (SEEK_HEAD, _INFO, _TRACKS):
+        if head.code in (SEEK_HEAD, _INFO, TRACKS):
             read_bytes += end - place
             if read_bytes > _MOST_READ_BYTES:
                 raise UnsuitedError
@@ -120,7 +120,7 @@ def _segment(window: Window) -> Looking[int]:
     head = yield from _head(window, 0)
     place = _end(head, 0)
     segment = yield from _head(window, place)
-    if head.code != EBML or segment.code != _SEGMENT or _end(segment, place) != window.size_bytes:
+    if head.code != EBML or segment.code != SEGMENT or _end(segment, place) != window.size_bytes:
         raise UnsuitedError
     return place + segment.head_bytes
 
@@ -150,7 +150,7 @@ def _check_length(info: bytes) -> None:
 
 
 def _check_tracks(tracks: bytes) -> None:
-    entries = [list(elements(body)) for code, body in elements(tracks) if code == _TRACK_ENTRY]
+    entries = [list(elements(body)) for code, body in elements(tracks) if code == TRACK_ENTRY]
     if not all(entries) or not entries:
         raise UnsuitedError
 
