@@ -21,7 +21,7 @@ from tasks.media.shapes import sizes
 from tasks.media.sound.mix import mixed
 from tasks.media.sound.programmes import Programme, candidates
 from tasks.media.source import Recording, Source, VideoStream
-from tasks.media.source_input import RESTARTING_CLOCKS, SOURCE_FILE, input_options, paced
+from tasks.media.source_input import RESTARTING_CLOCKS, SOURCE_FILE, input_options, lasting, paced
 from tasks.media.steady import steady
 from tasks.media.threads import ALL_THREADS, Threads
 from tasks.records.base import Value
@@ -145,7 +145,8 @@ def _pictures(
     """One decode for these rungs. The rung ``seen`` is checked for faults on its way to its encoder, or to nowhere."""
     video = source.video
     # What was seen of the picture before its size or colours changed is to be told, too.
-    options = input_options(max_pixels=max_pixels, video=video) | threads.of_decoder | of_one_graph(video)
+    options = input_options(max_pixels=max_pixels, video=video) | lasting(source)
+    options |= threads.of_decoder | of_one_graph(video)
     sizes = rungs or ((seen,) if seen else ())
     streams = _cascade(ffmpeg.input(SOURCE_FILE, **options)[str(video.index)], video, sizes)
     looks = []

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tasks.media.decoders import DECODERS, DECODERS_OF_ALPHA, DECODERS_WITH_CAPTIONS
-from tasks.media.source import VideoStream
+from tasks.media.source import Source, VideoStream
 
 SOURCE_FILE: Final = "source"
 """The upload's name in a workspace, whatever its uploader called it."""
@@ -54,6 +54,17 @@ def input_options(
         # The codec's own cropping remains: that takes off what fills the last blocks up.
         **({"apply_cropping": "codec"} if video is not None and video.keeps_overscan else {}),
     }
+
+
+def lasting(source: Source) -> dict[str, object]:
+    """Options of the upload as an input by which a last picture lasts as others where its container doesn't tell it.
+
+    ffmpeg holds it for as long as the one before it, which may have stood still for minutes.
+    """
+    if source.container != "flv":
+        return {}
+    frame_s = f"1/({source.video.frame_rate}*TB)"
+    return {f"bsf:{source.video.index}": f"setts=duration='if(DURATION,DURATION,round({frame_s}))'"}
 
 
 def paced(pace: float, burst_s: float) -> dict[str, object]:

@@ -64,6 +64,18 @@ def test_what_begins_after_its_clock_did_is_published_with_its_true_length(
     assert "truncated" not in {each.code for each in record.warnings}
 
 
+def test_a_last_picture_is_not_held_for_as_long_as_the_one_before_it_stood_still(
+    services: Services, put: Put, tmp_path: Path
+) -> None:
+    picture = ("-f", "lavfi", "-i", "testsrc2=size=320x180:rate=10:duration=9")
+    sound = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100:duration=8.5")
+    coded = ("-vf", "select='lt(t,2)+eq(n,80)'", "-fps_mode", "vfr", "-c:v", "flv1", "-c:a", "libmp3lame")
+    source = clips.make(tmp_path / "a.flv", *picture, *sound, *coded)
+    record = publish(services, put, source, "stood still")
+    assert record.source.duration_s == pytest.approx(8.5, abs=0.2)
+    assert "sound_ends_early" not in codes(record)
+
+
 def test_a_picture_that_begins_long_after_the_sound_is_published_in_step(
     services: Services, put: Put, tmp_path: Path
 ) -> None:
