@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Final
 
 from tasks.media.captions.selection import Caption
@@ -52,6 +53,13 @@ class MediaPlaylist(Value):
         """All segments together."""
         return math.fsum(duration_s for _, duration_s in self.segments)
 
+    @property
+    def begins_s(self) -> tuple[float, ...]:
+        """When each segment begins."""
+        return tuple(accumulate((duration_s for _, duration_s in self.segments[:-1]), initial=0.0))[
+            : len(self.segments)
+        ]
+
 
 class Track(Value):
     """A finished rendition: peak and average bit rate over its segments (RFC 8216, 4.3.4.2), and its codec string."""
@@ -72,7 +80,7 @@ def read_media_playlist(text: str) -> MediaPlaylist:
             duration_s = float(line.removeprefix("#EXTINF:").partition(",")[0])
         elif line and not line.startswith("#"):
             segments.append((line, duration_s))
-    return MediaPlaylist(init=init, segments=tuple(segments), is_complete="#EXT-X-ENDLIST" in text)
+    return MediaPlaylist(init=init, segments=tuple(segments), is_complete=has_end(text))
 
 
 def beginning(text: str, segments: int) -> str:
@@ -82,9 +90,14 @@ def beginning(text: str, segments: int) -> str:
     return text if len(ends) <= segments else "".join(lines[: ends[segments - 1]])
 
 
+def has_end(text: str) -> bool:
+    """Whether nothing will be added to the media playlist."""
+    return "#EXT-X-ENDLIST" in text
+
+
 def ended(text: str) -> str:
     """The media playlist, ended if it was not."""
-    return text if "#EXT-X-ENDLIST" in text else f"{text.rstrip()}\n#EXT-X-ENDLIST\n"
+    return text if has_end(text) else f"{text.rstrip()}\n#EXT-X-ENDLIST\n"
 
 
 def measure_track(playlist: MediaPlaylist, sizes_bytes: Sequence[int], codecs: str) -> Track:

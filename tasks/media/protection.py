@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 from typing import Final
 
 from tasks.errors import SourceRejected, TemporarilyUnavailable
@@ -22,17 +23,22 @@ from tasks.media.unsuited import UnsuitedError
 HEAD_BYTES: Final = 1024**2
 """Of what isn't MP4 so much of the beginning tells."""
 
+_MOST_TRACKS: Final = 64
 _COMMON: Final = ("encv", "enca")
 _FAIRPLAY: Final = ("drmi", "drms")
-# Of the box that says how tracks are encrypted as a rule: behind its type, version, flags, and two reserved bytes.
+# Of the box that says how samples are encrypted as a rule: behind its type, version, flags, and two reserved bytes.
 _PROTECTED_AT: Final = 10
-_CONTENT_ENCODINGS, _CONTENT_ENCODING, _CONTENT_ENCRYPTION = 0x6D80, 0x6240, 0x5035
+_MOST_ELEMENTS: Final = 100
+_CONTENT_ENCODINGS, _CONTENT_ENCODING = 0x6D80, 0x6240
+_TYPE, _ENCRYPTION, _ALGORITHM = 0x5033, 0x5035, 0x47E1
+_ENCRYPTED: Final = 1
 _ASF: Final = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _ASF_SIZE: Final = struct.Struct("<16xQ")
-# The objects of content encryption: of version 1 of Windows Media's protection, and of all others.
+# The objects of content encryption, extended content encryption, and advanced content encryption.
 _ASF_PROTECTION: Final = (
     bytes.fromhex("fbb31122 23bdd211 b4b700a0 c955fc6e"),
     bytes.fromhex("14e68a29 2226174c b935dae0 7ee9289c"),
+    bytes.fromhex("33850543 8169e649 9b74ad12 cb86d58c"),
 )
 _FIRST_OF_MEDIA: Final = 0x20
 _MOSTLY: Final = 0.5
@@ -45,13 +51,14 @@ def encrypted() -> SourceRejected:
 
 
 def is_film_protected(movie: memoryview) -> bool:
-    """Whether sound or picture of an MP4 or MOV file is, if only in part, by the body of its ``moov``."""
+    """Whether sound or picture of an MP4 or MOV file is, by the body of its ``moov``.
+
+    That only a part of the samples is, or may be, counts as well: the others are of no use without it.
+    """
+    tracks: list[memoryview] = []
     with suppress(UnsuitedError, TemporarilyUnavailable, struct.error, ValueError):
-        for track in (body for kind, body in parts(movie) if kind == "trak"):
-            tables = only(only(only(track, "mdia"), "minf"), "stbl")
-            if any(_is_entry_protected(kind, bytes(entry)) for kind, entry in parts(only(tables, "stsd")[8:])):
-                return True
-    return False
+        tracks = [body for kind, body in parts(movie) if kind == "trak"]
+    return len(tracks) <= _MOST_TRACKS and any(_is_film_track_protected(track) for track in tracks)
 
 
 def is_protected(head: bytes) -> bool:
@@ -68,7 +75,7 @@ def is_protected(head: bytes) -> bool:
 def is_scrambled(head: bytes) -> bool:
     """Whether a transport stream is, by its first `HEAD_BYTES`.
 
-    Some multiplexers set the mark on packets that are clear: ask only of what can't be read.
+    Some multiplexers mark packets that are clear: ask only of what can't be read.
     """
     form = packets.form_of(head)
     if form is None:
@@ -82,12 +89,23 @@ def is_scrambled(head: bytes) -> bool:
     return marked > _MOSTLY * all_of
 
 
-def _is_entry_protected(kind: str, entry: bytes) -> bool:
+def _is_film_track_protected(track: memoryview) -> bool:
+    with suppress(UnsuitedError, TemporarilyUnavailable, struct.error, ValueError):
+        tables = only(only(only(track, "mdia"), "minf"), "stbl")
+        by_groups = any(kind == "sgpd" and bytes(body[4:8]) == b"seig" for kind, body in parts(tables))
+        entries = parts(only(tables, "stsd")[8:])
+        return any(_is_entry_protected(kind, bytes(entry), by_groups=by_groups) for kind, entry in entries)
+    return False
+
+
+def _is_entry_protected(kind: str, entry: bytes, *, by_groups: bool) -> bool:
     if kind in _FAIRPLAY:
         return True
-    told = entry.find(b"tenc")
-    # Other schemes don't say so.
-    return kind in _COMMON and (told < 0 or entry[told + _PROTECTED_AT : told + _PROTECTED_AT + 1] != b"\0")
+    # The scheme's own box is the last: letters that happen to be the same may stand in names before it.
+    told = entry.find(b"tenc", max(0, entry.rfind(b"schi")))
+    is_rule = told < 0 or entry[told + _PROTECTED_AT : told + _PROTECTED_AT + 1] != b"\0"
+    # Where nothing is encrypted as a rule, groups of samples may be; older schemes don't tell a rule.
+    return kind in _COMMON and (is_rule or by_groups)
 
 
 def _track_entries(head: bytes) -> Iterator[bytes]:
@@ -97,21 +115,32 @@ def _track_entries(head: bytes) -> Iterator[bytes]:
         ValueError: it can't be understood.
     """
     place = 0
-    while (found := head_at(head, place)) is not None and found.code != mkv.CLUSTER:
+    for _ in range(_MOST_ELEMENTS):
+        found = head_at(head, place)
+        if found is None or found.code == mkv.CLUSTER:
+            return
         begin = place + found.head_bytes
         if found.code == mkv.TRACKS and found.body_bytes is not None:
-            tracks = head[begin : begin + found.body_bytes]
-            yield from (body for code, body in elements(tracks) if code == mkv.TRACK_ENTRY)
+            tracks = islice(elements(head[begin : begin + found.body_bytes]), _MOST_ELEMENTS)
+            yield from (body for code, body in tracks if code == mkv.TRACK_ENTRY)
         # Of the segment each element is looked at.
         place = begin if found.code == mkv.SEGMENT else begin + (found.body_bytes or 0)
 
 
 def _is_track_protected(entry: bytes) -> bool:
-    return any(
-        code == _CONTENT_ENCRYPTION
-        for outer, encodings in elements(entry)
-        if outer == _CONTENT_ENCODINGS
-        for inner, encoding in elements(encodings)
-        if inner == _CONTENT_ENCODING
-        for code, _ in elements(encoding)
-    )
+    with suppress(ValueError):
+        return any(
+            _is_encoding_encryption(encoding)
+            for outer, encodings in islice(elements(entry), _MOST_ELEMENTS)
+            if outer == _CONTENT_ENCODINGS
+            for inner, encoding in islice(elements(encodings), _MOST_ELEMENTS)
+            if inner == _CONTENT_ENCODING
+        )
+    return False
+
+
+def _is_encoding_encryption(encoding: bytes) -> bool:
+    """Whether it is no compression, and no signature of what is clear."""
+    told = dict(islice(elements(encoding), _MOST_ELEMENTS))
+    by = dict(islice(elements(told.get(_ENCRYPTION, b"")), _MOST_ELEMENTS))
+    return int.from_bytes(told.get(_TYPE, b"")) == _ENCRYPTED and int.from_bytes(by.get(_ALGORITHM, b"")) != 0

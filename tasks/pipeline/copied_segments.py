@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import mmap
-import shutil
 import threading
 from pathlib import Path
 
@@ -29,7 +28,7 @@ class CopiedSegments:
         self._folder = folder
         self._longest_s = math.inf if is_short else direct.LONGEST_SEGMENT_S
         self._header: Header | None = None
-        self._fit: set[str] = set()
+        self._passed: set[str] = set()
         self._whole_s = 0.0
         self._fault: str | None = None
         self._lock = threading.Lock()
@@ -51,28 +50,9 @@ class CopiedSegments:
                 self._fault = "its key frames are too far apart"
             return self._fault
 
-    def end(self, reason: str) -> None:
-        """No more will be copied: leave what was found fit to be shown, as a playlist that has an end, and no more.
-
-        From now on ``reason`` speaks against showing them, if nothing did before.
-
-        Raises:
-            OSError: the disk failed.
-        """
-        playlist = self._folder / encode.MEDIA_PLAYLIST
-        with self._lock:
-            self._fault = self._fault or reason
-            if not self._fit:
-                shutil.rmtree(self._folder, ignore_errors=True)
-                return
-            text = playlist.read_text(encoding="utf-8")
-            for name, _ in package.read_media_playlist(text).segments[len(self._fit) :]:
-                (self._folder / name).unlink()
-            end_playlist(playlist, package.beginning(text, len(self._fit)))
-
     def _look(self, told: MediaPlaylist) -> None:
         for name, duration_s in told.segments:
-            if name in self._fit:
+            if name in self._passed:
                 continue
             if self._header is None:
                 self._header = boxes.read_header((self._folder / told.init).read_bytes())
@@ -80,17 +60,8 @@ class CopiedSegments:
                 self._fault = "it is not coded as its header says"
             elif duration_s > self._longest_s:
                 self._fault = "its key frames are too far apart"
-            if self._fault is not None:
-                return
-            self._fit.add(name)
+            self._passed.add(name)
             self._whole_s += duration_s
-
-
-def end_playlist(playlist: Path, text: str) -> None:
-    """Give a media playlist this text and an end, in one step: another thread may be reading it."""
-    whole = playlist.with_suffix(".tmp")
-    whole.write_text(package.ended(text), encoding="utf-8")
-    whole.replace(playlist)
 
 
 def copied_s(progress: Progress, video: VideoStream) -> float:

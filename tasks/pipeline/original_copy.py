@@ -22,7 +22,7 @@ from tasks.media.sound.programmes import Programme
 from tasks.media.source import Source
 from tasks.media.threads import sound_pace
 from tasks.pipeline import examine_sound, packaging, picture_runs, uploaded
-from tasks.pipeline.copied_segments import CopiedSegments, copied_s, end_playlist
+from tasks.pipeline.copied_segments import CopiedSegments, copied_s
 from tasks.pipeline.job import Job
 from tasks.pipeline.streaming import Stream
 from tasks.pipeline.together import LinkedStop, Together
@@ -141,13 +141,7 @@ class OriginalCopy:
 
     def _give_up(self, planned: Direct) -> None:
         self._is_given_up = True
-        self._stream.forget_original()
-        # Whoever plays what there is of it already is to come to its end.
-        self._segments.end("it was given up")
-        for programme in planned.run.sound:
-            playlist = self._job.output / encode.HLS / programme.name / encode.MEDIA_PLAYLIST
-            if playlist.is_file():
-                end_playlist(playlist, playlist.read_text(encoding="utf-8"))
+        self._stream.forget_original(planned.run)
 
     def _copy(self, source: Source, planned: Direct) -> PlannedRung | None:
         if any(self._is_coded(source, programme) for programme in planned.run.sound):

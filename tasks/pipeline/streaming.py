@@ -7,6 +7,7 @@ does a reader find a name without its file. The same addresses serve the finishe
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -55,7 +56,7 @@ class Stream:
         self._lease = lease
         self._original: Run | None = None
         self._is_unfit: Callable[[], bool] = lambda: False
-        self._is_forgotten = False
+        self._forgotten: Run | None = None
         self._pictures: list[Run] = []
         self._sound: tuple[Programme, ...] | None = None
         self._heard: tuple[SoundRendition, ...] = ()
@@ -75,12 +76,12 @@ class Stream:
         """
         self._original, self._is_unfit = run, is_unfit
         # Another thread may forget it at this very moment.
-        if self._is_forgotten:
+        if self._forgotten is not None:
             self._original = None
 
-    def forget_original(self) -> None:
-        """The copy failed: the ladder will be shown."""
-        self._is_forgotten = True
+    def forget_original(self, run: Run) -> None:
+        """The copy failed: the ladder will be shown, and whoever plays the copy comes to its end."""
+        self._forgotten = run
         self._original = None
 
     def follow_only_sound(self, run: Run, renditions: Sequence[SoundRendition]) -> None:
@@ -96,16 +97,18 @@ class Stream:
 
         So many at a time that no playlist stands still for long. Returns whether some are left for the next time.
         """
-        grown = self._grown()
-        # Asked once they are read: by then a copy may have got further, and what is wrong may be in there.
-        if self._original is not None and self._is_unfit():
-            self.forget_original()
-            grown = self._grown()
+        original = self._original
+        grown = self._grown(original)
+        # Asked after the playlists were read: whatever is in them has been looked at then.
+        if original is not None and (self._original is not original or self._is_unfit()):
+            self.forget_original(original)
+            grown = self._grown(None)
+        self._end_forgotten()
         self._files.send([file for path, text in grown.items() for file in _named(path, text)])
         for path, text in grown.items():
             self._files.put_playlist(path, text)
         self._show()
-        return any(text != path.read_text(encoding="utf-8") for path, text in grown.items())
+        return bool(self._grown(self._original))
 
     def complete(self) -> None:
         """Send what is left: media first, then the playlists; the multivariant one and the DASH manifest last.
@@ -114,8 +117,14 @@ class Stream:
             LeaseLost: the work must end.
             TemporarilyUnavailable: the store failed.
         """
+        self._end_forgotten()
+        unshown = [self._files.playlist(track).parent for track in self._forgotten.tracks] if self._forgotten else []
         # A run that was ended, as a copy may be, leaves behind what it had not finished.
-        files = sorted(path for path in self._files.root.rglob("*") if path.is_file() and path.suffix != _UNFINISHED)
+        files = sorted(
+            path
+            for path in self._files.root.rglob("*")
+            if path.is_file() and path.suffix != _UNFINISHED and path.parent not in unshown
+        )
         playlists = [path for path in files if path.suffix in _NAMES_OTHERS]
         self._files.send([path for path in files if path.suffix not in _NAMES_OTHERS], report=True)
         last = [path for path in playlists if path.stem == Path(package.MULTIVARIANT).stem]
@@ -133,15 +142,25 @@ class Stream:
         """Whether readers have something to play."""
         return self._is_shown
 
-    def _grown(self) -> dict[Path, str]:
-        """The playlists that have grown, each with what may be uploaded of it next."""
-        tracks = [track for run in (self._original, *self._pictures) if run is not None for track in run.tracks]
-        tracks += [programme.name for programme in self._sound or ()]
+    def _grown(self, original: Run | None) -> dict[Path, str]:
+        """The playlists that have grown, the copied original's among them, each with what may be sent of it next."""
+        runs = [run for run in (original, *self._pictures) if run is not None]
+        tracks = [*(track for run in runs for track in run.tracks), *(each.name for each in self._sound or ())]
+        until_s = dict.fromkeys(tracks, math.inf)
+        if original is not None:
+            # What is sent ahead of its picture would go on behind it, if the copy is given up.
+            picture_s = min(self._files.made_s(rung.name) for rung in original.rungs)
+            until_s |= dict.fromkeys((programme.name for programme in original.sound), picture_s)
         return {
             path: text
-            for path in map(self._files.playlist, tracks)
-            if (text := self._files.unsent(path, is_first=not self._is_shown))
+            for track in tracks
+            if (text := self._files.unsent(track, is_first=not self._is_shown, until_s=until_s[track]))
+            and (path := self._files.playlist(track))
         }
+
+    def _end_forgotten(self) -> None:
+        for track in self._forgotten.tracks if self._forgotten is not None else ():
+            self._files.end(track)
 
     def _show(self) -> None:
         """Name in the multivariant playlist what can be played by now, if that is more than before."""

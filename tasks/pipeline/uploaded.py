@@ -39,6 +39,7 @@ _UNEVENNESS: Final = 1.25
 _MP4: Final = "mov"
 _AVI: Final = "avi"
 _OGG: Final = "ogg"
+_UNREADABLE: Final = frozenset({"unreadable", "not_media", "no_video"})
 
 
 def bring(
@@ -73,13 +74,16 @@ def probe(job: Job) -> Source | SoundSource:
         probed = _probed(job)
     except SourceRejected as error:
         # What is encrypted looks as if it were damaged.
-        if _is_protected(job, is_refused=True):
+        if error.code in _UNREADABLE and _is_protected(
+            job, film_index.read(_path(job), job.upload.there), is_read=False
+        ):
             raise protection.encrypted() from error
         raise
-    if _is_protected(job):
-        raise protection.encrypted()
     changes: frozenset[str] = frozenset()
-    if index := _index(job, probed):
+    index = _index(job, probed)
+    if _is_protected(job, index):
+        raise protection.encrypted()
+    if index is not None:
         with suppress(UnsuitedError, TemporarilyUnavailable, struct.error, ValueError):
             changes = parameter_sets.change(memoryview(index))
     if "soun" in changes:
@@ -94,15 +98,12 @@ def probe(job: Job) -> Source | SoundSource:
     return probed
 
 
-def _is_protected(job: Job, *, is_refused: bool = False) -> bool:
-    with (job.folder / SOURCE_FILE).open("rb") as file:
+def _is_protected(job: Job, index: bytes | None, *, is_read: bool = True) -> bool:
+    if index is not None:
+        return protection.is_film_protected(memoryview(index))
+    with _path(job).open("rb") as file:
         head = file.read(min(protection.HEAD_BYTES, job.upload.there))
-    index = film_index.read(job.folder / SOURCE_FILE, job.upload.there)
-    return (
-        (index is not None and protection.is_film_protected(memoryview(index)))
-        or protection.is_protected(head)
-        or (is_refused and protection.is_scrambled(head))
-    )
+    return protection.is_protected(head) or (not is_read and protection.is_scrambled(head))
 
 
 def _with_sure_alpha(job: Job, video: VideoStream) -> VideoStream:
@@ -236,7 +237,11 @@ def _pids(tracks: Iterable[AudioStream]) -> set[int]:
 def _index(job: Job, source: Recording) -> bytes | None:
     if source.container != _MP4:
         return None
-    return film_index.read(job.folder / SOURCE_FILE, job.upload.there)
+    return film_index.read(_path(job), job.upload.there)
+
+
+def _path(job: Job) -> Path:
+    return job.folder / SOURCE_FILE
 
 
 def share_of(source: Recording, end_s: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -40,22 +41,25 @@ class VersionFiles:
         """Where the media playlist of that rendition or programme is made."""
         return self.root / encode.HLS / track / encode.MEDIA_PLAYLIST
 
-    def unsent(self, path: Path, *, is_first: bool) -> str:
+    def made_s(self, track: str) -> float:
+        """How many seconds of a rendition or programme are made: infinitely many, once its playlist has an end."""
+        text = self._read(track)
+        return math.inf if package.has_end(text) else package.read_media_playlist(text).duration_s
+
+    def unsent(self, track: str, *, is_first: bool, until_s: float = math.inf) -> str:
         """What may be uploaded next of a playlist that has grown: some more of its segments; "" if it has not.
 
-        With ``is_first``, while readers have nothing yet, only as many as a player begins with.
+        With ``is_first``, while readers have nothing yet, only as many as a player begins with; none that begin at
+        ``until_s`` or later.
         """
-        try:
-            text = path.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return ""
-        sent = self._playlists.get(str(path), "")
+        text, sent = self._read(track), self._playlists.get(str(self.playlist(track)), "")
         # Looked at several times a second, it rarely has grown; of hours, reading what it lists takes milliseconds.
         if text == sent:
             return ""
         listed = len(package.read_media_playlist(sent).segments)
-        text = package.beginning(text, _FIRST_SEGMENTS if is_first else listed + _SEGMENTS_AT_A_TIME)
-        return text if text != sent and package.read_media_playlist(text).segments else ""
+        begun = sum(begin_s < until_s for begin_s in package.read_media_playlist(text).begins_s)
+        text = package.beginning(text, min(begun, _FIRST_SEGMENTS if is_first else listed + _SEGMENTS_AT_A_TIME))
+        return text if text != sent and begun >= max(listed, 1) else ""
 
     def send(self, files: list[Path], *, report: bool = False) -> None:
         """Send those of these files that have not been sent yet; with ``report``, tell the clip's progress by it."""
@@ -92,6 +96,13 @@ class VersionFiles:
         )
         self._playlists[str(path)] = text
 
+    def end(self, track: str) -> None:
+        """Give the playlist of that rendition or programme an end where readers have it by now, if they have it."""
+        path = self.playlist(track)
+        sent = self._playlists.get(str(path))
+        if sent is not None and not package.has_end(sent):
+            self.put_playlist(path, package.ended(sent), is_final=True)
+
     def has_begun(self, tracks: Sequence[str]) -> bool:
         """Whether the playlists of all these renditions and programmes are uploaded."""
         return all(str(self.playlist(track)) in self._playlists for track in tracks)
@@ -100,3 +111,9 @@ class VersionFiles:
         """The initialization section of a rendition whose playlist is uploaded."""
         path = self.playlist(track)
         return (path.parent / package.read_media_playlist(self._playlists[str(path)]).init).read_bytes()
+
+    def _read(self, track: str) -> str:
+        try:
+            return self.playlist(track).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return ""

@@ -12,7 +12,7 @@ import pytest
 from tasks.media import protection
 from tasks.media.mp4.sample_tables import only
 from tests import clips
-from tests.hostile.containers import box
+from tests.hostile.containers import box, edit
 
 SOURCE: Final = ("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25:duration=2")
 TONE: Final = ("-f", "lavfi", "-i", "sine=sample_rate=48000:duration=2")
@@ -29,6 +29,7 @@ def element(code: str, body: bytes) -> bytes:
 
 NAME: Final = "a name as long as what tells of encryption"
 ENCRYPTION: Final = element("6240", element("5033", b"\1") + element("5035", element("47E1", b"\5")))
+SIGNATURE: Final = element("6240", element("5033", b"\1") + element("5035", element("47E3", b"\0")))
 COMPRESSION: Final = element("6240", element("5033", b"\0") + element("5034", element("4254", b"\3")))
 
 
@@ -67,6 +68,17 @@ def test_a_film_tells_it_in_its_sample_entries(tmp_path: Path) -> None:
     at = index.index(b"tenc")
     unlocked = index.replace(index[at : at + 11], index[at : at + 10] + b"\0")
     assert not protection.is_film_protected(memoryview(unlocked))
+    # But groups of samples may be.
+    grouped = edit(unlocked, "trak/mdia/minf/stbl", lambda tables: tables + box("sgpd", bytes(4) + b"seig"))
+    assert protection.is_film_protected(memoryview(grouped))
+    # And letters in the encoder's name are no box.
+    named = edit(index, "trak/mdia/minf/stbl/stsd", lambda body: body[:60] + b"tenc" + bytes(12) + body[76:])
+    assert protection.is_film_protected(memoryview(named))
+
+
+def test_one_odd_track_hides_no_other(tmp_path: Path) -> None:
+    closed = clips.make(tmp_path / "closed.mp4", *SOURCE, "-c:v", "libx264", *KEYS)
+    assert protection.is_film_protected(memoryview(box("trak", box("tkhd")) + index_of(closed)))
 
 
 @pytest.mark.parametrize(
@@ -88,6 +100,8 @@ def test_matroska_tells_it_of_each_track(tmp_path: Path) -> None:
     clear = clips.make(tmp_path / "a.mkv", *SOURCE, *TONE, "-c:v", "libx264", "-c:a", "aac", *named).read_bytes()
     assert not protection.is_protected(clear)
     assert not protection.is_protected(encoded(clear, COMPRESSION))
+    assert not protection.is_protected(encoded(clear, SIGNATURE))
+    assert not protection.is_protected(encoded(clear, ENCRYPTION.replace(b"\x50\x33\x81\1", b"\x50\x33\x81\0")))
     assert protection.is_protected(encoded(clear, ENCRYPTION))
     cut = encoded(clear, ENCRYPTION)[: clear.index(NAME.encode())]
     assert not protection.is_protected(cut)

