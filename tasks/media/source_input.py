@@ -64,7 +64,8 @@ def lasting(source: Source) -> dict[str, object]:
     if source.container != "flv":
         return {}
     frame_s = f"1/({source.video.frame_rate}*TB)"
-    return {f"bsf:{source.video.index}": f"setts=duration='if(DURATION,DURATION,round({frame_s}))'"}
+    # Unless told to leave both times alone, the filter makes one of them the other where pictures are reordered.
+    return {f"bsf:{source.video.index}": f"setts=pts=PTS:dts=DTS:duration='if(DURATION,DURATION,round({frame_s}))'"}
 
 
 def paced(pace: float, burst_s: float) -> dict[str, object]:
