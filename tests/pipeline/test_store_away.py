@@ -129,7 +129,7 @@ def task(services: Services) -> PipelineTask:
     def work(_: str) -> None:
         """Nothing: only how its failure is treated counts."""
 
-    made: PipelineTask = app.task(base=PipelineTask, name=queues.INGEST_TASK)(work)
+    made: PipelineTask = app.task(base=PipelineTask, name=queues.INGEST_TASK, shared=False)(work)
     return made
 
 
