@@ -28,7 +28,10 @@ SCRIPTS = {
 STARTERS = {
     "hls.js": """
         const hls = new Hls({lowLatencyMode: false});
-        hls.on(Hls.Events.ERROR, (_, data) => faults.push(`${data.type} ${data.details} ${data.error || ''}`));
+        hls.on(Hls.Events.ERROR, (_, data) => {
+            // That a busy machine lets the picture stall says nothing of the media.
+            if (data.details !== 'bufferStalledError') faults.push(`${data.type} ${data.details} ${data.error || ''}`);
+        });
         hls.on(Hls.Events.MANIFEST_PARSED, () => { heights = () => hls.levels.map(level => level.height); });
         hls.loadSource(address); hls.attachMedia(video); video.play();
     """,
@@ -153,14 +156,14 @@ def test_a_published_clip_plays_in_all_its_sizes(
     for page in watch(browser, gateway, address, player, players[player]):
         if player == "native" and not page.evaluate("video.canPlayType('application/vnd.apple.mpegurl')"):
             pytest.skip("this Chromium has no HLS player of its own")
-        page.wait_for_function("faults.length || (heights && video.currentTime > 1.5)", timeout=30_000)
+        page.wait_for_function("faults.length || (heights && video.currentTime > 1.5)", timeout=60_000)
         assert page.evaluate("faults") == []
         assert sorted(page.evaluate("heights()")) == (HEIGHTS if player != "native" else [])
         start, end = page.evaluate("[video.buffered.start(0), video.buffered.end(video.buffered.length - 1)]")
         assert start == pytest.approx(0, abs=0.03), "sound and picture begin at 0"
         assert page.evaluate("video.duration") == pytest.approx(6, abs=0.1)
         page.evaluate("video.currentTime = 5")
-        page.wait_for_function("faults.length || video.ended || video.currentTime > 5.5", timeout=30_000)
+        page.wait_for_function("faults.length || video.ended || video.currentTime > 5.5", timeout=60_000)
         assert page.evaluate("faults") == []
         assert page.evaluate("video.getVideoPlaybackQuality().totalVideoFrames") > 25
         assert page.evaluate("video.webkitAudioDecodedByteCount") > 0
@@ -195,8 +198,7 @@ def test_a_player_lists_all_programmes_and_shows_the_chosen_one_in_step(
         assert [language for _, language in listed][:2] == ["vi", "en"]
         page.evaluate(f"() => {{ {CHOOSE[player]} }}")
         page.wait_for_function(f"{SHOWN}.length >= 1", timeout=60_000)
-        # That a busy machine lets the picture stall says nothing of captions.
-        assert [fault for fault in page.evaluate("faults") if "bufferStalled" not in fault] == []
+        assert page.evaluate("faults") == []
         assert page.evaluate(SHOWN)[0] == pytest.approx([1, 2.5], abs=0.1)
 
 
