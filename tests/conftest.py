@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import boto3
 import hypothesis
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
@@ -106,6 +106,8 @@ def launch_chromium() -> Iterator[Callable[..., Browser]]:
     executable = next(filter(None, map(shutil.which, _BROWSERS)), None)
     if executable is None:
         pytest.skip("no Chromium on this machine: install the package 'chromium' to run the browser tests")
+    # A busy machine may need longer than the usual 5 s.
+    expect.set_options(timeout=60_000)
     with sync_playwright() as playwright, ExitStack() as opened:
 
         def launch(*arguments: str) -> Browser:

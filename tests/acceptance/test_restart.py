@@ -31,7 +31,7 @@ def test_what_was_in_work_is_finished_after_a_restart(restarted: Stack, tmp_path
     for name in names:
         restarted.put(f"clips/{name}.mp4", clip)
     deadline = time.monotonic() + 60
-    while not any((record := restarted.clip(name)) and record["state"] == "processing" for name in names):
+    while not any((record := restarted.clip(name)) and record["state"] in ("processing", "playable") for name in names):
         assert time.monotonic() < deadline
         time.sleep(0.1)
     restarted.stop(how)

@@ -59,8 +59,10 @@ def fetch(counted: Counted, buckets: Buckets, tmp_path: Path, etag: str) -> Call
 
 
 def test_two_jobs_at_once_fetch_once_and_leave_nothing(
-    counted: Counted, fetch: Callable[..., str], tmp_path: Path
+    counted: Counted, fetch: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # However long the store takes.
+    monkeypatch.setattr(sources, "_PATIENCE_S", 60.0)
     workspaces, both = Workspaces(tmp_path), threading.Barrier(2)
 
     def job() -> tuple[str, bytes, int]:

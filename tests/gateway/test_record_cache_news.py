@@ -9,6 +9,7 @@ import pytest
 
 from tasks.pipeline.services import Services
 from tests.gateway import samples
+from workers.web import record_cache
 from workers.web.catalogue import Catalogue
 from workers.web.record_cache import RecordCache
 
@@ -30,6 +31,8 @@ def test_a_record_that_listeners_were_told_of_is_read_anew(services: Services, m
             record = await cache.get("clip", "news-1")
             seen.append(record.state if record is not None else "")
 
+        # However long the writes take.
+        monkeypatch.setattr(record_cache, "_FRESH_S", 60.0)
         store("processing")
         await look()
         store("ready")

@@ -28,7 +28,7 @@ def clip_of(services: Services, name: str) -> ClipRecord:
 
 
 def until(services: Services, name: str, is_so: Callable[[ClipRecord], bool]) -> ClipRecord:
-    deadline = time.monotonic() + 45
+    deadline = time.monotonic() + 200
     while not is_so(record := clip_of(services, name)):
         assert time.monotonic() < deadline, record
         time.sleep(0.05)

@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tasks.media.progress import Progress
+from tasks.pipeline import original_copy
 from tasks.pipeline.copied_segments import CopiedSegments, copied_s
 from tasks.pipeline.services import Services
 from tests import clips
@@ -30,8 +31,10 @@ def test_a_clip_of_one_key_frame_is_not_shown_as_one_endless_segment(
 
 
 def test_a_recorded_stream_is_no_longer_shown_by_copy_once_its_key_frames_are_rare(
-    services: Services, put: Put, tmp_path: Path
+    services: Services, put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Slowly enough to be shown before it is given up, on a busy machine, too.
+    monkeypatch.setattr(original_copy, "sound_pace", lambda *_: 6.0)
     keys = ("-force_key_frames", "0,2,4,6,8,10,12,35", "-g", "9999", "-sc_threshold", "0", "-bf", "2")
     rare = (*keys, "-f", "mpegts", *TAGGED)
     clip = clips.progressive(tmp_path / "a.ts", seconds=40, size=SIZE, rate="10", extra=rare)

@@ -14,7 +14,7 @@ from tasks.pipeline.ingest import ingest
 from tasks.pipeline.services import Services
 from tasks.pipeline.transcode import transcode
 from tasks.records import lifecycle
-from tasks.records.clip_record import ClipState
+from tasks.records.clip_record import ClipRecord, ClipState
 from tests import clips
 
 Put = Callable[[str, Path | bytes], str]
@@ -42,11 +42,12 @@ def test_a_worker_whose_clip_was_taken_meanwhile_publishes_nothing(
     ingest(services, f"clips/{NAME}.mp4")
 
     def lease_runs_out_and_another_takes_the_clip() -> None:
-        later = utc_now() + timedelta(seconds=services.settings.lease_s + 1)
-        services.clips.update(
-            NAME,
-            lambda record: record and lifecycle.take(record, owner=SUCCESSOR, now=later, lease_s=600, max_attempts=3),
-        )
+        def take(record: ClipRecord | None) -> ClipRecord | None:
+            # The lease may have been renewed a moment ago.
+            later = utc_now() + timedelta(seconds=services.settings.lease_s + 1)
+            return record and lifecycle.take(record, owner=SUCCESSOR, now=later, lease_s=600, max_attempts=3)
+
+        services.clips.update(NAME, take)
 
     frozen: Any = Freezing(services.ffmpeg, lease_runs_out_and_another_takes_the_clip)
     transcode(replace(services, ffmpeg=frozen), NAME)

@@ -78,9 +78,13 @@ def test_a_stranded_cage_is_ended_and_nobody_else() -> None:
 
 
 _NO_FILES = """
-    import os, resource, subprocess, sys, time
+    import os, resource, subprocess, sys, threading, time, types
     from pathlib import Path
+    from workers import orphans
     from workers.orphans import Orphans
+
+    told, warning = threading.Event(), orphans.log.warning
+    orphans.log = types.SimpleNamespace(warning=lambda *words, **more: (warning(*words, **more), told.set()))
 
     def children():
         return Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
@@ -88,7 +92,8 @@ _NO_FILES = """
     Orphans().settle_in_background()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
-    time.sleep(1.5)
+    assert told.wait(20)
+    time.sleep(0.5)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     # An orphan: who began it ends at once, and it a moment later.
     subprocess.run(["sh", "-c", "sleep 0.1 &"], start_new_session=True, check=True)

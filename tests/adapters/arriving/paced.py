@@ -42,7 +42,7 @@ class Pace:
         for number, chunk in enumerate(chunks):
             with self.changed:
                 # Somebody who gives up is not to wait for ever.
-                self.changed.wait_for(partial(self.is_over, number), 60)
+                self.changed.wait_for(partial(self.is_over, number), 300)
                 if number >= self.chunks:
                     raise TemporarilyUnavailable("store_unavailable", "It broke off.")
             yield chunk

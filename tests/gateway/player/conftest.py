@@ -8,7 +8,7 @@ import tarfile
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser
 
 from tasks.adapters.object_store import ObjectStore
 from tests.conftest import Buckets
@@ -29,8 +29,6 @@ def browser(launch_chromium: Callable[..., Browser]) -> Browser:
 
 @pytest.fixture(scope="module", autouse=True)
 def _published(store: ObjectStore, buckets: Buckets, tmp_path_factory: pytest.TempPathFactory) -> None:
-    # A busy machine may need longer than the usual 5 s.
-    expect.set_options(timeout=20_000)
     publish_media(store, buckets.media, NAME, hue=3)
     publish_extras(store, buckets.media, NAME, tmp_path_factory.mktemp("extras"))
     samples.publish(store, buckets.media, full_clip(NAME))

@@ -30,6 +30,7 @@ from tests.pipeline.webhooks.portals import (
     with_endpoints,
 )
 from tests.receiver import Receiver, answering, receiver
+from tests.waiting import eventually
 
 
 def test_a_message_that_fails_is_tried_again_under_the_same_id(hooked: Services, portal: Receiver) -> None:
@@ -195,7 +196,8 @@ def test_a_worker_that_is_killed_between_sending_and_noting_sends_the_same_id_ag
     portal.conduct = [kill]
     process = worker(hooked, toml(portal))
     process.wait(60)
-    assert killed == [-signal.SIGKILL]
+    # The portal's own thread waits for it, too.
+    assert eventually(lambda: killed == [-signal.SIGKILL])
     step.notify(hooked)
     assert portal.types == ["clip.ready"] * 2
     assert len(set(portal.ids)) == 1
